@@ -52,6 +52,8 @@
 #define MTTY_MIG_REG_MEM_SIZE_HI	0x00c	/* ro */
 #define MTTY_MIG_REG_IRQ_STATUS		0x010	/* ro: bit n = source n */
 #define MTTY_MIG_REG_SCRATCH		0x014	/* rw: no effect; migrates */
+#define MTTY_MIG_MSIX_TABLE		0x1000	/* 4 entries of 16 bytes */
+#define MTTY_MIG_MSIX_PBA		0x2000	/* ro: bit n = vector n */
 
 #define MTTY_MIG_ID			0x4754544d	/* "MTTG" */
 
@@ -65,20 +67,7 @@ enum mtty_mig_type {
 	MTTY_MIG_NR_TYPES
 };
 
-/* 16550A registers, as offsets into a UART's BAR */
-#define MTTY_MIG_UART_RBR		0	/* r, DLAB=0 */
-#define MTTY_MIG_UART_THR		0	/* w, DLAB=0 */
-#define MTTY_MIG_UART_DLL		0	/* rw, DLAB=1 */
-#define MTTY_MIG_UART_IER		1	/* rw, DLAB=0 */
-#define MTTY_MIG_UART_DLM		1	/* rw, DLAB=1 */
-#define MTTY_MIG_UART_IIR		2	/* r */
-#define MTTY_MIG_UART_FCR		2	/* w */
-#define MTTY_MIG_UART_LCR		3
-#define MTTY_MIG_UART_MCR		4
-#define MTTY_MIG_UART_LSR		5
-#define MTTY_MIG_UART_MSR		6
-#define MTTY_MIG_UART_SCR		7
-
+/* The ports' registers are those of <linux/serial_reg.h> */
 #define MTTY_MIG_UART_FIFO_SIZE		16
 
 #endif /* MTTY_MIG_REGS_H */
