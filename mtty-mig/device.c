@@ -24,17 +24,22 @@
  * @run: how far
  *
  * When it returns with MTTY_STOPPED, nothing of the device changes any more
- * but by mtty_device_reset_hw() and mtty_device_load_hw().
+ * but by mtty_device_reset_hw() and mtty_device_load_hw(). When it returns
+ * with MTTY_RUNNING_P2P, there is no DMA to a peer.
  *
- * Context: Under state_mutex. Takes hw_lock.
+ * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
  */
 void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
-	/* What happened to interrupts before it was stopped is told now */
+	/* What happened to interrupts while it was stopped is told now */
 	mtty_irq_update(mtty);
+	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
+
+	/* uAPI: outstanding operations complete before the arc does */
+	mtty_engine_drain(mtty);
 }
 
 /**
@@ -140,6 +145,11 @@ EXPORT_SYMBOL_IF_KUNIT(mtty_device_set_mem_size);
 
 /* Regions */
 
+#define DMA_FIRST	MTTY_MIG_DMA(0)
+#define DMA_LAST	(MTTY_MIG_DMA(MTTY_MIG_NR_DMA) - 1)
+#define MSIX_FIRST	MTTY_MIG_MSIX_TABLE
+#define MSIX_LAST	(MSIX_FIRST + sizeof_field(struct mtty_pci, msix) - 1)
+
 static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 {
 	const struct mtty_hw *hw = &mtty->hw;
@@ -158,9 +168,20 @@ static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 		return mtty_hw_irq_level(hw);
 	case MTTY_MIG_REG_SCRATCH:
 		return hw->scratch;
-	case MTTY_MIG_MSIX_TABLE ... MTTY_MIG_MSIX_TABLE +
-				     sizeof(hw->pci.msix) - 1:
-		entry = (offset - MTTY_MIG_MSIX_TABLE) / sizeof(u32);
+	case MTTY_MIG_REG_PEER_BASE_LO:
+		return lower_32_bits(hw->peer_base);
+	case MTTY_MIG_REG_PEER_BASE_HI:
+		return upper_32_bits(hw->peer_base);
+	case MTTY_MIG_REG_PEER_SIZE_LO:
+		return lower_32_bits(hw->peer_size);
+	case MTTY_MIG_REG_PEER_SIZE_HI:
+		return upper_32_bits(hw->peer_size);
+	case DMA_FIRST ... DMA_LAST:
+		offset -= DMA_FIRST;
+		return mtty_dma_read(&hw->dma[offset / MTTY_MIG_DMA_SIZE],
+				     offset % MTTY_MIG_DMA_SIZE);
+	case MSIX_FIRST ... MSIX_LAST:
+		entry = (offset - MSIX_FIRST) / sizeof(u32);
 		return hw->pci.msix[entry / MTTY_MSIX_ENTRY_DWORDS]
 				   [entry % MTTY_MSIX_ENTRY_DWORDS];
 	case MTTY_MIG_MSIX_PBA:
@@ -179,9 +200,25 @@ static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 	case MTTY_MIG_REG_SCRATCH:
 		hw->scratch = val;
 		break;
-	case MTTY_MIG_MSIX_TABLE ... MTTY_MIG_MSIX_TABLE +
-				     sizeof(hw->pci.msix) - 1:
-		entry = (offset - MTTY_MIG_MSIX_TABLE) / sizeof(u32);
+	case MTTY_MIG_REG_PEER_BASE_LO:
+		mtty_set_lo(&hw->peer_base, val);
+		break;
+	case MTTY_MIG_REG_PEER_BASE_HI:
+		mtty_set_hi(&hw->peer_base, val);
+		break;
+	case MTTY_MIG_REG_PEER_SIZE_LO:
+		mtty_set_lo(&hw->peer_size, val);
+		break;
+	case MTTY_MIG_REG_PEER_SIZE_HI:
+		mtty_set_hi(&hw->peer_size, val);
+		break;
+	case DMA_FIRST ... DMA_LAST:
+		offset -= DMA_FIRST;
+		mtty_engine_write(mtty, offset / MTTY_MIG_DMA_SIZE,
+				  offset % MTTY_MIG_DMA_SIZE, val);
+		break;
+	case MSIX_FIRST ... MSIX_LAST:
+		entry = (offset - MSIX_FIRST) / sizeof(u32);
 		mtty_pci_msix_write(&hw->pci, entry / MTTY_MSIX_ENTRY_DWORDS,
 				    entry % MTTY_MSIX_ENTRY_DWORDS, val);
 		break;
@@ -520,6 +557,8 @@ static int mtty_device_init(struct vfio_device *vdev)
 	mutex_init(&mtty->state_mutex);
 	spin_lock_init(&mtty->reset_lock);
 	mutex_init(&mtty->hw_lock);
+	mtty_engine_init(mtty);
+	mtty_dirty_init(&mtty->dirty);
 	init_waitqueue_head(&mtty->data_wait);
 	mtty->mem = mtty_mem_alloc(MTTY_MIG_MEM_DEFAULT);
 	if (!mtty->mem)
@@ -535,6 +574,7 @@ static void mtty_device_release(struct vfio_device *vdev)
 {
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
+	mtty_dirty_destroy(&mtty->dirty);
 	mtty_mem_free(mtty->mem);
 	mutex_destroy(&mtty->hw_lock);
 	mutex_destroy(&mtty->state_mutex);
@@ -576,6 +616,7 @@ struct mtty_device *mtty_device_create(struct device *dev,
 		return mtty;
 
 	mtty->type = type;
+	mtty->vdev.log_ops = &mtty_log_ops;
 	if (type->migration_flags) {
 		mtty->vdev.migration_flags = type->migration_flags;
 		mtty->vdev.mig_ops = &mtty_migration_ops;
@@ -599,6 +640,7 @@ EXPORT_SYMBOL_IF_KUNIT(mtty_device_create);
 void mtty_device_destroy(struct mtty_device *mtty)
 {
 	vfio_unregister_group_dev(&mtty->vdev);
+	mtty_engine_flush(mtty);
 	vfio_put_device(&mtty->vdev);
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_device_destroy);

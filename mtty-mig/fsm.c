@@ -192,6 +192,7 @@ static void reset_locked(struct mtty_device *mtty)
 	arc_end(mtty);
 	mtty_device_run(mtty, MTTY_STOPPED);
 	mtty_device_reset_hw(mtty);
+	mtty_dirty_reset(&mtty->dirty);
 	mtty->state = VFIO_DEVICE_STATE_RUNNING;
 	mtty_device_run(mtty, MTTY_RUNNING);
 }

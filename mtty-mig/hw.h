@@ -10,9 +10,21 @@
 #ifndef MTTY_MIG_HW_H
 #define MTTY_MIG_HW_H
 
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "mtty_mig_regs.h"
+
+/* The halves of a register of 64 bits */
+static inline void mtty_set_lo(u64 *reg, u32 val)
+{
+	*reg = (*reg & ~0xffffffffULL) | val;
+}
+
+static inline void mtty_set_hi(u64 *reg, u32 val)
+{
+	*reg = (*reg & 0xffffffffULL) | (u64)val << 32;
+}
 
 /**
  * struct mtty_uart - one 16550A port
@@ -86,9 +98,59 @@ u8 mtty_pci_read(const struct mtty_pci *pci, unsigned int offset, u8 level,
 		 u8 pending);
 
 /**
+ * struct mtty_dma - one channel of the DMA engine
+ * @cmd: operation and interrupt enable
+ * @status: MTTY_MIG_DMA_BUSY, or how the last transfer ended
+ * @rate: bytes per millisecond, 0 for as many as there can be
+ * @pattern: what FILL writes
+ * @src: IOVA or offset into device memory
+ * @dst: IOVA or offset into device memory
+ * @len: bytes
+ * @done: bytes that are transferred; where it goes on after a migration
+ */
+struct mtty_dma {
+	u32 cmd;
+	u32 status;
+	u32 rate;
+	u32 pattern;
+	u64 src;
+	u64 dst;
+	u64 len;
+	u64 done;
+};
+
+/**
+ * struct mtty_dma_chunk - the next part of a transfer
+ * @op: MTTY_MIG_DMA_OP_*
+ * @src: IOVA or offset into device memory
+ * @dst: IOVA or offset into device memory
+ * @len: bytes; within one page of 4 KiB at either end, so that it is
+ *	transferred as a whole or not at all
+ */
+struct mtty_dma_chunk {
+	u32 op;
+	u64 src;
+	u64 dst;
+	u32 len;
+};
+
+u32 mtty_dma_read(const struct mtty_dma *dma, unsigned int offset);
+void mtty_dma_write(struct mtty_dma *dma, unsigned int offset, u32 val,
+		    u64 mem_size);
+bool mtty_dma_valid(const struct mtty_dma *dma, u64 mem_size);
+bool mtty_dma_irq(const struct mtty_dma *dma);
+bool mtty_dma_to_peer(const struct mtty_dma *dma, u64 base, u64 size);
+bool mtty_dma_next(const struct mtty_dma *dma, struct mtty_dma_chunk *chunk);
+void mtty_dma_advance(struct mtty_dma *dma, u32 len);
+void mtty_dma_fail(struct mtty_dma *dma);
+
+/**
  * struct mtty_hw - everything that a guest can see but for device memory
  * @uart: the serial ports
  * @pci: configuration space and MSI-X table
+ * @dma: the channels of the DMA engine
+ * @peer_base: IOVA of the peer window
+ * @peer_size: bytes of the peer window, 0 if there is none
  * @irq_level: interrupt sources that were asserted when interrupts were last
  *	looked at, bit n = source n; what rises above it is an edge
  * @irq_pending: MSI or MSI-X vectors that fired while they were masked
@@ -97,6 +159,9 @@ u8 mtty_pci_read(const struct mtty_pci *pci, unsigned int offset, u8 level,
 struct mtty_hw {
 	struct mtty_uart uart[MTTY_MIG_NR_UARTS];
 	struct mtty_pci pci;
+	struct mtty_dma dma[MTTY_MIG_NR_DMA];
+	u64 peer_base;
+	u64 peer_size;
 	u8 irq_level;
 	u8 irq_pending;
 	u32 scratch;
@@ -111,12 +176,10 @@ static inline void mtty_hw_reset(struct mtty_hw *hw, u64 mem_size)
 {
 	unsigned int i;
 
+	memset(hw, 0, sizeof(*hw));
 	for (i = 0; i < MTTY_MIG_NR_UARTS; i++)
 		mtty_uart_reset(&hw->uart[i]);
 	mtty_pci_reset(&hw->pci, mem_size);
-	hw->irq_level = 0;
-	hw->irq_pending = 0;
-	hw->scratch = 0;
 }
 
 /**
@@ -133,6 +196,8 @@ static inline u8 mtty_hw_irq_level(const struct mtty_hw *hw)
 		level |= 1 << MTTY_MIG_IRQ_UART0;
 	if (mtty_uart_irq(&hw->uart[1]))
 		level |= 1 << MTTY_MIG_IRQ_UART1;
+	if (mtty_dma_irq(&hw->dma[0]) || mtty_dma_irq(&hw->dma[1]))
+		level |= 1 << MTTY_MIG_IRQ_DMA;
 	return level;
 }
 

@@ -8,6 +8,8 @@
  *	mtty_migf.lock		 a data fd's position and its being alive
  *	mtty_device.hw_lock	 registers, device memory, interrupts
  *
+ *	mtty_dirty.lock		 the DMA log; never taken with hw_lock held
+ *
  * mtty_device.reset_lock is a spinlock and innermost; see mtty_fsm_reset().
  * User memory is touched under mtty_migf.lock but never under hw_lock.
  */
@@ -19,6 +21,8 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "hw.h"
 #include "mem.h"
@@ -26,6 +30,7 @@
 #define MTTY_MIG_NAME	"mtty_mig"
 
 struct eventfd_ctx;
+struct mtty_dirty_range;
 struct mtty_migf;
 
 /**
@@ -72,6 +77,41 @@ struct mtty_irqs {
 };
 
 /**
+ * struct mtty_engine - what makes a DMA channel move
+ * @mtty: the device
+ * @channel: which channel of mtty_device.hw.dma
+ * @work: transfers the next chunks
+ * @in_flight: a chunk is under way, without hw_lock; under hw_lock
+ * @transfer: counts transfers that were aborted; under hw_lock
+ */
+struct mtty_engine {
+	struct mtty_device *mtty;
+	unsigned int channel;
+	struct delayed_work work;
+	bool in_flight;
+	unsigned int transfer;
+};
+
+/**
+ * struct mtty_dirty - the DMA log
+ * @lock: serialises all of it; innermost, and user memory is touched under it
+ * @ranges: IOVA ranges that are logged, by ascending address; NULL while
+ *	logging is off
+ * @nr_ranges: how many
+ * @page_shift: log2 of the tracked page size
+ * @pages: bitmap of the dirty pages, an xarray value for a group of them
+ * @error: why the log is not complete any more, or 0
+ */
+struct mtty_dirty {
+	struct mutex lock;	/* all of it */
+	struct mtty_dirty_range *ranges;
+	unsigned int nr_ranges;
+	unsigned int page_shift;
+	struct xarray pages;
+	int error;
+};
+
+/**
  * struct mtty_device - one device
  * @vdev: what the VFIO core knows of it; must be first
  * @type: its mdev type
@@ -88,8 +128,12 @@ struct mtty_irqs {
  * @hw: the registers; under @hw_lock
  * @mem: device memory; under @hw_lock
  * @irqs: where interrupts go; under @hw_lock
+ * @engine: what makes the DMA channels move
+ * @engine_wait: woken when a chunk is no longer under way
  * @dropped_writes: writes to registers and memory of a stopped device; under
  *	@hw_lock
+ *
+ * @dirty: the DMA log
  *
  * @data_wait: woken when a data fd may have become ready or dead. Here and
  *	not in the session, so that who makes the device dirty need not know
@@ -111,7 +155,11 @@ struct mtty_device {
 	struct mtty_hw hw;
 	struct mtty_mem *mem;
 	struct mtty_irqs irqs;
+	struct mtty_engine engine[MTTY_MIG_NR_DMA];
+	wait_queue_head_t engine_wait;
 	u64 dropped_writes;
+
+	struct mtty_dirty dirty;
 
 	wait_queue_head_t data_wait;
 };
@@ -135,6 +183,21 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
 void mtty_device_reset_hw(struct mtty_device *mtty);
 void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 			 struct mtty_mem **mem);
+
+/* engine.c */
+void mtty_engine_init(struct mtty_device *mtty);
+void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
+		       unsigned int offset, u32 val);
+void mtty_engine_kick(struct mtty_device *mtty);
+void mtty_engine_drain(struct mtty_device *mtty);
+void mtty_engine_flush(struct mtty_device *mtty);
+
+/* dirty.c */
+extern const struct vfio_log_ops mtty_log_ops;
+void mtty_dirty_init(struct mtty_dirty *dirty);
+void mtty_dirty_destroy(struct mtty_dirty *dirty);
+void mtty_dirty_reset(struct mtty_dirty *dirty);
+void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len);
 
 /* irq.c */
 void mtty_irq_update(struct mtty_device *mtty);

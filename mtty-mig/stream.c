@@ -114,6 +114,56 @@ static int get_pci(const void *payload, struct mtty_hw *hw)
 	return 0;
 }
 
+static void put_dma(void *payload, const struct mtty_dma *dma)
+{
+	struct mtty_stream_dma *wire = payload;
+
+	wire->cmd = cpu_to_le32(dma->cmd);
+	wire->status = cpu_to_le32(dma->status);
+	wire->rate = cpu_to_le32(dma->rate);
+	wire->pattern = cpu_to_le32(dma->pattern);
+	wire->src = cpu_to_le64(dma->src);
+	wire->dst = cpu_to_le64(dma->dst);
+	wire->len = cpu_to_le64(dma->len);
+	wire->done = cpu_to_le64(dma->done);
+}
+
+static int get_dma(const void *payload, struct mtty_dma *dma, u64 mem_size)
+{
+	const struct mtty_stream_dma *wire = payload;
+
+	dma->cmd = le32_to_cpu(wire->cmd);
+	dma->status = le32_to_cpu(wire->status);
+	dma->rate = le32_to_cpu(wire->rate);
+	dma->pattern = le32_to_cpu(wire->pattern);
+	dma->src = le64_to_cpu(wire->src);
+	dma->dst = le64_to_cpu(wire->dst);
+	dma->len = le64_to_cpu(wire->len);
+	dma->done = le64_to_cpu(wire->done);
+
+	return mtty_dma_valid(dma, mem_size) ? 0 : -ERANGE;
+}
+
+static void put_dma0(void *payload, const struct mtty_hw *hw)
+{
+	put_dma(payload, &hw->dma[0]);
+}
+
+static int get_dma0(const void *payload, struct mtty_hw *hw)
+{
+	return get_dma(payload, &hw->dma[0], hw->pci.mem_size);
+}
+
+static void put_dma1(void *payload, const struct mtty_hw *hw)
+{
+	put_dma(payload, &hw->dma[1]);
+}
+
+static int get_dma1(const void *payload, struct mtty_hw *hw)
+{
+	return get_dma(payload, &hw->dma[1], hw->pci.mem_size);
+}
+
 static void put_ctrl(void *payload, const struct mtty_hw *hw)
 {
 	struct mtty_stream_ctrl *wire = payload;
@@ -121,6 +171,8 @@ static void put_ctrl(void *payload, const struct mtty_hw *hw)
 	memset(wire, 0, sizeof(*wire));
 	wire->irq_pending = hw->irq_pending;
 	wire->scratch = cpu_to_le32(hw->scratch);
+	wire->peer_base = cpu_to_le64(hw->peer_base);
+	wire->peer_size = cpu_to_le64(hw->peer_size);
 }
 
 static int get_ctrl(const void *payload, struct mtty_hw *hw)
@@ -129,6 +181,8 @@ static int get_ctrl(const void *payload, struct mtty_hw *hw)
 
 	hw->irq_pending = wire->irq_pending;
 	hw->scratch = le32_to_cpu(wire->scratch);
+	hw->peer_base = le64_to_cpu(wire->peer_base);
+	hw->peer_size = le64_to_cpu(wire->peer_size);
 
 	if (memchr_inv(wire->reserved, 0, sizeof(wire->reserved)) ||
 	    hw->irq_pending >> MTTY_MIG_NR_VECTORS)
@@ -146,6 +200,10 @@ static const struct state_record state_records[] = {
 	{ MTTY_STREAM_UART1, sizeof(struct mtty_stream_uart),
 	  put_uart1, get_uart1 },
 	{ MTTY_STREAM_PCI, sizeof(struct mtty_stream_pci), put_pci, get_pci },
+	{ MTTY_STREAM_DMA0, sizeof(struct mtty_stream_dma),
+	  put_dma0, get_dma0 },
+	{ MTTY_STREAM_DMA1, sizeof(struct mtty_stream_dma),
+	  put_dma1, get_dma1 },
 	{ MTTY_STREAM_CTRL, sizeof(struct mtty_stream_ctrl),
 	  put_ctrl, get_ctrl },
 };

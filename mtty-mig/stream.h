@@ -46,7 +46,9 @@ enum mtty_stream_type {
 	MTTY_STREAM_UART0	= 0x0010,	/* from here on each once */
 	MTTY_STREAM_UART1	= 0x0011,
 	MTTY_STREAM_PCI		= 0x0012,
-	MTTY_STREAM_CTRL	= 0x0013,
+	MTTY_STREAM_DMA0	= 0x0013,
+	MTTY_STREAM_DMA1	= 0x0014,
+	MTTY_STREAM_CTRL	= 0x0015,
 	MTTY_STREAM_TRAILER	= 0xffff,
 };
 
@@ -116,15 +118,41 @@ struct mtty_stream_pci {
 } __packed;
 
 /**
+ * struct mtty_stream_dma - payload of DMA0 and DMA1
+ * @cmd: register CMD
+ * @status: register STATUS
+ * @rate: register RATE
+ * @pattern: register PATTERN
+ * @src: registers SRC
+ * @dst: registers DST
+ * @len: registers LEN
+ * @done: registers DONE: a busy channel goes on from here
+ */
+struct mtty_stream_dma {
+	__le32 cmd;
+	__le32 status;
+	__le32 rate;
+	__le32 pattern;
+	__le64 src;
+	__le64 dst;
+	__le64 len;
+	__le64 done;
+} __packed;
+
+/**
  * struct mtty_stream_ctrl - payload of CTRL
- * @irq_pending: as struct mtty_hw
+ * @irq_pending: MSI or MSI-X vectors that are pending, bit n = vector n
  * @reserved: 0
- * @scratch: as struct mtty_hw
+ * @scratch: register SCRATCH
+ * @peer_base: registers PEER_BASE
+ * @peer_size: registers PEER_SIZE
  */
 struct mtty_stream_ctrl {
 	u8 irq_pending;
 	u8 reserved[3];
 	__le32 scratch;
+	__le64 peer_base;
+	__le64 peer_size;
 } __packed;
 
 /**
@@ -141,10 +169,12 @@ struct mtty_stream_trailer {
 #define MTTY_STREAM_ZERO_SIZE	(sizeof(struct mtty_stream_record) + \
 				 sizeof(struct mtty_stream_page))
 #define MTTY_STREAM_PAGE_SIZE	(MTTY_STREAM_ZERO_SIZE + MTTY_MIG_PAGE_SIZE)
-#define MTTY_STREAM_STATE_SIZE	(4 * sizeof(struct mtty_stream_record) + \
+#define MTTY_STREAM_STATE_SIZE	(6 * sizeof(struct mtty_stream_record) + \
 				 MTTY_MIG_NR_UARTS * \
 				 sizeof(struct mtty_stream_uart) + \
 				 sizeof(struct mtty_stream_pci) + \
+				 MTTY_MIG_NR_DMA * \
+				 sizeof(struct mtty_stream_dma) + \
 				 sizeof(struct mtty_stream_ctrl))
 #define MTTY_STREAM_TRAILER_SIZE (sizeof(struct mtty_stream_record) + \
 				  sizeof(struct mtty_stream_trailer))
