@@ -80,6 +80,43 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 }
 
 /**
+ * mtty_device_dirty - change pages of device memory, as the device might
+ * @mtty: the device
+ * @first: index of the first page
+ * @count: how many
+ *
+ * Context: Takes hw_lock.
+ * Return: 0; -EINVAL if there are no such pages; -EBUSY if the device is
+ * stopped; -ENOMEM.
+ */
+int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
+{
+	int ret = 0;
+
+	while (count-- && !ret) {
+		u64 offset = first++ << MTTY_MIG_PAGE_SHIFT;
+		__le64 counter;
+
+		mutex_lock(&mtty->hw_lock);
+		if (offset >= mtty->mem->size) {
+			ret = -EINVAL;
+		} else if (mtty->run == MTTY_STOPPED) {
+			ret = -EBUSY;
+		} else {
+			mtty_mem_read(mtty->mem, offset, &counter,
+				      sizeof(counter));
+			le64_add_cpu(&counter, 1);
+			ret = mtty_mem_write(mtty->mem, offset, &counter,
+					     sizeof(counter));
+		}
+		mutex_unlock(&mtty->hw_lock);
+		cond_resched();
+	}
+	wake_up_all(&mtty->data_wait);
+	return ret;
+}
+
+/**
  * mtty_device_digest - a digest of all that a guest can see
  * @mtty: the device
  *
@@ -563,6 +600,10 @@ static int mtty_device_init(struct vfio_device *vdev)
 	mtty->mem = mtty_mem_alloc(MTTY_MIG_MEM_DEFAULT);
 	if (!mtty->mem)
 		return -ENOMEM;
+	if (mtty_fault_init(mtty)) {
+		mtty_mem_free(mtty->mem);
+		return -ENOMEM;
+	}
 	mtty_hw_reset(&mtty->hw, mtty->mem->size);
 	mtty->state = VFIO_DEVICE_STATE_RUNNING;
 	mtty->run = MTTY_RUNNING;
@@ -574,6 +615,7 @@ static void mtty_device_release(struct vfio_device *vdev)
 {
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
+	mtty_fault_exit(mtty);
 	mtty_dirty_destroy(&mtty->dirty);
 	mtty_mem_free(mtty->mem);
 	mutex_destroy(&mtty->hw_lock);
@@ -626,6 +668,7 @@ struct mtty_device *mtty_device_create(struct device *dev,
 		vfio_put_device(&mtty->vdev);
 		return ERR_PTR(ret);
 	}
+	mtty_debugfs_create(mtty);
 	return mtty;
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_device_create);
@@ -639,6 +682,7 @@ EXPORT_SYMBOL_IF_KUNIT(mtty_device_create);
  */
 void mtty_device_destroy(struct mtty_device *mtty)
 {
+	mtty_debugfs_remove(mtty);
 	vfio_unregister_group_dev(&mtty->vdev);
 	mtty_engine_flush(mtty);
 	vfio_put_device(&mtty->vdev);

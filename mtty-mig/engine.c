@@ -80,7 +80,9 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 	int ret;
 
 	mutex_lock(&mtty->hw_lock);
-	if (!engine_may_run(engine) || !mtty_dma_next(dma, &chunk)) {
+	/* In flight: who steps by hand has met the work, or another one */
+	if (engine->in_flight || !engine_may_run(engine) ||
+	    !mtty_dma_next(dma, &chunk)) {
 		mutex_unlock(&mtty->hw_lock);
 		return 0;
 	}
@@ -127,7 +129,7 @@ static void engine_work(struct work_struct *work)
 	u32 len = 0;
 
 	/* Without memory it is tried again, as if the bus were busy */
-	while (buf && done < budget) {
+	while (buf && done < budget && !READ_ONCE(engine->mtty->engine_held)) {
 		len = engine_step(engine, buf);
 		if (!len)
 			break;
@@ -135,7 +137,7 @@ static void engine_work(struct work_struct *work)
 	}
 	kfree(buf);
 
-	if (buf && !len)
+	if ((buf && !len) || READ_ONCE(engine->mtty->engine_held))
 		return;
 	/* A chunk may be more than a slow rate allows in one jiffy */
 	if (rate)
@@ -179,6 +181,8 @@ void mtty_engine_kick(struct mtty_device *mtty)
 	struct mtty_dma_chunk chunk;
 	unsigned int i;
 
+	if (mtty->engine_held)
+		return;
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		if (engine_may_run(&mtty->engine[i]) &&
 		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
@@ -209,6 +213,47 @@ static bool engine_quiet(struct mtty_device *mtty)
 void mtty_engine_drain(struct mtty_device *mtty)
 {
 	wait_event(mtty->engine_wait, engine_quiet(mtty));
+}
+
+/**
+ * mtty_engine_hold - let the engine move only when it is stepped, or not
+ * @mtty: the device
+ * @hold: whether
+ *
+ * Context: Takes hw_lock. Waits for the chunk that is under way.
+ */
+void mtty_engine_hold(struct mtty_device *mtty, bool hold)
+{
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(mtty->engine_held, hold);
+	mtty_engine_kick(mtty);
+	mutex_unlock(&mtty->hw_lock);
+	if (hold)
+		mtty_engine_flush(mtty);
+}
+
+/**
+ * mtty_engine_step - move the engine by hand, while it is held
+ * @mtty: the device
+ * @channel: below MTTY_MIG_NR_DMA
+ * @bytes: how far; it stops at the end of the chunk that reaches it
+ *
+ * Context: Takes hw_lock; may wait for user memory.
+ * Return: bytes that were transferred; 0 if the channel is idle, may not run
+ * in this state, or ended in an error.
+ */
+u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
+{
+	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
+	u64 done = 0;
+	u32 len = 1;
+
+	while (buf && done < bytes && len) {
+		len = engine_step(&mtty->engine[channel], buf);
+		done += len;
+	}
+	kfree(buf);
+	return done;
 }
 
 /**

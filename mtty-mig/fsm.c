@@ -9,30 +9,39 @@
  */
 #include <linux/err.h>
 #include <linux/file.h>
+#include <linux/ktime.h>
 
 #include "mtty_mig.h"
+#include "trace.h"
 
 /**
  * struct mtty_arc - one step of the FSM
  * @from: state that it starts in
  * @to: state that it leads to
- * @act: what it does to the session; on failure nothing has changed
+ * @prepare: what may fail; NULL if nothing
+ * @cancel: undoes @prepare when the arc fails after it; NULL if nothing
+ * @commit: what cannot fail and not be undone; NULL if nothing
  *
- * An arc does not rely on there being a session: one that failed half way is
- * walked again.
+ * Splitting an arc in two is what makes a failed one leave its old state: up
+ * to @commit everything can be taken back. None of the three relies on there
+ * being a session, for userspace can lose its fd before it ever had it.
  */
 struct mtty_arc {
 	enum vfio_device_mig_state from;
 	enum vfio_device_mig_state to;
-	int (*act)(struct mtty_device *mtty);
+	int (*prepare)(struct mtty_device *mtty);
+	void (*cancel)(struct mtty_device *mtty);
+	void (*commit)(struct mtty_device *mtty);
 };
 
-static int arc_none(struct mtty_device *mtty)
+static void end_session(struct mtty_device *mtty)
 {
-	return 0;
+	if (mtty->migf)
+		mtty_migf_end(mtty->migf);
+	mtty->migf = NULL;
 }
 
-static int arc_begin(struct mtty_device *mtty, struct mtty_migf *migf)
+static int begin_session(struct mtty_device *mtty, struct mtty_migf *migf)
 {
 	if (IS_ERR(migf))
 		return PTR_ERR(migf);
@@ -40,83 +49,72 @@ static int arc_begin(struct mtty_device *mtty, struct mtty_migf *migf)
 	return 0;
 }
 
-static int arc_end(struct mtty_device *mtty)
+static int begin_save(struct mtty_device *mtty)
 {
-	if (mtty->migf)
-		mtty_migf_end(mtty->migf);
-	mtty->migf = NULL;
-	return 0;
+	return begin_session(mtty, mtty_migf_save(mtty));
 }
 
-static int arc_pre_copy(struct mtty_device *mtty)
-{
-	return arc_begin(mtty, mtty_migf_save(mtty));
-}
-
-/* From a pre-copy state: the session goes on, with its fd */
-static int arc_stop_copy(struct mtty_device *mtty)
+/* The registers may be sent: the session that saves comes to its end */
+static void finish_save(struct mtty_device *mtty)
 {
 	if (mtty->migf)
 		mtty_migf_stop_copy(mtty->migf);
-	return 0;
 }
 
-/* From STOP: a session that never was in pre-copy */
-static int arc_save(struct mtty_device *mtty)
+static int begin_resume(struct mtty_device *mtty)
 {
-	int ret = arc_pre_copy(mtty);
-
-	return ret ?: arc_stop_copy(mtty);
+	return begin_session(mtty, mtty_migf_resume(mtty));
 }
 
 /*
- * The device is reset, which the uAPI allows here, so that a stream that is
- * refused leaves nothing behind but a reset device.
+ * The device is reset, which the uAPI allows here: its old content would only
+ * take memory beside the new one.
  */
-static int arc_resume(struct mtty_device *mtty)
+static void forget(struct mtty_device *mtty)
 {
-	int ret = arc_begin(mtty, mtty_migf_resume(mtty));
-
-	if (!ret)
-		mtty_device_reset_hw(mtty);
-	return ret;
+	mtty_device_reset_hw(mtty);
 }
 
-static int arc_load(struct mtty_device *mtty)
+static int check_load(struct mtty_device *mtty)
 {
-	int ret = mtty->migf ? mtty_migf_load(mtty->migf) : 0;
-
-	return ret ?: arc_end(mtty);
+	return mtty->migf ? mtty_migf_check(mtty->migf) : -ENODATA;
 }
 
-#define ARC(from, to, act) \
-	{ VFIO_DEVICE_STATE_##from, VFIO_DEVICE_STATE_##to, act }
+static void load(struct mtty_device *mtty)
+{
+	mtty_migf_load(mtty->migf);
+	end_session(mtty);
+}
+
+#define ARC(from, to, prepare, cancel, commit) \
+	{ VFIO_DEVICE_STATE_##from, VFIO_DEVICE_STATE_##to, \
+	  prepare, cancel, commit }
 
 static const struct mtty_arc arcs[] = {
 	/* VFIO_MIGRATION_STOP_COPY */
-	ARC(STOP,		STOP_COPY,	arc_save),
-	ARC(STOP_COPY,		STOP,		arc_end),
-	ARC(STOP,		RESUMING,	arc_resume),
-	ARC(RESUMING,		STOP,		arc_load),
+	ARC(STOP,	  STOP_COPY,	begin_save, end_session, finish_save),
+	ARC(STOP_COPY,	  STOP,		NULL, NULL, end_session),
+	ARC(STOP,	  RESUMING,	begin_resume, end_session, forget),
+	ARC(RESUMING,	  STOP,		check_load, NULL, load),
 	/* ... without VFIO_MIGRATION_P2P */
-	ARC(RUNNING,		STOP,		arc_none),
-	ARC(STOP,		RUNNING,	arc_none),
+	ARC(RUNNING,	  STOP,		NULL, NULL, NULL),
+	ARC(STOP,	  RUNNING,	NULL, NULL, NULL),
 	/* VFIO_MIGRATION_P2P */
-	ARC(RUNNING,		RUNNING_P2P,	arc_none),
-	ARC(RUNNING_P2P,	RUNNING,	arc_none),
-	ARC(RUNNING_P2P,	STOP,		arc_none),
-	ARC(STOP,		RUNNING_P2P,	arc_none),
+	ARC(RUNNING,	  RUNNING_P2P,	NULL, NULL, NULL),
+	ARC(RUNNING_P2P,  RUNNING,	NULL, NULL, NULL),
+	ARC(RUNNING_P2P,  STOP,		NULL, NULL, NULL),
+	ARC(STOP,	  RUNNING_P2P,	NULL, NULL, NULL),
 	/* VFIO_MIGRATION_PRE_COPY */
-	ARC(RUNNING,		PRE_COPY,	arc_pre_copy),
-	ARC(PRE_COPY,		RUNNING,	arc_end),
+	ARC(RUNNING,	  PRE_COPY,	begin_save, end_session, NULL),
+	ARC(PRE_COPY,	  RUNNING,	NULL, NULL, end_session),
 	/* ... without VFIO_MIGRATION_P2P */
-	ARC(PRE_COPY,		STOP_COPY,	arc_stop_copy),
+	ARC(PRE_COPY,	  STOP_COPY,	NULL, NULL, finish_save),
 	/* VFIO_MIGRATION_P2P and VFIO_MIGRATION_PRE_COPY */
-	ARC(RUNNING_P2P,	PRE_COPY_P2P,	arc_pre_copy),
-	ARC(PRE_COPY,		PRE_COPY_P2P,	arc_none),
-	ARC(PRE_COPY_P2P,	PRE_COPY,	arc_none),
-	ARC(PRE_COPY_P2P,	RUNNING_P2P,	arc_end),
-	ARC(PRE_COPY_P2P,	STOP_COPY,	arc_stop_copy),
+	ARC(RUNNING_P2P,  PRE_COPY_P2P,	begin_save, end_session, NULL),
+	ARC(PRE_COPY,	  PRE_COPY_P2P,	NULL, NULL, NULL),
+	ARC(PRE_COPY_P2P, PRE_COPY,	NULL, NULL, NULL),
+	ARC(PRE_COPY_P2P, RUNNING_P2P,	NULL, NULL, end_session),
+	ARC(PRE_COPY_P2P, STOP_COPY,	NULL, NULL, finish_save),
 };
 
 static const struct mtty_arc *find_arc(enum vfio_device_mig_state from,
@@ -145,6 +143,20 @@ static enum mtty_run state_run(enum vfio_device_mig_state state)
 	}
 }
 
+/* Whether a fault was asked for here; it may also want the ERROR state */
+static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
+		 bool after)
+{
+	bool to_error;
+	int ret = mtty_fault_arc(mtty, arc->from, arc->to, after, &to_error);
+
+	if (ret && to_error) {
+		end_session(mtty);
+		mtty->state = VFIO_DEVICE_STATE_ERROR;
+	}
+	return ret;
+}
+
 static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 {
 	const struct mtty_arc *arc = find_arc(mtty->state, to);
@@ -154,13 +166,39 @@ static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	if (WARN_ON_ONCE(!arc))
 		return -EINVAL;
 
+	ret = fault(mtty, arc, false);
+	if (ret)
+		goto out;
+
 	/* To stop comes before what is sent, to run after what was loaded */
 	if (state_run(to) < state_run(mtty->state))
 		mtty_device_run(mtty, state_run(to));
-	ret = arc->act(mtty);
-	if (!ret)
-		mtty->state = to;
+
+	ret = arc->prepare ? arc->prepare(mtty) : 0;
+	if (ret)
+		goto out;
+	ret = fault(mtty, arc, true);
+	if (ret) {
+		if (arc->cancel)
+			arc->cancel(mtty);
+		goto out;
+	}
+	if (arc->commit)
+		arc->commit(mtty);
+	mtty->state = to;
+out:
 	mtty_device_run(mtty, state_run(mtty->state));
+	return ret;
+}
+
+/* One arc, traced */
+static int step(struct mtty_device *mtty, enum vfio_device_mig_state to)
+{
+	enum vfio_device_mig_state from = mtty->state;
+	u64 start = ktime_get_ns();
+	int ret = walk_arc(mtty, to);
+
+	trace_mtty_mig_arc(mtty, from, to, ret, ktime_get_ns() - start);
 	return ret;
 }
 
@@ -180,7 +218,7 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 		ret = vfio_mig_get_next_state(&mtty->vdev, mtty->state, to,
 					      &next);
 		if (!ret)
-			ret = walk_arc(mtty, next);
+			ret = step(mtty, next);
 		if (ret)
 			return ret;
 	}
@@ -189,7 +227,7 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 
 static void reset_locked(struct mtty_device *mtty)
 {
-	arc_end(mtty);
+	end_session(mtty);
 	mtty_device_run(mtty, MTTY_STOPPED);
 	mtty_device_reset_hw(mtty);
 	mtty_dirty_reset(&mtty->dirty);
@@ -316,22 +354,40 @@ void mtty_fsm_close(struct mtty_device *mtty)
 	state_unlock(mtty);
 }
 
+static const char * const state_names[] = {
+	[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
+	[VFIO_DEVICE_STATE_STOP]		= "STOP",
+	[VFIO_DEVICE_STATE_RUNNING]		= "RUNNING",
+	[VFIO_DEVICE_STATE_STOP_COPY]		= "STOP_COPY",
+	[VFIO_DEVICE_STATE_RESUMING]		= "RESUMING",
+	[VFIO_DEVICE_STATE_RUNNING_P2P]		= "RUNNING_P2P",
+	[VFIO_DEVICE_STATE_PRE_COPY]		= "PRE_COPY",
+	[VFIO_DEVICE_STATE_PRE_COPY_P2P]	= "PRE_COPY_P2P",
+};
+
 /**
  * mtty_fsm_state_name - a state in the words of the uAPI
  * @state: the state
  */
 const char *mtty_fsm_state_name(enum vfio_device_mig_state state)
 {
-	static const char * const names[] = {
-		[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
-		[VFIO_DEVICE_STATE_STOP]		= "STOP",
-		[VFIO_DEVICE_STATE_RUNNING]		= "RUNNING",
-		[VFIO_DEVICE_STATE_STOP_COPY]		= "STOP_COPY",
-		[VFIO_DEVICE_STATE_RESUMING]		= "RESUMING",
-		[VFIO_DEVICE_STATE_RUNNING_P2P]		= "RUNNING_P2P",
-		[VFIO_DEVICE_STATE_PRE_COPY]		= "PRE_COPY",
-		[VFIO_DEVICE_STATE_PRE_COPY_P2P]	= "PRE_COPY_P2P",
-	};
+	return state < ARRAY_SIZE(state_names) ? state_names[state] : "?";
+}
 
-	return state < ARRAY_SIZE(names) ? names[state] : "?";
+/**
+ * mtty_fsm_arc - enumerate the arcs
+ * @i: from 0
+ * @from: set to the state that arc @i starts in
+ * @to: set to the state that arc @i leads to
+ *
+ * Return: false if there is no arc @i.
+ */
+bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
+		  enum vfio_device_mig_state *to)
+{
+	if (i >= ARRAY_SIZE(arcs))
+		return false;
+	*from = arcs[i].from;
+	*to = arcs[i].to;
+	return true;
 }

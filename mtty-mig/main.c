@@ -13,6 +13,9 @@
 #include "compat.h"
 #include "mtty_mig.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 #define MTTY_MIG_MAX_DEVICES	64
 
 #define TYPE(_id, _name, _pretty, _flags) \
@@ -168,6 +171,7 @@ static int __init mtty_init(void)
 	if (ret)
 		return ret;
 
+	mtty_debugfs_module_init();
 	mtty_parent_dev = device_create(&mtty_class, NULL, 0, NULL,
 					MTTY_MIG_NAME);
 	if (IS_ERR(mtty_parent_dev)) {
@@ -190,6 +194,7 @@ err_driver:
 err_device:
 	device_unregister(mtty_parent_dev);
 err_class:
+	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
 	return ret;
 }
@@ -199,6 +204,7 @@ static void __exit mtty_exit(void)
 	mdev_unregister_parent(&mtty_parent);
 	mdev_unregister_driver(&mtty_driver);
 	device_unregister(mtty_parent_dev);
+	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
 }
 

@@ -238,6 +238,27 @@ void mtty_mem_track(struct mtty_mem *mem)
 }
 
 /**
+ * mtty_mem_resend - begin anew to send, in a session that has sent before
+ * @mem: the memory, tracked
+ *
+ * Other than mtty_mem_track() this keeps the pages that became zero and have
+ * not been sent as such: their old content may have been.
+ */
+void mtty_mem_resend(struct mtty_mem *mem)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(&mem->pages, index, entry) {
+		mem_account(mem, index, entry, false);
+		xa_clear_mark(&mem->pages, index, MTTY_MEM_DIRTY);
+		xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
+		mem_account(mem, index, entry, true);
+		cond_resched();
+	}
+}
+
+/**
  * mtty_mem_untrack - cease to send
  * @mem: the memory
  */

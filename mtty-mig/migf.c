@@ -19,6 +19,7 @@
 
 #include "mtty_mig.h"
 #include "stream.h"
+#include "trace.h"
 
 /**
  * struct mtty_migf - a data transfer session
@@ -28,6 +29,7 @@
  * @lock: serialises all that follows; position and bounds change under it
  * @dead: the session has ended
  * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
+ * @soft_failed: saving: pre-copy failed, STOP_COPY sends everything
  * @ended: saving: registers and trailer have been put
  * @initial: saving: what @enc holds belongs to the first pass of pre-copy
  * @enc: saving: the encoder, with the record that is being read
@@ -45,6 +47,7 @@ struct mtty_migf {
 	union {
 		struct {
 			bool stop_copy;
+			bool soft_failed;
 			bool ended;
 			bool initial;
 			struct mtty_enc enc;
@@ -72,8 +75,19 @@ static int save_next(struct mtty_migf *migf)
 	const void *data;
 	int ret = 1;
 
+	/*
+	 * What fails in pre-copy need not fail the migration: the session goes
+	 * dry, and in STOP_COPY it sends everything.
+	 */
 	mutex_lock(&mtty->hw_lock);
-	if (mtty_mem_next_unsent(mtty->mem, &index, &data, &migf->initial)) {
+	if (!migf->stop_copy && mtty_fault(mtty, MTTY_FAULT_PRE_COPY)) {
+		migf->soft_failed = true;
+		mtty_mem_resend(mtty->mem);
+	}
+	if (!migf->stop_copy && migf->soft_failed) {
+		ret = -ENOMSG;
+	} else if (mtty_mem_next_unsent(mtty->mem, &index, &data,
+					&migf->initial)) {
 		mtty_enc_page(&migf->enc, index, data);
 	} else if (!migf->stop_copy) {
 		ret = -ENOMSG;
@@ -112,6 +126,9 @@ static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 				break;
 		}
 		len = min(count - done, mtty_enc_unread(enc));
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_READ);
+		if (ret)
+			break;
 		if (copy_to_user(buf + done, enc->buf + enc->pos, len)) {
 			ret = -EFAULT;
 			break;
@@ -123,6 +140,7 @@ static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 		cond_resched();
 	}
 	mutex_unlock(&migf->lock);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_READ, count, done ?: ret);
 	return done ?: ret;
 }
 
@@ -136,8 +154,8 @@ static void save_unread(struct mtty_migf *migf, u64 *initial, u64 *dirty)
 	u64 *record = migf->initial ? initial : dirty;
 
 	mutex_lock(&mtty->hw_lock);
-	*initial = mtty->mem->initial_bytes;
-	*dirty = mtty->mem->dirty_bytes;
+	*initial = migf->soft_failed ? 0 : mtty->mem->initial_bytes;
+	*dirty = migf->soft_failed ? 0 : mtty->mem->dirty_bytes;
 	mutex_unlock(&mtty->hw_lock);
 	*record += mtty_enc_unread(&migf->enc);
 }
@@ -168,9 +186,13 @@ static long save_precopy_info(struct mtty_migf *migf,
 
 static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
-	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
-		return -ENOTTY;
-	return save_precopy_info(filp->private_data, (void __user *)arg);
+	struct mtty_migf *migf = filp->private_data;
+	long ret = -ENOTTY;
+
+	if (cmd == VFIO_MIG_GET_PRECOPY_INFO)
+		ret = save_precopy_info(migf, (void __user *)arg);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_IOCTL, cmd, ret);
+	return ret;
 }
 
 /*
@@ -190,9 +212,13 @@ static __poll_t save_poll(struct file *filp, poll_table *wait)
 	if (migf->dead)
 		events = EPOLLERR | EPOLLHUP;
 	else if (migf->stop_copy || READ_ONCE(migf->enc.pos) < migf->enc.len ||
-		 mtty->mem->initial_bytes || mtty->mem->dirty_bytes)
+		 (!migf->soft_failed &&
+		  (mtty->mem->initial_bytes || mtty->mem->dirty_bytes)))
 		events = EPOLLIN | EPOLLRDNORM;
 	mutex_unlock(&mtty->hw_lock);
+	trace_mtty_mig_fd(mtty, MTTY_FD_POLL,
+			  (__force u32)poll_requested_events(wait),
+			  (__force u32)events);
 	return events;
 }
 
@@ -254,6 +280,10 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 			ret = -ENODEV;
 			break;
 		}
+		/* Sticky, as any other refusal */
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
+		if (ret)
+			mtty_dec_refuse(&migf->dec, ret);
 		len = mtty_dec_want(&migf->dec, &dst);
 		if (len < 0) {
 			ret = len;
@@ -278,6 +308,7 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 	 * A refused stream is told at once, not with the next write: there
 	 * may be none, and the bytes before the bad one are of no use.
 	 */
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_WRITE, count, ret ?: done);
 	return ret ?: done;
 }
 
@@ -285,11 +316,17 @@ static __poll_t resume_poll(struct file *filp, poll_table *wait)
 {
 	struct mtty_migf *migf = filp->private_data;
 
+	__poll_t events = EPOLLOUT | EPOLLWRNORM;
+
 	poll_wait(filp, &migf->mtty->data_wait, wait);
 
 	/* A write never waits, and what is wrong with the stream it tells */
-	return READ_ONCE(migf->dead) ? EPOLLERR | EPOLLHUP :
-				       EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(migf->dead))
+		events = EPOLLERR | EPOLLHUP;
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_POLL,
+			  (__force u32)poll_requested_events(wait),
+			  (__force u32)events);
+	return events;
 }
 
 static long resume_ioctl(struct file *filp, unsigned int cmd,
@@ -297,10 +334,13 @@ static long resume_ioctl(struct file *filp, unsigned int cmd,
 {
 	struct mtty_migf *migf = filp->private_data;
 
-	if (cmd != VFIO_MIG_GET_PRECOPY_INFO)
-		return -ENOTTY;
+	long ret = -ENOTTY;
+
 	/* uAPI: valid only in pre-copy, EINVAL in any other state */
-	return READ_ONCE(migf->dead) ? -ENODEV : -EINVAL;
+	if (cmd == VFIO_MIG_GET_PRECOPY_INFO)
+		ret = READ_ONCE(migf->dead) ? -ENODEV : -EINVAL;
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_IOCTL, cmd, ret);
+	return ret;
 }
 
 static const struct file_operations resume_fops = {
@@ -320,6 +360,7 @@ static int migf_release(struct inode *inode, struct file *filp)
 
 	/* The last reference cannot go before the session has ended */
 	WARN_ON_ONCE(!migf->dead);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_RELEASE, 0, 0);
 
 	vfio_put_device(&migf->mtty->vdev);
 	mutex_destroy(&migf->lock);
@@ -441,24 +482,36 @@ void mtty_migf_stop_copy(struct mtty_migf *migf)
 }
 
 /**
- * mtty_migf_load - put what was received into the device
+ * mtty_migf_check - whether what was received can be loaded
  * @migf: a session that loads
  *
- * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
- * hw_lock.
+ * Context: Under state_mutex. Takes mtty_migf.lock.
  * Return: 0; why a write was refused; -ENODATA if the stream is incomplete,
  * in which case it may still be completed.
  */
-int mtty_migf_load(struct mtty_migf *migf)
+int mtty_migf_check(struct mtty_migf *migf)
 {
 	int ret;
 
 	mutex_lock(&migf->lock);
 	ret = mtty_dec_finish(&migf->dec);
-	if (!ret)
-		mtty_device_load_hw(migf->mtty, &migf->hw, &migf->mem);
 	mutex_unlock(&migf->lock);
 	return ret;
+}
+
+/**
+ * mtty_migf_load - put what was received into the device
+ * @migf: a session that loads, for which mtty_migf_check() returned 0; what
+ *	is written after that is refused and changes nothing
+ *
+ * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
+ * hw_lock.
+ */
+void mtty_migf_load(struct mtty_migf *migf)
+{
+	mutex_lock(&migf->lock);
+	mtty_device_load_hw(migf->mtty, &migf->hw, &migf->mem);
+	mutex_unlock(&migf->lock);
 }
 
 /**

@@ -29,8 +29,10 @@
 
 #define MTTY_MIG_NAME	"mtty_mig"
 
+struct dentry;
 struct eventfd_ctx;
 struct mtty_dirty_range;
+struct mtty_faults;
 struct mtty_migf;
 
 /**
@@ -111,6 +113,23 @@ struct mtty_dirty {
 	int error;
 };
 
+/* Events of a data fd, for the tracepoint */
+enum mtty_fd_event {
+	MTTY_FD_READ,
+	MTTY_FD_WRITE,
+	MTTY_FD_POLL,
+	MTTY_FD_IOCTL,
+	MTTY_FD_RELEASE,
+};
+
+/* Fault points beside those before and after each arc */
+enum mtty_fault_point {
+	MTTY_FAULT_PRE_COPY,	/* pre-copy cannot go on */
+	MTTY_FAULT_READ,	/* read() of a data fd */
+	MTTY_FAULT_WRITE,	/* write() to a data fd */
+	MTTY_NR_FAULT_POINTS
+};
+
 /**
  * struct mtty_device - one device
  * @vdev: what the VFIO core knows of it; must be first
@@ -129,11 +148,15 @@ struct mtty_dirty {
  * @mem: device memory; under @hw_lock
  * @irqs: where interrupts go; under @hw_lock
  * @engine: what makes the DMA channels move
+ * @engine_held: it moves only when it is stepped; under @hw_lock
  * @engine_wait: woken when a chunk is no longer under way
  * @dropped_writes: writes to registers and memory of a stopped device; under
  *	@hw_lock
  *
  * @dirty: the DMA log
+ *
+ * @faults: what is asked to fail
+ * @debugfs: the device's folder
  *
  * @data_wait: woken when a data fd may have become ready or dead. Here and
  *	not in the session, so that who makes the device dirty need not know
@@ -156,10 +179,13 @@ struct mtty_device {
 	struct mtty_mem *mem;
 	struct mtty_irqs irqs;
 	struct mtty_engine engine[MTTY_MIG_NR_DMA];
+	bool engine_held;
 	wait_queue_head_t engine_wait;
 	u64 dropped_writes;
 
 	struct mtty_dirty dirty;
+	struct mtty_faults *faults;
+	struct dentry *debugfs;
 
 	wait_queue_head_t data_wait;
 };
@@ -181,6 +207,7 @@ int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size);
 u64 mtty_device_digest(struct mtty_device *mtty);
 void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
 void mtty_device_reset_hw(struct mtty_device *mtty);
+int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count);
 void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 			 struct mtty_mem **mem);
 
@@ -189,6 +216,9 @@ void mtty_engine_init(struct mtty_device *mtty);
 void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val);
 void mtty_engine_kick(struct mtty_device *mtty);
+void mtty_engine_hold(struct mtty_device *mtty, bool hold);
+u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
+		     u64 bytes);
 void mtty_engine_drain(struct mtty_device *mtty);
 void mtty_engine_flush(struct mtty_device *mtty);
 
@@ -210,16 +240,33 @@ void mtty_irq_request(struct mtty_device *mtty);
 /* fsm.c */
 extern const struct vfio_migration_ops mtty_migration_ops;
 const char *mtty_fsm_state_name(enum vfio_device_mig_state state);
+bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
+		  enum vfio_device_mig_state *to);
 void mtty_fsm_open(struct mtty_device *mtty);
 void mtty_fsm_close(struct mtty_device *mtty);
 void mtty_fsm_reset(struct mtty_device *mtty);
+
+/* fault.c */
+int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point);
+int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
+		   enum vfio_device_mig_state to, bool after, bool *to_error);
+int mtty_fault_init(struct mtty_device *mtty);
+void mtty_fault_exit(struct mtty_device *mtty);
+void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir);
+
+/* debugfs.c */
+void mtty_debugfs_create(struct mtty_device *mtty);
+void mtty_debugfs_remove(struct mtty_device *mtty);
+void mtty_debugfs_module_init(void);
+void mtty_debugfs_module_exit(void);
 
 /* migf.c */
 struct mtty_migf *mtty_migf_save(struct mtty_device *mtty);
 struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty);
 struct file *mtty_migf_hand_out(struct mtty_migf *migf);
 void mtty_migf_stop_copy(struct mtty_migf *migf);
-int mtty_migf_load(struct mtty_migf *migf);
+int mtty_migf_check(struct mtty_migf *migf);
+void mtty_migf_load(struct mtty_migf *migf);
 void mtty_migf_end(struct mtty_migf *migf);
 u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
 			       struct mtty_migf *migf);

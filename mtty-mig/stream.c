@@ -558,6 +558,17 @@ int mtty_dec_got(struct mtty_dec *dec, size_t len)
 }
 
 /**
+ * mtty_dec_refuse - refuse a stream for a reason that is not in it
+ * @dec: the decoder
+ * @error: -errno, which stays
+ */
+void mtty_dec_refuse(struct mtty_dec *dec, int error)
+{
+	if (!dec->error)
+		dec->error = error;
+}
+
+/**
  * mtty_dec_finish - whether the stream is complete and valid
  * @dec: the decoder
  *
