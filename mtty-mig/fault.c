@@ -65,8 +65,7 @@ static int fault_fire(struct mtty_device *mtty, unsigned int point,
 	int error = 0;
 
 	spin_lock(&faults->lock);
-	if (plan->error && (!plan->random ||
-			    should_fail_ex(&faults->attr, 1, FAULT_NOWARN))) {
+	if (plan->error && (!plan->random || should_fail(&faults->attr, 1))) {
 		error = plan->error;
 		*to_error = plan->to_error;
 		plan->fired++;
@@ -270,6 +269,10 @@ int mtty_fault_init(struct mtty_device *mtty)
 		return -ENOMEM;
 	spin_lock_init(&mtty->faults->lock);
 	mtty->faults->attr = attr;
+#ifdef CONFIG_FAULT_INJECTION
+	/* A stack trace for each fault is for who asks for it */
+	mtty->faults->attr.verbose = 0;
+#endif
 	return 0;
 }
 
