@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every verb of the project.  The work is done in scripts/.
+#
+#   KERNEL=lts      which kernel (only lts, Debian's linux-source-6.12, so far)
+#   ENGINE=uml      what runs it (only uml so far)
+#   CACHE=DIR       where sources, builds and logs are kept
+#   SAN=0|1         without or with sanitizers: run and shell have 0, others 1
+#   TEST=PATTERN    only the selftests of that name
+#   ARGS='...'      words for migrate-demo or the selftests
+#   TIMEOUT=600     seconds for the guest; SILENCE=120 seconds without a word
+
+export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM APPEND
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
+		while IFS='	' read -r verb text; do printf '  %-10s %s\n' "$$verb" "$$text"; done
+
+run: ## boot a kernel, migrate a device in it, tell what happened
+	@scripts/lab.sh run
+
+check: ## all KUnit suites and all selftests, on a kernel with sanitizers
+	@scripts/lab.sh check
+
+kunit: ## only the KUnit suites
+	@scripts/lab.sh kunit
+
+selftests: ## only the selftests; TEST=PATTERN for some of them
+	@scripts/lab.sh selftests
+
+shell: ## a shell in the guest, with the modules loaded
+	@scripts/lab.sh shell
+
+modules: ## build the modules for KDIR=... (default: the running kernel) into build/modules
+	@scripts/modules-here.sh '$(KDIR)'
+
+update: ## fetch the newest version of the kernel's source
+	@scripts/lab.sh update
+
+lint: ## checkpatch, shellcheck and the lab's own tests
+	@scripts/lint.sh
+
+selfcheck: ## only the lab's own tests
+	@python3 -B -m unittest discover -q -s scripts/tests
+
+clean: ## remove build/
+	rm -rf build
+
+distclean: clean ## remove the cache, too
+	@scripts/distclean.sh

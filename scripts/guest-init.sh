@@ -1,0 +1,135 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The guest's first and only service: mount what programs expect, load the
+# modules, do the one job that the host asked for, tell how it ended.
+#
+# Three ways lead out:
+#  - stdout, which is the console: goes into the kernel's log;
+#  - /dev/tty1: what the job prints, untouched by the kernel's messages;
+#  - marks, "@TOKEN WORD...", on both, so that the host knows in both what
+#    came before and what after.  The host ends the guest at the mark "done".
+#
+# LAB is this run's directory on the host: the kernel puts it from its command
+# line into our environment.  Its file "job" sets JOB and what the job needs.
+
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C HOME=/tmp TMPDIR=/tmp
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mount -t debugfs debugfs /sys/kernel/debug
+mount -t tracefs tracefs /sys/kernel/tracing
+mkdir -p /dev/shm /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t devpts devpts /dev/pts
+# A mount of its own: the host's directory may lie below what the next two hide.
+mount -t tmpfs tmpfs /run
+mkdir /run/lab
+mount -t hostfs -o "$LAB" hostfs /run/lab
+cd /run/lab || exit 1
+mount -t tmpfs tmpfs /tmp
+
+. ./job
+export TERM COLUMNS LINES
+
+if [ "$JOB" = shell ]; then
+	stty -F /dev/tty1 sane rows "$LINES" cols "$COLUMNS"
+else
+	stty -F /dev/tty1 raw -echo rows "$LINES" cols "$COLUMNS"
+fi
+
+mark() {
+	echo "<6>@$TOKEN $*" >/dev/kmsg
+	echo "@$TOKEN $*" >/dev/tty1
+}
+
+finish() {
+	mark "done $1"
+	# The host ends us here.  If it does not, its watchdog will.
+	while :; do sleep 60; done
+}
+
+load() {
+	if ! insmod "modules/$1.ko"; then
+		mark "broken the module $1 did not load"
+		finish 1
+	fi
+}
+
+unload() {
+	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
+}
+
+leak=/sys/kernel/debug/kmemleak
+run_kunit() {
+	mark begin kunit
+	insmod modules/mtty_mig_kunit.ko
+	mark end $?
+}
+
+run_selftests() {
+	set -f
+	for test in $TESTS; do
+		mark begin "$test"
+		# shellcheck disable=SC2086 # ARGS are words
+		(cd "selftests/$(dirname "$test")" &&
+			exec timeout -k 5 "$TEST_TIMEOUT" "./${test##*/}" $ARGS) </dev/null >/dev/tty1 2>&1
+		mark end $?
+	done
+	set +f
+}
+
+# An object counts as leaked if two scans find no pointer to it, its contents
+# did not change between them, and it is older than five seconds.
+scan_for_leaks() {
+	mark leaks
+	echo scan >$leak
+	sleep 5
+	echo scan >$leak
+	cat $leak
+}
+
+if [ -f modules/mdev.ko ]; then
+	load mdev
+fi
+load mtty_mig
+if [ -w $leak ]; then
+	# Only the tests are asked about, not the boot; and only when we ask.
+	echo scan=off >$leak
+	echo clear >$leak
+fi
+
+case $JOB in
+run)
+	mark begin demo
+	set -f
+	if [ "$LIVE" = 1 ]; then
+		# shellcheck disable=SC2086 # ARGS are words
+		tools/migrate-demo $ARGS </dev/null >/dev/tty1 2>&1
+		status=$?
+	else
+		# shellcheck disable=SC2086
+		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/tmp/status; } | cat >/dev/tty1
+		status=$(cat /tmp/status)
+	fi
+	finish "$status"
+	;;
+check)
+	[ "$KUNIT" = 0 ] || run_kunit
+	run_selftests
+	if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
+		scan_for_leaks
+	fi
+	[ "$KUNIT" = 0 ] || unload mtty_mig_kunit
+	unload mtty_mig
+	finish 0
+	;;
+shell)
+	cd /tmp || finish 1
+	ln -s /run/lab/* /tmp/
+	setsid -c bash --norc -i </dev/tty1 >/dev/tty1 2>&1
+	finish $?
+	;;
+esac

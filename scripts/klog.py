@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Find in a kernel log what the kernel found wrong with itself.
+
+As a program: klog.py [FILE] prints the reports, exit status 1 if there are any.
+"""
+
+import re
+import sys
+
+import ktap
+
+BAD = re.compile('|'.join([
+    r'\bWARNING: ',
+    r'\bBUG: ',
+    r'kernel BUG at ',
+    r'\bKASAN: ',
+    r'\bKCSAN: ',
+    r'\bKFENCE: ',
+    r'\bUBSAN: ',
+    r'\bODEBUG: ',
+    r'possible circular locking',
+    r'INFO: (?:possible|inconsistent|lockdep|suspicious)',
+    r'INFO: (?:task|rcu)\b',
+    r'INFO: trying to register non-static key',
+    r'suspicious RCU',
+    r'sleeping function called',
+    r'scheduling while atomic',
+    r'refcount_t: ',
+    r'list_(?:add|del) corruption',
+    r'unreferenced object 0x',
+    r'general protection',
+    r'\bOops\b',
+    r'Kernel panic',
+    r'Kernel tried to (?:access|execute|write)',
+    r'Segfault with no mm',
+    r'Bad page (?:state|map)',
+    r'detected stall',
+    r'soft lockup',
+    r'usercopy: Kernel memory',
+    r'Out of memory: ',
+]))
+# Where a report ends, if it says so, and where the next one begins.
+END = re.compile(r'---\[ end |^={60,}$')
+START = re.compile(r'---\[ cut here')
+MORE = re.compile(r'^\s|Call Trace|^(?:RIP|Modules|CPU|Tainted|Hardware|Stack|backtrace|comm)\b')
+LONGEST = 60
+
+
+class Scanner:
+    """Feed it lines; .reports holds a list of lines for each report."""
+
+    def __init__(self):
+        self.reports = []
+        self._open = False
+        self._quiet = 0
+
+    def feed(self, line):
+        line = ktap.PRINTK.sub('', line.rstrip('\r\n'), count=1)
+        # A test may be named after what it provokes.
+        text = line.lstrip()
+        if ktap.RESULT.match(text) or text.startswith('#'):
+            return
+        bad = BAD.search(line)
+        if not self._open:
+            if bad:
+                self.reports.append([line])
+                self._open = True
+                self._quiet = 0
+            return
+        report = self.reports[-1]
+        if START.search(line):
+            self._open = False
+            return
+        report.append(line)
+        # Many unrelated lines in a row, and the report is over, too.
+        self._quiet = 0 if bad or MORE.search(line) else self._quiet + 1
+        if END.search(line) and len(report) > 2 or len(report) >= LONGEST or self._quiet > 12:
+            self._open = False
+
+
+def main():
+    scanner = Scanner()
+    with (open(sys.argv[1], encoding='utf-8', errors='replace')
+          if len(sys.argv) > 1 else sys.stdin) as log:
+        for line in log:
+            scanner.feed(line)
+    for report in scanner.reports:
+        print('\n'.join(report), end='\n\n')
+    return 1 if scanner.reports else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What all of the lab's scripts share: words to the user, where things are,
+# the lock on the cache, and how a thing gets into the cache so that it is
+# either all there or not there.  Sourced by bash, never run.
+
+set -euo pipefail
+
+# A user's locale or umask must not change what tools print or who can read
+# what was built; make's own variables must not reach the kernel's makefiles.
+export LC_ALL=C
+umask 022
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL GNUMAKEFLAGS
+unset ARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O M
+PATH=$PATH:/usr/sbin:/sbin
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+export SCRIPTS=$REPO/scripts
+KERNEL=${KERNEL:-lts}
+ENGINE=${ENGINE:-uml}
+CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mtty-mig}
+JOBS=$(nproc)
+export JOBS
+
+case $CACHE in
+/*) ;;
+*) CACHE=$PWD/$CACHE ;;
+esac
+
+# To stderr: what a script prints on stdout is its answer.
+say() { printf '%s\n' "lab: $*" >&2; }
+
+die() {
+	printf '%s\n' "lab: error: $1" >&2
+	shift
+	[ $# -eq 0 ] || printf '     %s\n' "$@" >&2
+	exit 1
+}
+
+now() { date +%s; }
+
+# took SINCE: "12 s", to say how long a step took.
+took() { echo "$(($(now) - $1)) s"; }
+
+# hash_files PATH...: one hash of the names and contents of all files below,
+# without what a build may have left there.  Paths are relative to the
+# checkout, so that two checkouts with the same contents agree.
+hash_files() {
+	(
+		cd "$REPO"
+		find "$@" -type f \
+			! -name '*.o' ! -name '*.ko' ! -name '*.cmd' \
+			! -name '*.mod' ! -name '*.mod.c' ! -name '*~' \
+			! -name modules.order ! -name Module.symvers \
+			-print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16
+	)
+}
+
+hash_text() { printf '%s\n' "$*" | sha256sum | cut -c1-16; }
+
+# make_cache: the directory, with room to build in and a name that the
+# kernel's makefiles can live with.
+make_cache() {
+	case $CACHE in
+	*[[:space:]:\'\"\$\&\;\\\#%]*)
+		die "the cache's path '$CACHE' has a character that kernel makefiles cannot take" \
+			"choose another place: make ... CACHE=/some/simple/path"
+		;;
+	esac
+	mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
+		die "cannot write to the cache $CACHE" \
+			"choose another place: make ... CACHE=/path/you/own"
+	mkdir -p "$CACHE"/{src,kernel,work,run,logs,tmp}
+	CACHE=$(cd "$CACHE" && pwd -P)
+	export CACHE
+}
+
+# lock_cache: one set-up at a time, whoever started it.  The lock belongs to
+# descriptor 9 and so ends with its process, however that ends.
+lock_cache() {
+	exec 9>"$CACHE/lock"
+	if ! flock -n 9; then
+		say "waiting for another run that is setting up $CACHE"
+		flock 9
+	fi
+	# Nobody else is setting up, so what lies here was left by a run that died.
+	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+}
+
+# A run of a guest outlives the set-up and must not hold up others.
+unlock_cache() { exec 9>&-; }
+
+# need_space MEGABYTES WHAT: say so before, not half-way through.
+need_space() {
+	local free
+	free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$1" ] ||
+		die "$2 needs $1 MB in $CACHE, which has $free MB left" \
+			"make room there ('make distclean' empties the cache), or move it: make ... CACHE=/path/with/room"
+}
+
+# stamped DIR KEY: DIR was finished, and for this KEY.
+stamped() { [ "$(cat "$1/.mtty-mig-stamp" 2>/dev/null)" = "$2" ]; }
+
+# stamp DIR KEY: the last act of making DIR.  The data goes to the disk first,
+# so that a machine that loses power does not leave a stamp on empty files.
+stamp() {
+	sync -f "$1"
+	echo "$2" >"$1/.mtty-mig-stamp.tmp"
+	mv -f "$1/.mtty-mig-stamp.tmp" "$1/.mtty-mig-stamp"
+}
+
+# used DIR: for prune, which drops what was not used for longest.
+used() { touch "$1/.mtty-mig-stamp"; }
+
+# prune KEEP PARENT GLOB: keep the KEEP last used.
+prune() {
+	local dir
+	find "$2" -mindepth 1 -maxdepth 1 -type d -name "$3" -print0 |
+		while IFS= read -r -d '' dir; do
+			printf '%s %s\n' "$(stat -c %Y "$dir/.mtty-mig-stamp" 2>/dev/null || echo 0)" "$dir"
+		done | sort -rn | tail -n "+$(($1 + 1))" | cut -d' ' -f2- |
+		while IFS= read -r dir; do rm -rf "$dir"; done
+}
+
+# quote: others' words in ours; with the names that files have in the checkout.
+quote() { sed -e "s,${copied_to:-/nowhere}/,,g" -e 's/^/     | /'; }
+
+# step NAME COMMAND...: run a long step with its output in logs/NAME.log; on
+# failure show what matters of it, and say it if the disk was the reason.
+# Descriptor 3 is for progress; the lock stays ours alone.
+step() {
+	local name=$1 log=$CACHE/logs/$1.log
+	shift
+	if ! "$@" 3>&2 >"$log" 2>&1 9>&- </dev/null; then
+		{ grep -E -A 2 'error: |ERROR: |undefined ' "$log" || tail -n 25 "$log"; } |
+			head -n 40 | quote >&2
+		if grep -q 'No space left on device' "$log"; then
+			die "the disk of $CACHE is full" \
+				"make room and call again, or move the cache: make ... CACHE=/path/with/room"
+		fi
+		die "the step '$name' failed; its whole output is in $log"
+	fi
+	grep -A 2 'warning: ' "$log" | head -n 40 | quote >&2 || true
+}
+
+# The one place that knows which values exist.
+check_choice() {
+	case $KERNEL in
+	lts) ;;
+	*) die "KERNEL=$KERNEL is not known; it can be: lts" ;;
+	esac
+	case $ENGINE in
+	uml) ;;
+	*) die "ENGINE=$ENGINE is not known; it can be: uml" ;;
+	esac
+	[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
+		die "User Mode Linux runs on x86-64 Linux only; this is $(uname -s) on $(uname -m)"
+}

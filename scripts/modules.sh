@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build the driver, and the KUnit suites if the kernel has KUnit, as external
+# modules against a prepared kernel.  The sources are copied, so that no object
+# ever lies in the checkout; all in one kbuild run, because the suites use what
+# the driver exports.
+#
+#   modules.sh KDIR OUTPUT
+
+. "$(dirname "$0")/lib.sh"
+
+kdir=$1
+out=$2
+parts=(mtty-mig)
+
+hint="KDIR= has to name a configured and prepared kernel build, such as /lib/modules/VERSION/build from a linux-headers package"
+config=$kdir/include/config/auto.conf
+[ -d "$kdir" ] || die "there is no kernel in '$kdir'" "$hint"
+[ -f "$kdir/Makefile" ] && [ -f "$config" ] && [ -f "$kdir/include/config/kernel.release" ] ||
+	die "'$kdir' is not a prepared kernel" "$hint"
+kdir=$(cd "$kdir" && pwd -P)
+release=$(cat "$kdir/include/config/kernel.release")
+IFS=.- read -r major minor _ <<<"$release"
+if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
+	die "Linux $release is too old: VFIO migration has no PRE_COPY before 6.2"
+fi
+has() { grep -Eq "^CONFIG_$1=[ym]" "$config"; }
+has VFIO_MDEV ||
+	die "Linux $release is built without VFIO_MDEV, which the device needs" \
+		"nothing but a driver or sample can select it: SAMPLE_VFIO_MDEV_MTTY=m does"
+if has KUNIT; then
+	parts+=(kunit)
+fi
+arch=()
+if has UML; then
+	arch=(ARCH=um)
+fi
+
+key=$(hash_text "$(hash_files "${parts[@]}")" "$kdir" "$release" "$(cat "$0")" \
+	"$(cat "$kdir/.mtty-mig-stamp" 2>/dev/null || stat -c %Y "$config")")
+if stamped "$out" "$key"; then
+	used "$out"
+	exit 0
+fi
+
+say "building the modules for Linux $release"
+start=$(now)
+mkdir -p "$out"
+rm -f "$out/.mtty-mig-stamp"
+
+# Copy what differs and with a new time, remove what is gone: then make's own
+# judgement of what to rebuild is right, wherever the old times came from.
+for part in "${parts[@]}"; do
+	(cd "$REPO" && find "$part" -type f -name '[!.]*' ! -name '*.o' ! -name '*.ko' \
+		! -name '*.mod' ! -name '*.mod.c' ! -name modules.order) |
+		while IFS= read -r file; do
+			cmp -s "$REPO/$file" "$out/$file" && continue
+			mkdir -p "$out/${file%/*}"
+			cp --no-preserve=all "$REPO/$file" "$out/$file"
+		done
+	(cd "$out" && find "$part" -type f \( -name '*.[chS]' -o -name Kbuild -o -name Makefile \) \
+		! -name '*.mod.c') |
+		while IFS= read -r file; do
+			[ -f "$REPO/$file" ] || rm -f "$out/$file" "$out/${file%.c}.o"
+		done
+done
+printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
+
+build() { make -C "$kdir" "${arch[@]}" M="$out" -j"$JOBS" modules; }
+copied_to=$out
+step modules build
+
+stamp "$out" "$key"
+say "built the modules in $(took "$start")"

@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# See to it that the programs which the lab needs are here.  What counts is
+# the program, not the package, so that it does not matter where it came from;
+# the packages' names are only needed to ask for them.
+#
+#   packages.sh [lint]
+
+. "$(dirname "$0")/lib.sh"
+
+# program:package on Debian
+need=(
+	gcc:gcc ld:binutils make:make flex:flex bison:bison bc:bc perl:perl
+	xz:xz-utils python3:python3 insmod:kmod
+	flock:util-linux setsid:util-linux stty:coreutils
+	cmp:diffutils find:findutils
+)
+if [ "${1-}" = lint ]; then
+	need+=(shellcheck:shellcheck)
+fi
+
+missing_programs=()
+missing_packages=()
+for pair in "${need[@]}"; do
+	if ! command -v "${pair%%:*}" >/dev/null; then
+		missing_programs+=("${pair%%:*}")
+		missing_packages+=("${pair#*:}")
+	fi
+done
+
+# A compiler without the C library's headers is a program, but no compiler.
+if ! [ -e /usr/include/stdio.h ] &&
+	! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then
+	missing_programs+=("the C library's headers")
+	missing_packages+=(libc6-dev)
+fi
+
+[ ${#missing_programs[@]} -gt 0 ] || exit 0
+
+missing=$(printf '%s, ' "${missing_programs[@]}")
+missing=${missing%, }
+if ! command -v apt-get >/dev/null; then
+	die "missing here: $missing" \
+		"install what provides them (README.md has the names for Fedora and Arch) and call again"
+fi
+
+mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
+if [ "$(id -u)" -ne 0 ]; then
+	die "missing here: $missing; only root can install packages. Run this, then call again:" \
+		"sudo apt-get install ${missing_packages[*]}"
+fi
+
+say "installing: ${missing_packages[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=(apt-get install -y -q --no-install-recommends "${missing_packages[@]}")
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# The package lists may be empty or stale: fetch them only if it fails without.
+if ! "${install[@]}" >"$log" 2>&1 </dev/null; then
+	say "updating the package lists first"
+	if ! { apt-get update -q && "${install[@]}"; } >"$log" 2>&1 </dev/null; then
+		tail -n 15 "$log" | sed 's/^/     | /' >&2
+		die "apt-get could not install: ${missing_packages[*]}" \
+			"see what it says above; then call again"
+	fi
+fi
