@@ -126,6 +126,67 @@ static int engine_hold_set(void *data, u64 val)
 DEFINE_DEBUGFS_ATTRIBUTE(engine_hold_fops, engine_hold_get, engine_hold_set,
 			 "%llu\n");
 
+static int page_requests_show(struct seq_file *seq, void *unused)
+{
+	struct mtty_device *mtty = seq->private;
+	const struct mtty_pri *pri = &mtty->hw.pri;
+	u32 i;
+
+	mutex_lock(&mtty->hw_lock);
+	for (i = 0; i < pri->nr_open + pri->nr_queued; i++)
+		seq_printf(seq, "%u %#llx %s\n", pri->requests[i].id,
+			   pri->requests[i].iova,
+			   i < pri->nr_open ? "open" : "queued");
+	mutex_unlock(&mtty->hw_lock);
+	return 0;
+}
+
+static int page_requests_open(struct inode *inode, struct file *filp)
+{
+	return single_open(filp, page_requests_show, inode->i_private);
+}
+
+/* "open IOVA" or "answer ID" */
+static ssize_t page_requests_write(struct file *filp, const char __user *ubuf,
+				   size_t count, loff_t *ppos)
+{
+	struct seq_file *seq = filp->private_data;
+	struct mtty_device *mtty = seq->private;
+	char *line, *verb, *rest;
+	u64 arg;
+	int ret;
+
+	if (!count || count > KNOB_MAX)
+		return -EINVAL;
+	line = memdup_user_nul(ubuf, count);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+
+	rest = strim(line);
+	verb = strsep(&rest, " ");
+	ret = rest ? kstrtou64(rest, 0, &arg) : -EINVAL;
+	if (ret)
+		goto out;
+	if (!strcmp(verb, "open"))
+		ret = mtty_device_raise(mtty, arg);
+	else if (!strcmp(verb, "answer") && arg <= U32_MAX)
+		ret = mtty_device_answer(mtty, arg);
+	else
+		ret = -EINVAL;
+out:
+	kfree(line);
+	return ret ?: count;
+}
+
+static const struct file_operations page_requests_fops = {
+	.owner = THIS_MODULE,
+	.open = page_requests_open,
+	.read = seq_read,
+	.write = page_requests_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
 /**
  * mtty_debugfs_create - make a device's folder
  * @mtty: the device
@@ -143,6 +204,8 @@ void mtty_debugfs_create(struct mtty_device *mtty)
 	debugfs_create_file("dirty", 0200, dir, mtty, &dirty_fops);
 	debugfs_create_file("engine_step", 0200, dir, mtty, &engine_step_fops);
 	debugfs_create_file("engine_hold", 0600, dir, mtty, &engine_hold_fops);
+	debugfs_create_file("page_requests", 0600, dir, mtty,
+			    &page_requests_fops);
 	mtty_fault_debugfs(mtty, dir);
 }
 

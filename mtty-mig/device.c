@@ -19,6 +19,17 @@
 /* Registers and memory */
 
 /**
+ * mtty_device_hw_init - registers as after power-on
+ * @mtty: the device
+ * @hw: its registers, or what is to become them
+ */
+void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw)
+{
+	mtty_hw_reset(hw, mtty->mem->size);
+	hw->pri.present = mtty->type->id == MTTY_MIG_TYPE_VPRI;
+}
+
+/**
  * mtty_device_run - let the device run, as far as a state allows
  * @mtty: the device
  * @run: how far
@@ -33,6 +44,11 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
+	/* A drain ends, or is given up, when the device runs again */
+	if (run == MTTY_RUNNING) {
+		mtty->draining = false;
+		mtty_pri_release(&mtty->hw.pri);
+	}
 	/* What happened to interrupts while it was stopped is told now */
 	mtty_irq_update(mtty);
 	mtty_engine_kick(mtty);
@@ -40,6 +56,102 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 
 	/* uAPI: outstanding operations complete before the arc does */
 	mtty_engine_drain(mtty);
+}
+
+/**
+ * mtty_device_stop - stop a device that runs, unless page requests forbid it
+ * @mtty: the device
+ *
+ * Only a running vCPU can answer a page request, so who halts the vCPUs and
+ * then stops the device would wait for ever.
+ *
+ * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
+ * Return: 0, or -EBUSY as long as a page request is open.
+ */
+int mtty_device_stop(struct mtty_device *mtty)
+{
+	int ret = 0;
+
+	mutex_lock(&mtty->hw_lock);
+	if (mtty->hw.pri.nr_open) {
+		mtty->draining = mtty->pri_drain;
+		ret = -EBUSY;
+	} else {
+		/* Under the same lock: no request can come in between */
+		mtty->run = MTTY_STOPPED;
+	}
+	mutex_unlock(&mtty->hw_lock);
+
+	mtty_engine_drain(mtty);
+	return ret;
+}
+
+/* After what may have answered a page request. Context: Under hw_lock. */
+static void pri_update(struct mtty_device *mtty, u32 nr_open_before)
+{
+	if (mtty->draining && nr_open_before && !mtty->hw.pri.nr_open)
+		mtty_irq_drained(mtty);
+	mtty_irq_update(mtty);
+}
+
+/**
+ * mtty_device_raise - make the device ask for a page
+ * @mtty: the device
+ * @iova: the page
+ *
+ * Return: 0; -EBUSY if the device is stopped; -ENOSPC if it cannot have
+ * another request.
+ */
+int mtty_device_raise(struct mtty_device *mtty, u64 iova)
+{
+	int ret = 0;
+
+	mutex_lock(&mtty->hw_lock);
+	if (mtty->run == MTTY_STOPPED)
+		ret = -EBUSY;
+	else if (!mtty_pri_raise(&mtty->hw.pri, iova, mtty->draining))
+		ret = -ENOSPC;
+	mtty_irq_update(mtty);
+	mutex_unlock(&mtty->hw_lock);
+	return ret;
+}
+
+/**
+ * mtty_device_answer - answer a page request
+ * @mtty: the device
+ * @id: which
+ *
+ * Return: 0, or -ENOENT if it is not open.
+ */
+int mtty_device_answer(struct mtty_device *mtty, u32 id)
+{
+	u32 before;
+	int ret;
+
+	mutex_lock(&mtty->hw_lock);
+	before = mtty->hw.pri.nr_open;
+	ret = mtty_pri_answer(&mtty->hw.pri, id) ? 0 : -ENOENT;
+	pri_update(mtty, before);
+	mutex_unlock(&mtty->hw_lock);
+	return ret;
+}
+
+/**
+ * mtty_device_set_pri_drain - let a blocked SET_STATE drain page requests
+ * @mtty: the device
+ * @drain: whether
+ *
+ * Return: 0, or -EOPNOTSUPP if the device has no page requests.
+ */
+int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain)
+{
+	if (mtty->type->id != MTTY_MIG_TYPE_VPRI)
+		return -EOPNOTSUPP;
+
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(mtty->pri_drain, drain);
+	mutex_unlock(&mtty->hw_lock);
+	return 0;
 }
 
 /**
@@ -54,7 +166,8 @@ void mtty_device_reset_hw(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty_mem_clear(mtty->mem);
-	mtty_hw_reset(&mtty->hw, mtty->mem->size);
+	mtty_device_hw_init(mtty, &mtty->hw);
+	mtty->draining = false;
 	mtty->irqs.intx_masked = false;
 	mtty->dropped_writes = 0;
 	mutex_unlock(&mtty->hw_lock);
@@ -184,6 +297,8 @@ EXPORT_SYMBOL_IF_KUNIT(mtty_device_set_mem_size);
 
 #define DMA_FIRST	MTTY_MIG_DMA(0)
 #define DMA_LAST	(MTTY_MIG_DMA(MTTY_MIG_NR_DMA) - 1)
+#define PRI_FIRST	MTTY_MIG_PRI
+#define PRI_LAST	(MTTY_MIG_PRI + MTTY_MIG_PRI_SIZE - 1)
 #define MSIX_FIRST	MTTY_MIG_MSIX_TABLE
 #define MSIX_LAST	(MSIX_FIRST + sizeof_field(struct mtty_pci, msix) - 1)
 
@@ -217,6 +332,8 @@ static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 		offset -= DMA_FIRST;
 		return mtty_dma_read(&hw->dma[offset / MTTY_MIG_DMA_SIZE],
 				     offset % MTTY_MIG_DMA_SIZE);
+	case PRI_FIRST ... PRI_LAST:
+		return mtty_pri_read(&hw->pri, offset - PRI_FIRST);
 	case MSIX_FIRST ... MSIX_LAST:
 		entry = (offset - MSIX_FIRST) / sizeof(u32);
 		return hw->pci.msix[entry / MTTY_MSIX_ENTRY_DWORDS]
@@ -231,6 +348,7 @@ static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 {
 	struct mtty_hw *hw = &mtty->hw;
+	u32 open = hw->pri.nr_open;
 	unsigned int entry;
 
 	switch (offset) {
@@ -253,6 +371,11 @@ static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 		offset -= DMA_FIRST;
 		mtty_engine_write(mtty, offset / MTTY_MIG_DMA_SIZE,
 				  offset % MTTY_MIG_DMA_SIZE, val);
+		break;
+	case PRI_FIRST ... PRI_LAST:
+		mtty_pri_write(&hw->pri, offset - PRI_FIRST, val,
+			       mtty->draining);
+		pri_update(mtty, open);
 		break;
 	case MSIX_FIRST ... MSIX_LAST:
 		entry = (offset - MSIX_FIRST) / sizeof(u32);
@@ -438,7 +561,8 @@ static ssize_t mtty_device_write(struct vfio_device *vdev,
 
 /* ioctls */
 
-static long get_info(struct vfio_device_info __user *arg)
+static long get_info(struct mtty_device *mtty,
+		     struct vfio_device_info __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_device_info, num_irqs);
 	struct vfio_device_info info = {};
@@ -450,7 +574,7 @@ static long get_info(struct vfio_device_info __user *arg)
 
 	info.flags = VFIO_DEVICE_FLAGS_PCI | VFIO_DEVICE_FLAGS_RESET;
 	info.num_regions = VFIO_PCI_NUM_REGIONS;
-	info.num_irqs = VFIO_PCI_NUM_IRQS;
+	info.num_irqs = mtty_irq_indexes(mtty);
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
@@ -485,7 +609,8 @@ static long get_region_info(struct mtty_device *mtty,
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
-static long get_irq_info(struct vfio_irq_info __user *arg)
+static long get_irq_info(struct mtty_device *mtty,
+			 struct vfio_irq_info __user *arg)
 {
 	size_t minsz = offsetofend(struct vfio_irq_info, count);
 	struct vfio_irq_info info = {};
@@ -496,7 +621,7 @@ static long get_irq_info(struct vfio_irq_info __user *arg)
 	if (info.argsz < minsz)
 		return -EINVAL;
 
-	ret = mtty_irq_info(&info);
+	ret = mtty_irq_info(mtty, &info);
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
@@ -515,11 +640,12 @@ static long set_irqs(struct mtty_device *mtty, struct vfio_irq_set __user *arg)
 		return -EFAULT;
 
 	info.index = set.index;
-	ret = mtty_irq_info(&info);
+	ret = mtty_irq_info(mtty, &info);
 	if (ret)
 		return ret;
 	ret = vfio_set_irqs_validate_and_prepare(&set, info.count,
-						 VFIO_PCI_NUM_IRQS, &data_size);
+						 mtty_irq_indexes(mtty),
+						 &data_size);
 	if (ret)
 		return ret;
 
@@ -541,11 +667,11 @@ static long mtty_device_ioctl(struct vfio_device *vdev, unsigned int cmd,
 
 	switch (cmd) {
 	case VFIO_DEVICE_GET_INFO:
-		return get_info(uarg);
+		return get_info(mtty, uarg);
 	case VFIO_DEVICE_GET_REGION_INFO:
 		return get_region_info(mtty, uarg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
-		return get_irq_info(uarg);
+		return get_irq_info(mtty, uarg);
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(mtty, uarg);
 	case VFIO_DEVICE_RESET:
@@ -604,7 +730,6 @@ static int mtty_device_init(struct vfio_device *vdev)
 		mtty_mem_free(mtty->mem);
 		return -ENOMEM;
 	}
-	mtty_hw_reset(&mtty->hw, mtty->mem->size);
 	mtty->state = VFIO_DEVICE_STATE_RUNNING;
 	mtty->run = MTTY_RUNNING;
 	return 0;
@@ -658,6 +783,7 @@ struct mtty_device *mtty_device_create(struct device *dev,
 		return mtty;
 
 	mtty->type = type;
+	mtty_device_hw_init(mtty, &mtty->hw);
 	mtty->vdev.log_ops = &mtty_log_ops;
 	if (type->migration_flags) {
 		mtty->vdev.migration_flags = type->migration_flags;

@@ -171,10 +171,14 @@ static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 		goto out;
 
 	/* To stop comes before what is sent, to run after what was loaded */
-	if (state_run(to) < state_run(mtty->state))
+	if (state_run(to) == MTTY_STOPPED &&
+	    state_run(mtty->state) != MTTY_STOPPED)
+		ret = mtty_device_stop(mtty);
+	else if (state_run(to) < state_run(mtty->state))
 		mtty_device_run(mtty, state_run(to));
 
-	ret = arc->prepare ? arc->prepare(mtty) : 0;
+	if (!ret && arc->prepare)
+		ret = arc->prepare(mtty);
 	if (ret)
 		goto out;
 	ret = fault(mtty, arc, true);

@@ -145,10 +145,48 @@ void mtty_dma_advance(struct mtty_dma *dma, u32 len);
 void mtty_dma_fail(struct mtty_dma *dma);
 
 /**
+ * struct mtty_pri_request - a page request
+ * @id: not 0
+ * @iova: the page
+ */
+struct mtty_pri_request {
+	u32 id;
+	u64 iova;
+};
+
+/**
+ * struct mtty_pri - page requests
+ * @present: the device can have some; set after a reset
+ * @nr_open: requests that wait for an answer: the first ones of @requests
+ * @nr_queued: requests that are held back until the device runs again: those
+ *	that follow in @requests
+ * @last_id: ID of the request that was raised last
+ * @raise: register RAISE_LO
+ * @requests: in the order in which they were raised, then zeroes
+ */
+struct mtty_pri {
+	bool present;
+	u32 nr_open;
+	u32 nr_queued;
+	u32 last_id;
+	u32 raise;
+	struct mtty_pri_request requests[MTTY_MIG_PRI_MAX];
+};
+
+u32 mtty_pri_read(const struct mtty_pri *pri, unsigned int offset);
+void mtty_pri_write(struct mtty_pri *pri, unsigned int offset, u32 val,
+		    bool hold);
+bool mtty_pri_raise(struct mtty_pri *pri, u64 iova, bool hold);
+bool mtty_pri_answer(struct mtty_pri *pri, u32 id);
+void mtty_pri_release(struct mtty_pri *pri);
+bool mtty_pri_valid(const struct mtty_pri *pri);
+
+/**
  * struct mtty_hw - everything that a guest can see but for device memory
  * @uart: the serial ports
  * @pci: configuration space and MSI-X table
  * @dma: the channels of the DMA engine
+ * @pri: page requests
  * @peer_base: IOVA of the peer window
  * @peer_size: bytes of the peer window, 0 if there is none
  * @irq_level: interrupt sources that were asserted when interrupts were last
@@ -160,6 +198,7 @@ struct mtty_hw {
 	struct mtty_uart uart[MTTY_MIG_NR_UARTS];
 	struct mtty_pci pci;
 	struct mtty_dma dma[MTTY_MIG_NR_DMA];
+	struct mtty_pri pri;
 	u64 peer_base;
 	u64 peer_size;
 	u8 irq_level;
@@ -198,6 +237,8 @@ static inline u8 mtty_hw_irq_level(const struct mtty_hw *hw)
 		level |= 1 << MTTY_MIG_IRQ_UART1;
 	if (mtty_dma_irq(&hw->dma[0]) || mtty_dma_irq(&hw->dma[1]))
 		level |= 1 << MTTY_MIG_IRQ_DMA;
+	if (hw->pri.nr_open)
+		level |= 1 << MTTY_MIG_IRQ_PRI;
 	return level;
 }
 

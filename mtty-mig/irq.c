@@ -77,13 +77,41 @@ void mtty_irq_update(struct mtty_device *mtty)
 }
 
 /**
+ * mtty_irq_drained - tell that no page request is open any more
+ * @mtty: the device
+ *
+ * Context: Under hw_lock.
+ */
+void mtty_irq_drained(struct mtty_device *mtty)
+{
+	if (mtty->irqs.drained)
+		eventfd_signal(mtty->irqs.drained);
+}
+
+/**
+ * mtty_irq_indexes - how many interrupt indexes a device has
+ * @mtty: the device
+ */
+unsigned int mtty_irq_indexes(struct mtty_device *mtty)
+{
+	BUILD_BUG_ON(MTTY_MIG_DRAINED_IRQ_INDEX != VFIO_PCI_NUM_IRQS);
+
+	return mtty->type->id == MTTY_MIG_TYPE_VPRI ?
+	       VFIO_PCI_NUM_IRQS + 1 : VFIO_PCI_NUM_IRQS;
+}
+
+/**
  * mtty_irq_info - VFIO_DEVICE_GET_IRQ_INFO
+ * @mtty: the device
  * @info: @index is given, @flags and @count are filled in
  *
  * Return: 0, or -EINVAL if there is no such index.
  */
-int mtty_irq_info(struct vfio_irq_info *info)
+int mtty_irq_info(struct mtty_device *mtty, struct vfio_irq_info *info)
 {
+	if (info->index >= mtty_irq_indexes(mtty))
+		return -EINVAL;
+
 	switch (info->index) {
 	case VFIO_PCI_INTX_IRQ_INDEX:
 		info->flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_MASKABLE |
@@ -97,6 +125,7 @@ int mtty_irq_info(struct vfio_irq_info *info)
 		info->count = MTTY_MIG_NR_VECTORS;
 		return 0;
 	case VFIO_PCI_REQ_IRQ_INDEX:
+	case MTTY_MIG_DRAINED_IRQ_INDEX:
 		info->flags = VFIO_IRQ_INFO_EVENTFD | VFIO_IRQ_INFO_NORESIZE;
 		info->count = 1;
 		return 0;
@@ -120,6 +149,8 @@ static struct eventfd_ctx **irq_contexts(struct mtty_device *mtty, u32 index)
 		return mtty->irqs.msix;
 	case VFIO_PCI_REQ_IRQ_INDEX:
 		return &mtty->irqs.req;
+	case MTTY_MIG_DRAINED_IRQ_INDEX:
+		return &mtty->irqs.drained;
 	default:
 		return NULL;
 	}
@@ -198,7 +229,7 @@ static int irq_set_masks(struct mtty_device *mtty,
 	struct vfio_irq_info info = { .index = set->index };
 	unsigned int i;
 
-	mtty_irq_info(&info);
+	mtty_irq_info(mtty, &info);
 	if (!(info.flags & VFIO_IRQ_INFO_MASKABLE))
 		return -ENOTTY;
 	/* Unmasking by eventfd is for in-kernel interrupt controllers */
@@ -221,7 +252,7 @@ static int irq_set_triggers(struct mtty_device *mtty,
 	unsigned int i;
 	int ret;
 
-	mtty_irq_info(&info);
+	mtty_irq_info(mtty, &info);
 
 	/* NONE with a count of 0 disables the whole index */
 	if (!set->count) {
@@ -290,6 +321,7 @@ void mtty_irq_release(struct mtty_device *mtty)
 	irq_put_eventfds(mtty->irqs.msi, MTTY_MIG_NR_VECTORS);
 	irq_put_eventfds(mtty->irqs.msix, MTTY_MIG_NR_VECTORS);
 	irq_put_eventfds(&mtty->irqs.req, 1);
+	irq_put_eventfds(&mtty->irqs.drained, 1);
 	mtty->irqs.intx_masked = false;
 	mutex_unlock(&mtty->hw_lock);
 }

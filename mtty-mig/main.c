@@ -36,6 +36,9 @@ static struct mtty_type mtty_types[MTTY_MIG_NR_TYPES] = {
 	TYPE(FULL, "full", "Serial card with STOP_COPY, P2P and PRE_COPY",
 	     VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P |
 	     VFIO_MIGRATION_PRE_COPY),
+	TYPE(VPRI, "vpri", "Serial card as full, with page requests",
+	     VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P |
+	     VFIO_MIGRATION_PRE_COPY),
 };
 
 /**
@@ -101,10 +104,34 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(state);
 
+static ssize_t pri_drain_show(struct device *dev,
+			      struct device_attribute *attr, char *buf)
+{
+	struct mtty_device *mtty = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%d\n", READ_ONCE(mtty->pri_drain));
+}
+
+static ssize_t pri_drain_store(struct device *dev,
+			       struct device_attribute *attr, const char *buf,
+			       size_t count)
+{
+	struct mtty_device *mtty = dev_get_drvdata(dev);
+	bool drain;
+	int ret;
+
+	ret = kstrtobool(buf, &drain);
+	if (!ret)
+		ret = mtty_device_set_pri_drain(mtty, drain);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(pri_drain);
+
 static struct attribute *mtty_attrs[] = {
 	&dev_attr_mem_size.attr,
 	&dev_attr_digest.attr,
 	&dev_attr_state.attr,
+	&dev_attr_pri_drain.attr,
 	NULL
 };
 

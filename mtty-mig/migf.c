@@ -441,7 +441,7 @@ struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty)
 	}
 
 	migf->mem = mem;
-	mtty_hw_reset(&migf->hw, mem->size);
+	mtty_device_hw_init(mtty, &migf->hw);
 	mtty_dec_init(&migf->dec, mtty->type->id, &migf->hw, &resume_ops, migf);
 	return migf;
 }

@@ -65,6 +65,7 @@ enum mtty_run {
  * @msi: eventfds of the MSI vectors
  * @msix: eventfds of the MSI-X vectors
  * @req: eventfd by which the kernel asks for the device back
+ * @drained: eventfd that tells that no page request is open any more
  * @intx_masked: INTx is masked, by the user or as it is after it fired
  *
  * None of it migrates: a user sets it up anew at the destination. That holds
@@ -75,6 +76,7 @@ struct mtty_irqs {
 	struct eventfd_ctx *msi[MTTY_MIG_NR_VECTORS];
 	struct eventfd_ctx *msix[MTTY_MIG_NR_VECTORS];
 	struct eventfd_ctx *req;
+	struct eventfd_ctx *drained;
 	bool intx_masked;
 };
 
@@ -149,6 +151,9 @@ enum mtty_fault_point {
  * @irqs: where interrupts go; under @hw_lock
  * @engine: what makes the DMA channels move
  * @engine_held: it moves only when it is stepped; under @hw_lock
+ * @pri_drain: a SET_STATE that page requests block begins to drain them: an
+ *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
+ * @draining: it has begun: new page requests are held back; under @hw_lock
  * @engine_wait: woken when a chunk is no longer under way
  * @dropped_writes: writes to registers and memory of a stopped device; under
  *	@hw_lock
@@ -180,6 +185,8 @@ struct mtty_device {
 	struct mtty_irqs irqs;
 	struct mtty_engine engine[MTTY_MIG_NR_DMA];
 	bool engine_held;
+	bool pri_drain;
+	bool draining;
 	wait_queue_head_t engine_wait;
 	u64 dropped_writes;
 
@@ -205,7 +212,12 @@ void mtty_device_destroy(struct mtty_device *mtty);
 u64 mtty_device_mem_size(struct mtty_device *mtty);
 int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size);
 u64 mtty_device_digest(struct mtty_device *mtty);
+void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw);
 void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
+int mtty_device_stop(struct mtty_device *mtty);
+int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain);
+int mtty_device_raise(struct mtty_device *mtty, u64 iova);
+int mtty_device_answer(struct mtty_device *mtty, u32 id);
 void mtty_device_reset_hw(struct mtty_device *mtty);
 int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count);
 void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
@@ -231,7 +243,9 @@ void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len);
 
 /* irq.c */
 void mtty_irq_update(struct mtty_device *mtty);
-int mtty_irq_info(struct vfio_irq_info *info);
+void mtty_irq_drained(struct mtty_device *mtty);
+unsigned int mtty_irq_indexes(struct mtty_device *mtty);
+int mtty_irq_info(struct mtty_device *mtty, struct vfio_irq_info *info);
 int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
 		 const void *data);
 void mtty_irq_release(struct mtty_device *mtty);

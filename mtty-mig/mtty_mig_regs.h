@@ -98,6 +98,32 @@
 #define  MTTY_MIG_DMA_START		0x00000001
 #define  MTTY_MIG_DMA_ABORT		0x00000002	/* ends in ERROR */
 
+/*
+ * Page requests (type vpri): the device asks for pages and goes on when the
+ * guest answers. The oldest open request shows in ID and IOVA; the interrupt
+ * is asserted while there is one. Writing RAISE_HI makes the device ask for
+ * the page at RAISE, as a guest does by giving it a page that is not there.
+ */
+#define MTTY_MIG_PRI			0x200
+#define MTTY_MIG_PRI_SIZE		0x20
+#define MTTY_MIG_PRI_MAX		32	/* requests at a time */
+
+#define MTTY_MIG_PRI_OPEN		0x00	/* ro: open requests */
+#define MTTY_MIG_PRI_QUEUED		0x04	/* ro: held back, see pri_drain */
+#define MTTY_MIG_PRI_ID			0x08	/* ro: 0 = none is open */
+#define MTTY_MIG_PRI_IOVA_LO		0x0c	/* ro */
+#define MTTY_MIG_PRI_IOVA_HI		0x10	/* ro */
+#define MTTY_MIG_PRI_ANSWER		0x14	/* wo: ID of an open request */
+#define MTTY_MIG_PRI_RAISE_LO		0x18	/* rw: IOVA */
+#define MTTY_MIG_PRI_RAISE_HI		0x1c	/* wo */
+
+/*
+ * Index of the interrupt, of the device type's own, that tells that no page
+ * request is open any more in a device that is being drained (pri_drain).
+ * It follows those of VFIO_PCI_NUM_IRQS.
+ */
+#define MTTY_MIG_DRAINED_IRQ_INDEX	5
+
 /* Device types = mdev types mtty_mig-<name>, in this order */
 enum mtty_mig_type {
 	MTTY_MIG_TYPE_NONE,	/* no migration */
@@ -105,6 +131,7 @@ enum mtty_mig_type {
 	MTTY_MIG_TYPE_P2P,	/* STOP_COPY | P2P */
 	MTTY_MIG_TYPE_PRECOPY,	/* STOP_COPY | PRE_COPY */
 	MTTY_MIG_TYPE_FULL,	/* STOP_COPY | P2P | PRE_COPY */
+	MTTY_MIG_TYPE_VPRI,	/* the same, and it can have page requests */
 	MTTY_MIG_NR_TYPES
 };
 

@@ -164,6 +164,36 @@ static int get_dma1(const void *payload, struct mtty_hw *hw)
 	return get_dma(payload, &hw->dma[1], hw->pci.mem_size);
 }
 
+static void put_pri(void *payload, const struct mtty_hw *hw)
+{
+	struct mtty_stream_pri *wire = payload;
+	unsigned int i;
+
+	memset(wire, 0, sizeof(*wire));
+	wire->nr_queued = cpu_to_le32(hw->pri.nr_queued);
+	wire->last_id = cpu_to_le32(hw->pri.last_id);
+	wire->raise = cpu_to_le32(hw->pri.raise);
+	for (i = 0; i < MTTY_MIG_PRI_MAX; i++) {
+		wire->id[i] = cpu_to_le32(hw->pri.requests[i].id);
+		wire->iova[i] = cpu_to_le64(hw->pri.requests[i].iova);
+	}
+}
+
+static int get_pri(const void *payload, struct mtty_hw *hw)
+{
+	const struct mtty_stream_pri *wire = payload;
+	unsigned int i;
+
+	hw->pri.nr_queued = le32_to_cpu(wire->nr_queued);
+	hw->pri.last_id = le32_to_cpu(wire->last_id);
+	hw->pri.raise = le32_to_cpu(wire->raise);
+	for (i = 0; i < MTTY_MIG_PRI_MAX; i++) {
+		hw->pri.requests[i].id = le32_to_cpu(wire->id[i]);
+		hw->pri.requests[i].iova = le64_to_cpu(wire->iova[i]);
+	}
+	return wire->reserved || !mtty_pri_valid(&hw->pri) ? -ERANGE : 0;
+}
+
 static void put_ctrl(void *payload, const struct mtty_hw *hw)
 {
 	struct mtty_stream_ctrl *wire = payload;
@@ -204,6 +234,7 @@ static const struct state_record state_records[] = {
 	  put_dma0, get_dma0 },
 	{ MTTY_STREAM_DMA1, sizeof(struct mtty_stream_dma),
 	  put_dma1, get_dma1 },
+	{ MTTY_STREAM_PRI, sizeof(struct mtty_stream_pri), put_pri, get_pri },
 	{ MTTY_STREAM_CTRL, sizeof(struct mtty_stream_ctrl),
 	  put_ctrl, get_ctrl },
 };
@@ -282,6 +313,8 @@ void mtty_enc_page(struct mtty_enc *enc, u64 index, const void *data)
 	enc_ready(enc);
 }
 
+static_assert(sizeof(struct mtty_stream_pci) <= MTTY_STREAM_STATE_MAX);
+
 static void enc_state(struct mtty_enc *enc, const struct mtty_hw *hw)
 {
 	unsigned int i;
@@ -323,7 +356,7 @@ void mtty_enc_end(struct mtty_enc *enc, const struct mtty_hw *hw)
  */
 u64 mtty_hw_digest(const struct mtty_hw *hw)
 {
-	u8 payload[sizeof(struct mtty_stream_pci)];
+	u8 payload[MTTY_STREAM_STATE_MAX];
 	u64 digest = 0;
 	unsigned int i;
 

@@ -48,7 +48,8 @@ enum mtty_stream_type {
 	MTTY_STREAM_PCI		= 0x0012,
 	MTTY_STREAM_DMA0	= 0x0013,
 	MTTY_STREAM_DMA1	= 0x0014,
-	MTTY_STREAM_CTRL	= 0x0015,
+	MTTY_STREAM_PRI		= 0x0015,
+	MTTY_STREAM_CTRL	= 0x0016,
 	MTTY_STREAM_TRAILER	= 0xffff,
 };
 
@@ -140,6 +141,24 @@ struct mtty_stream_dma {
 } __packed;
 
 /**
+ * struct mtty_stream_pri - payload of PRI
+ * @nr_queued: page requests that were held back when the device was stopped
+ * @last_id: ID of the request that was raised last
+ * @raise: register RAISE_LO
+ * @reserved: 0
+ * @id: IDs of the requests, oldest first, then zeroes
+ * @iova: pages of the requests, oldest first, then zeroes
+ */
+struct mtty_stream_pri {
+	__le32 nr_queued;
+	__le32 last_id;
+	__le32 raise;
+	__le32 reserved;
+	__le32 id[MTTY_MIG_PRI_MAX];
+	__le64 iova[MTTY_MIG_PRI_MAX];
+} __packed;
+
+/**
  * struct mtty_stream_ctrl - payload of CTRL
  * @irq_pending: MSI or MSI-X vectors that are pending, bit n = vector n
  * @reserved: 0
@@ -165,16 +184,20 @@ struct mtty_stream_trailer {
 	__le64 digest;
 } __packed;
 
+/* The largest payload of a state record */
+#define MTTY_STREAM_STATE_MAX	sizeof(struct mtty_stream_pri)
+
 /* Whole records, in bytes */
 #define MTTY_STREAM_ZERO_SIZE	(sizeof(struct mtty_stream_record) + \
 				 sizeof(struct mtty_stream_page))
 #define MTTY_STREAM_PAGE_SIZE	(MTTY_STREAM_ZERO_SIZE + MTTY_MIG_PAGE_SIZE)
-#define MTTY_STREAM_STATE_SIZE	(6 * sizeof(struct mtty_stream_record) + \
+#define MTTY_STREAM_STATE_SIZE	(7 * sizeof(struct mtty_stream_record) + \
 				 MTTY_MIG_NR_UARTS * \
 				 sizeof(struct mtty_stream_uart) + \
 				 sizeof(struct mtty_stream_pci) + \
 				 MTTY_MIG_NR_DMA * \
 				 sizeof(struct mtty_stream_dma) + \
+				 sizeof(struct mtty_stream_pri) + \
 				 sizeof(struct mtty_stream_ctrl))
 #define MTTY_STREAM_TRAILER_SIZE (sizeof(struct mtty_stream_record) + \
 				  sizeof(struct mtty_stream_trailer))
@@ -255,7 +278,7 @@ struct mtty_dec {
 	u64 index;
 	void *dst;
 	size_t want;
-	u8 buf[sizeof(struct mtty_stream_pci)];
+	u8 buf[MTTY_STREAM_STATE_MAX];
 };
 
 void mtty_dec_init(struct mtty_dec *dec, u32 type, struct mtty_hw *hw,
