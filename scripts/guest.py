@@ -188,6 +188,8 @@ class Job:
         self.scanner = klog.Scanner()
         self.log_rest = ''
         self.tail = []
+        self.logged_unit = None
+        self.during = []
         self.broken = []
         self.guest = None
 
@@ -229,8 +231,12 @@ class Job:
         *lines, self.log_rest = (self.log_rest + text).split('\n')
         for line in lines:
             line = line.rstrip('\r')
-            self.tail = self.tail[1 - TAIL:] + [line]
+            if not klog.UNSURE.match(line):
+                self.tail = self.tail[1 - TAIL:] + [line]
+            before = len(self.scanner.reports)
             self.scanner.feed(line)
+            if len(self.scanner.reports) > before:
+                self.during.append(self.logged_unit)
             self.log_line(line)
 
     def log_line(self, line):
@@ -239,12 +245,14 @@ class Job:
     def mark(self, channel, words):
         if channel == 'log':
             self.log(f'--- {words}\n')
+            word, _, rest = words.partition(' ')
+            self.logged_unit = {'begin': rest, 'leaks': 'the search for leaks'}.get(word)
         if channel == 'out' and words.startswith('broken '):
             self.broken.append(words[7:])
 
     def print_reports(self):
-        for report in self.scanner.reports:
-            print('\nlab: the kernel reported:')
+        for report, unit in zip(self.scanner.reports, self.during):
+            print('\nlab: the kernel reported' + (f', during {unit}:' if unit else ':'))
             for line in report:
                 print('     | ' + line)
 
@@ -324,6 +332,7 @@ class Check(Job):
         self.kunit_done = not args.kunit
         self.out_rest = ''
         self.pending = []
+        self.why_cut_off = None
 
     def show(self, line):
         print(line, flush=True)
@@ -333,12 +342,12 @@ class Check(Job):
         self.parser = ktap.Parser(name, plan_needed)
         self.show(f'# {"suites" if name == "kunit" else "selftests"}: {name}')
 
-    def end(self, status):
+    def end(self, status, cut_off=None):
         if self.out_rest:
             self.feed(self.out_rest)
             self.out_rest = ''
         timeout = None if self.unit == 'kunit' else self.args.test_timeout
-        cases = self.parser.finish(status, timeout).cases
+        cases = self.parser.finish(status, timeout, cut_off).cases
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
         self.cases += cases
@@ -412,8 +421,9 @@ class Check(Job):
             unit = self.unit
             if unit != 'kunit':
                 not_run = not_run[1:]
-            self.end(None)
-            self.cases.append(ktap.Case(unit, 'failed', 'the guest ended while this ran'))
+            why = self.broken.pop() if status is None and self.broken else 'the guest ended'
+            self.end(None, why)
+            self.why_cut_off = why
         elif not self.kunit_done:
             self.cases.append(ktap.Case('kunit', 'failed', 'did not run'))
         for test in not_run:
@@ -428,6 +438,8 @@ class Check(Job):
         ktap.write_json(base + '.json', self.cases, kernel_reports=reports)
         ktap.write_junit(base + '.xml', self.cases, reports)
         self.print_reports()
+        if self.why_cut_off:
+            self.broken.insert(0, self.why_cut_off)
         self.print_broken(status)
         failed = [case for case in self.cases if case.status == 'failed']
         if failed:

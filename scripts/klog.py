@@ -42,9 +42,11 @@ BAD = re.compile('|'.join([
 ]))
 # Where a report ends, if it says so, and where the next one begins.
 END = re.compile(r'---\[ end |^={60,}$')
-START = re.compile(r'---\[ cut here')
+START = re.compile(r'---\[ cut here|^--- ')
+# What UML found on a stack and is not sure about: most of a trace, and noise.
+UNSURE = re.compile(r'^ \[<[0-9a-f]+>\] \? ')
 MORE = re.compile(r'^\s|Call Trace|^(?:RIP|Modules|CPU|Tainted|Hardware|Stack|backtrace|comm)\b')
-LONGEST = 60
+LONGEST = 80
 
 
 class Scanner:
@@ -69,12 +71,15 @@ class Scanner:
                 self._quiet = 0
             return
         report = self.reports[-1]
+        if UNSURE.match(line):
+            return
         if START.search(line):
             self._open = False
             return
         report.append(line)
         # Many unrelated lines in a row, and the report is over, too.
-        self._quiet = 0 if bad or MORE.search(line) else self._quiet + 1
+        if line:
+            self._quiet = 0 if bad or MORE.search(line) else self._quiet + 1
         if END.search(line) and len(report) > 2 or len(report) >= LONGEST or self._quiet > 12:
             self._open = False
 

@@ -198,8 +198,11 @@ class Parser:
         elif status == 'skipped' and not child.cases:
             group.cases.append(Case(full, status, reason))
 
-    def finish(self, exit_status=None, timeout=None):
-        """The end of the output, and how the program ended, if it is one."""
+    def finish(self, exit_status=None, timeout=None, cut_off=None):
+        """The end of the output, and how the program ended, if it is one.
+
+        cut_off: why the output ended before its time.
+        """
         while len(self.groups) > 1:
             self._close_unfinished()
         top = self.groups[0]
@@ -208,6 +211,9 @@ class Parser:
         def failed(why):
             self.cases.append(Case(self._label(), 'failed', why, top.diagnostics))
 
+        if cut_off:
+            failed(f'{cut_off} while this ran')
+            return self
         before = sum(c.status == 'failed' for c in self.cases)
         if exit_status == 4 and not top.results or self.skipped_all is not None:
             self.cases.append(Case(self._label(), 'skipped',

@@ -67,7 +67,11 @@ for part in "${parts[@]}"; do
 done
 printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
 
-build() { make -C "$kdir" "${arch[@]}" M="$out" -j"$JOBS" modules; }
+# __FILE__, which KUnit and WARN print, as a name in the checkout.
+build() {
+	make -C "$kdir" "${arch[@]}" M="$out" KCFLAGS="-fmacro-prefix-map=$out/=" \
+		-j"$JOBS" modules
+}
 copied_to=$out
 step modules build
 
