@@ -3,7 +3,8 @@
 # How the library is built, for the Makefiles of the tests and the tools.
 # They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
 
-LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check mdev mig_model vfio_dev vfio_dma vfio_mig)
+LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check file mdev mig_model \
+	vfio_dev vfio_dma vfio_mig)
 
 # Where the driver's registers are described: beside this project's tests, or
 # where a kernel tree has its driver

@@ -6,7 +6,6 @@
  * process made is remembered, and removed when it exits.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "file.h"
 #include "mdev.h"
 
 #define MDEV_MAX	16
@@ -30,26 +30,6 @@ static struct {
 	pid_t pid;
 	char remove[MDEV_PATH_MAX];
 } made[MDEV_MAX];
-
-/* sysfs wants one write() for the whole value */
-static int write_file(const char *path, const char *value)
-{
-	size_t len = strlen(value);
-	int ret = 0;
-	ssize_t n;
-	int fd;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, value, len);
-	if (n < 0)
-		ret = -errno;
-	else if ((size_t)n != len)
-		ret = -EIO;
-	close(fd);
-	return ret;
-}
 
 /**
  * mdev_cleanup - close everything and remove the devices of this process
@@ -71,7 +51,7 @@ void mdev_cleanup(void)
 		if (!closed)
 			syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
 		closed = true;
-		write_file(made[i].remove, "1");
+		file_write(made[i].remove, "1");
 		made[i].remove[0] = '\0';
 	}
 }
@@ -174,7 +154,7 @@ int __mdev_create(struct mdev *mdev, const char *type)
 	snprintf(path + len, sizeof(path) - len, "/create");
 
 	new_uuid(mdev->uuid);
-	ret = write_file(path, mdev->uuid);
+	ret = file_write(path, mdev->uuid);
 	if (!ret)
 		remember(mdev);
 	return ret;
@@ -227,25 +207,9 @@ int __mdev_attr_read(const struct mdev *mdev, const char *attr, char *buf,
 		     size_t size)
 {
 	char path[MDEV_PATH_MAX];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), MDEV_DEVICES "/%s/%s", mdev->uuid, attr);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, buf, size - 1);
-	if (n < 0) {
-		int ret = -errno;
-
-		close(fd);
-		return ret;
-	}
-	close(fd);
-	if (n && buf[n - 1] == '\n')
-		n--;
-	buf[n] = '\0';
-	return 0;
+	return file_read(path, buf, size);
 }
 
 /**
@@ -275,7 +239,7 @@ int __mdev_attr_write(const struct mdev *mdev, const char *attr,
 	char path[MDEV_PATH_MAX];
 
 	snprintf(path, sizeof(path), MDEV_DEVICES "/%s/%s", mdev->uuid, attr);
-	return write_file(path, value);
+	return file_write(path, value);
 }
 
 /**
