@@ -126,6 +126,12 @@ static int engine_hold_set(void *data, u64 val)
 DEFINE_DEBUGFS_ATTRIBUTE(engine_hold_fops, engine_hold_get, engine_hold_set,
 			 "%llu\n");
 
+static int reinit_set(void *data, u64 val)
+{
+	return val == 1 ? mtty_fsm_reinit(data) : -EINVAL;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(reinit_fops, NULL, reinit_set, "%llu\n");
+
 static int page_requests_show(struct seq_file *seq, void *unused)
 {
 	struct mtty_device *mtty = seq->private;
@@ -204,6 +210,7 @@ void mtty_debugfs_create(struct mtty_device *mtty)
 	debugfs_create_file("dirty", 0200, dir, mtty, &dirty_fops);
 	debugfs_create_file("engine_step", 0200, dir, mtty, &engine_step_fops);
 	debugfs_create_file("engine_hold", 0600, dir, mtty, &engine_hold_fops);
+	debugfs_create_file("reinit", 0200, dir, mtty, &reinit_fops);
 	debugfs_create_file("page_requests", 0600, dir, mtty,
 			    &page_requests_fops);
 	mtty_fault_debugfs(mtty, dir);

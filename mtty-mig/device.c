@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "mtty_mig.h"
 #include "stream.h"
 
@@ -578,8 +579,12 @@ static long get_info(struct mtty_device *mtty,
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
 
-static int region_info(struct mtty_device *mtty, struct vfio_region_info *info)
+static int mtty_device_region_info(struct vfio_device *vdev,
+				   struct vfio_region_info *info,
+				   struct vfio_info_cap *caps)
 {
+	struct mtty_device *mtty = to_mtty_device(vdev);
+
 	if (info->index >= VFIO_PCI_NUM_REGIONS)
 		return -EINVAL;
 
@@ -603,7 +608,7 @@ static long get_region_info(struct mtty_device *mtty,
 	if (info.argsz < minsz)
 		return -EINVAL;
 
-	ret = region_info(mtty, &info);
+	ret = mtty_device_region_info(&mtty->vdev, &info, NULL);
 	if (ret)
 		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
@@ -669,6 +674,7 @@ static long mtty_device_ioctl(struct vfio_device *vdev, unsigned int cmd,
 	case VFIO_DEVICE_GET_INFO:
 		return get_info(mtty, uarg);
 	case VFIO_DEVICE_GET_REGION_INFO:
+		/* Only on kernels that have no op for it, see compat.h */
 		return get_region_info(mtty, uarg);
 	case VFIO_DEVICE_GET_IRQ_INFO:
 		return get_irq_info(mtty, uarg);
@@ -756,6 +762,7 @@ static const struct vfio_device_ops mtty_device_ops = {
 	.read = mtty_device_read,
 	.write = mtty_device_write,
 	.ioctl = mtty_device_ioctl,
+	MTTY_MIG_REGION_INFO_OP(mtty_device_region_info)
 	.request = mtty_device_request,
 	.device_feature = mtty_device_feature,
 	.bind_iommufd = vfio_iommufd_emulated_bind,

@@ -358,6 +358,23 @@ void mtty_fsm_close(struct mtty_device *mtty)
 	state_unlock(mtty);
 }
 
+/**
+ * mtty_fsm_reinit - new initial data comes up in pre-copy
+ * @mtty: the device
+ *
+ * Context: Takes state_mutex.
+ * Return: 0, or -EINVAL if the device is not in pre-copy.
+ */
+int mtty_fsm_reinit(struct mtty_device *mtty)
+{
+	int ret;
+
+	mutex_lock(&mtty->state_mutex);
+	ret = mtty_migf_reinit(mtty->migf);
+	state_unlock(mtty);
+	return ret;
+}
+
 static const char * const state_names[] = {
 	[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
 	[VFIO_DEVICE_STATE_STOP]		= "STOP",

@@ -240,19 +240,25 @@ void mtty_mem_track(struct mtty_mem *mem)
 /**
  * mtty_mem_resend - begin anew to send, in a session that has sent before
  * @mem: the memory, tracked
+ * @initial: all of it is a first pass again; otherwise it is dirty, but for
+ *	what is left of the first pass
  *
  * Other than mtty_mem_track() this keeps the pages that became zero and have
  * not been sent as such: their old content may have been.
  */
-void mtty_mem_resend(struct mtty_mem *mem)
+void mtty_mem_resend(struct mtty_mem *mem, bool initial)
 {
 	unsigned long index;
 	void *entry;
 
 	xa_for_each(&mem->pages, index, entry) {
 		mem_account(mem, index, entry, false);
-		xa_clear_mark(&mem->pages, index, MTTY_MEM_DIRTY);
-		xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
+		if (initial) {
+			xa_clear_mark(&mem->pages, index, MTTY_MEM_DIRTY);
+			xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
+		} else if (!xa_get_mark(&mem->pages, index, MTTY_MEM_INITIAL)) {
+			xa_set_mark(&mem->pages, index, MTTY_MEM_DIRTY);
+		}
 		mem_account(mem, index, entry, true);
 		cond_resched();
 	}

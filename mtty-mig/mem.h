@@ -47,7 +47,7 @@ int mtty_mem_write(struct mtty_mem *mem, u64 offset, const void *buf,
 		   size_t len);
 
 void mtty_mem_track(struct mtty_mem *mem);
-void mtty_mem_resend(struct mtty_mem *mem);
+void mtty_mem_resend(struct mtty_mem *mem, bool initial);
 void mtty_mem_untrack(struct mtty_mem *mem);
 bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
 			  const void **data, bool *initial);

@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "mtty_mig.h"
 #include "stream.h"
 #include "trace.h"
@@ -30,6 +31,7 @@
  * @dead: the session has ended
  * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
  * @soft_failed: saving: pre-copy failed, STOP_COPY sends everything
+ * @reinit: saving: there is new initial data, and nobody has been told yet
  * @ended: saving: registers and trailer have been put
  * @initial: saving: what @enc holds belongs to the first pass of pre-copy
  * @enc: saving: the encoder, with the record that is being read
@@ -48,6 +50,7 @@ struct mtty_migf {
 		struct {
 			bool stop_copy;
 			bool soft_failed;
+			bool reinit;
 			bool ended;
 			bool initial;
 			struct mtty_enc enc;
@@ -82,7 +85,7 @@ static int save_next(struct mtty_migf *migf)
 	mutex_lock(&mtty->hw_lock);
 	if (!migf->stop_copy && mtty_fault(mtty, MTTY_FAULT_PRE_COPY)) {
 		migf->soft_failed = true;
-		mtty_mem_resend(mtty->mem);
+		mtty_mem_resend(mtty->mem, true);
 	}
 	if (!migf->stop_copy && migf->soft_failed) {
 		ret = -ENOMSG;
@@ -179,6 +182,11 @@ static long save_precopy_info(struct mtty_migf *migf,
 		return ret;
 	}
 	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
+	/* Without the opt-in flags stay what the user gave (uAPI) */
+	if (mtty_precopy_info_v2(&migf->mtty->vdev)) {
+		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
+		migf->reinit = false;
+	}
 	mutex_unlock(&migf->lock);
 
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
@@ -479,6 +487,42 @@ void mtty_migf_stop_copy(struct mtty_migf *migf)
 	mutex_unlock(&migf->lock);
 	/* From now on it is always readable */
 	wake_up_all(&mtty->data_wait);
+}
+
+/**
+ * mtty_migf_reinit - all of device memory has to be sent anew in pre-copy
+ * @migf: a session, or NULL
+ *
+ * As after a reconfiguration of the device. A user who opted in to
+ * VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 is told by VFIO_PRECOPY_INFO_REINIT
+ * and sees it as initial data; for any other initial_bytes must not rise, so
+ * it is dirty data.
+ *
+ * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
+ * Return: 0, or -EINVAL if there is no session in pre-copy.
+ */
+int mtty_migf_reinit(struct mtty_migf *migf)
+{
+	struct mtty_device *mtty;
+	bool initial;
+
+	if (!migf || migf->filp->f_op != &save_fops || migf->stop_copy)
+		return -EINVAL;
+
+	mtty = migf->mtty;
+	initial = mtty_precopy_info_v2(&mtty->vdev);
+	mutex_lock(&migf->lock);
+	mutex_lock(&mtty->hw_lock);
+	mtty_mem_resend(mtty->mem, initial);
+	migf->reinit = initial;
+	/* What is left of a record was dirty data, and is initial now */
+	if (initial)
+		migf->initial = true;
+	mutex_unlock(&mtty->hw_lock);
+	mutex_unlock(&migf->lock);
+
+	wake_up_all(&mtty->data_wait);
+	return 0;
 }
 
 /**

@@ -254,6 +254,7 @@ void mtty_irq_request(struct mtty_device *mtty);
 /* fsm.c */
 extern const struct vfio_migration_ops mtty_migration_ops;
 const char *mtty_fsm_state_name(enum vfio_device_mig_state state);
+int mtty_fsm_reinit(struct mtty_device *mtty);
 bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
 		  enum vfio_device_mig_state *to);
 void mtty_fsm_open(struct mtty_device *mtty);
@@ -279,6 +280,7 @@ struct mtty_migf *mtty_migf_save(struct mtty_device *mtty);
 struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty);
 struct file *mtty_migf_hand_out(struct mtty_migf *migf);
 void mtty_migf_stop_copy(struct mtty_migf *migf);
+int mtty_migf_reinit(struct mtty_migf *migf);
 int mtty_migf_check(struct mtty_migf *migf);
 void mtty_migf_load(struct mtty_migf *migf);
 void mtty_migf_end(struct mtty_migf *migf);
