@@ -30,12 +30,6 @@ FIXTURE_VARIANT_ADD(session, base_STOP_COPY)
 	.state = VFIO_DEVICE_STATE_STOP_COPY,
 };
 
-FIXTURE_VARIANT_ADD(session, base_RESUMING)
-{
-	.type = "base",
-	.state = VFIO_DEVICE_STATE_RESUMING,
-};
-
 FIXTURE_VARIANT_ADD(session, precopy_PRE_COPY)
 {
 	.type = "precopy",
@@ -52,12 +46,6 @@ FIXTURE_VARIANT_ADD(session, full_PRE_COPY_P2P)
 {
 	.type = "full",
 	.state = VFIO_DEVICE_STATE_PRE_COPY_P2P,
-};
-
-FIXTURE_VARIANT_ADD(session, full_STOP_COPY)
-{
-	.type = "full",
-	.state = VFIO_DEVICE_STATE_STOP_COPY,
 };
 
 FIXTURE_VARIANT_ADD(session, full_RESUMING)
