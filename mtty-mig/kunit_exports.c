@@ -55,19 +55,19 @@ EXPORT(mtty_dec_finish);
 EXPORT(mtty_hw_digest);
 
 /* dma.c */
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_read);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_write);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_valid);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_irq);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_to_peer);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_next);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_advance);
-EXPORT_SYMBOL_IF_KUNIT(mtty_dma_fail);
+EXPORT(mtty_dma_read);
+EXPORT(mtty_dma_write);
+EXPORT(mtty_dma_valid);
+EXPORT(mtty_dma_irq);
+EXPORT(mtty_dma_to_peer);
+EXPORT(mtty_dma_next);
+EXPORT(mtty_dma_advance);
+EXPORT(mtty_dma_fail);
 
 /* pri.c */
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_raise);
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_answer);
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_release);
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_read);
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_write);
-EXPORT_SYMBOL_IF_KUNIT(mtty_pri_valid);
+EXPORT(mtty_pri_raise);
+EXPORT(mtty_pri_answer);
+EXPORT(mtty_pri_release);
+EXPORT(mtty_pri_read);
+EXPORT(mtty_pri_write);
+EXPORT(mtty_pri_valid);
