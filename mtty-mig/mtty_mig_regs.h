@@ -52,8 +52,77 @@
 #define MTTY_MIG_REG_MEM_SIZE_HI	0x00c	/* ro */
 #define MTTY_MIG_REG_IRQ_STATUS		0x010	/* ro: bit n = source n */
 #define MTTY_MIG_REG_SCRATCH		0x014	/* rw: no effect; migrates */
+#define MTTY_MIG_REG_PEER_BASE_LO	0x020	/* rw: IOVA */
+#define MTTY_MIG_REG_PEER_BASE_HI	0x024	/* rw */
+#define MTTY_MIG_REG_PEER_SIZE_LO	0x028	/* rw: bytes, 0 = no peer */
+#define MTTY_MIG_REG_PEER_SIZE_HI	0x02c	/* rw */
+#define MTTY_MIG_DMA(n)			(0x100 + 0x40 * (n))	/* channel n */
+#define MTTY_MIG_MSIX_TABLE		0x1000	/* 4 entries of 16 bytes */
+#define MTTY_MIG_MSIX_PBA		0x2000	/* ro: bit n = vector n */
 
 #define MTTY_MIG_ID			0x4754544d	/* "MTTG" */
+
+/*
+ * The DMA engine has two channels. Each has these registers at
+ * MTTY_MIG_DMA(channel); while it is busy only CTRL, and the bits of STATUS
+ * that are cleared by writing 1, can be written.
+ *
+ * A transfer whose IOVA range touches the peer window is one to a peer: it
+ * makes no progress in the P2P states.
+ */
+#define MTTY_MIG_NR_DMA			2
+#define MTTY_MIG_DMA_SIZE		0x40
+
+#define MTTY_MIG_DMA_CMD		0x00	/* rw */
+#define  MTTY_MIG_DMA_OP		0x00000003
+#define  MTTY_MIG_DMA_OP_WRITE		0	/* memory[src] -> IOVA dst */
+#define  MTTY_MIG_DMA_OP_READ		1	/* IOVA src -> memory[dst] */
+#define  MTTY_MIG_DMA_OP_COPY		2	/* IOVA src -> IOVA dst */
+#define  MTTY_MIG_DMA_OP_FILL		3	/* PATTERN -> IOVA dst */
+#define  MTTY_MIG_DMA_IRQ		0x00000100	/* interrupt at the end */
+#define MTTY_MIG_DMA_STATUS		0x04
+#define  MTTY_MIG_DMA_BUSY		0x00000001	/* ro */
+#define  MTTY_MIG_DMA_COMPLETE		0x00000002	/* w1c: all done */
+#define  MTTY_MIG_DMA_ERROR		0x00000004	/* w1c: ended early */
+#define MTTY_MIG_DMA_SRC_LO		0x08	/* rw: IOVA or memory offset */
+#define MTTY_MIG_DMA_SRC_HI		0x0c
+#define MTTY_MIG_DMA_DST_LO		0x10	/* rw: IOVA or memory offset */
+#define MTTY_MIG_DMA_DST_HI		0x14
+#define MTTY_MIG_DMA_LEN_LO		0x18	/* rw: bytes */
+#define MTTY_MIG_DMA_LEN_HI		0x1c
+#define MTTY_MIG_DMA_DONE_LO		0x20	/* ro: bytes transferred */
+#define MTTY_MIG_DMA_DONE_HI		0x24
+#define MTTY_MIG_DMA_RATE		0x28	/* rw: bytes per ms, 0 = full */
+#define MTTY_MIG_DMA_PATTERN		0x2c	/* rw: repeated by FILL */
+#define MTTY_MIG_DMA_CTRL		0x30	/* wo */
+#define  MTTY_MIG_DMA_START		0x00000001
+#define  MTTY_MIG_DMA_ABORT		0x00000002	/* ends in ERROR */
+
+/*
+ * Page requests (type vpri): the device asks for pages and goes on when the
+ * guest answers. The oldest open request shows in ID and IOVA; the interrupt
+ * is asserted while there is one. Writing RAISE_HI makes the device ask for
+ * the page at RAISE, as a guest does by giving it a page that is not there.
+ */
+#define MTTY_MIG_PRI			0x200
+#define MTTY_MIG_PRI_SIZE		0x20
+#define MTTY_MIG_PRI_MAX		32	/* requests at a time */
+
+#define MTTY_MIG_PRI_OPEN		0x00	/* ro: open requests */
+#define MTTY_MIG_PRI_QUEUED		0x04	/* ro: held back, see pri_drain */
+#define MTTY_MIG_PRI_ID			0x08	/* ro: 0 = none is open */
+#define MTTY_MIG_PRI_IOVA_LO		0x0c	/* ro */
+#define MTTY_MIG_PRI_IOVA_HI		0x10	/* ro */
+#define MTTY_MIG_PRI_ANSWER		0x14	/* wo: ID of an open request */
+#define MTTY_MIG_PRI_RAISE_LO		0x18	/* rw: IOVA */
+#define MTTY_MIG_PRI_RAISE_HI		0x1c	/* wo */
+
+/*
+ * Index of the interrupt, of the device type's own, that tells that no page
+ * request is open any more in a device that is being drained (pri_drain).
+ * It follows those of VFIO_PCI_NUM_IRQS.
+ */
+#define MTTY_MIG_DRAINED_IRQ_INDEX	5
 
 /* Device types = mdev types mtty_mig-<name>, in this order */
 enum mtty_mig_type {
@@ -62,23 +131,11 @@ enum mtty_mig_type {
 	MTTY_MIG_TYPE_P2P,	/* STOP_COPY | P2P */
 	MTTY_MIG_TYPE_PRECOPY,	/* STOP_COPY | PRE_COPY */
 	MTTY_MIG_TYPE_FULL,	/* STOP_COPY | P2P | PRE_COPY */
+	MTTY_MIG_TYPE_VPRI,	/* the same, and it can have page requests */
 	MTTY_MIG_NR_TYPES
 };
 
-/* 16550A registers, as offsets into a UART's BAR */
-#define MTTY_MIG_UART_RBR		0	/* r, DLAB=0 */
-#define MTTY_MIG_UART_THR		0	/* w, DLAB=0 */
-#define MTTY_MIG_UART_DLL		0	/* rw, DLAB=1 */
-#define MTTY_MIG_UART_IER		1	/* rw, DLAB=0 */
-#define MTTY_MIG_UART_DLM		1	/* rw, DLAB=1 */
-#define MTTY_MIG_UART_IIR		2	/* r */
-#define MTTY_MIG_UART_FCR		2	/* w */
-#define MTTY_MIG_UART_LCR		3
-#define MTTY_MIG_UART_MCR		4
-#define MTTY_MIG_UART_LSR		5
-#define MTTY_MIG_UART_MSR		6
-#define MTTY_MIG_UART_SCR		7
-
+/* The ports' registers are those of <linux/serial_reg.h> */
 #define MTTY_MIG_UART_FIFO_SIZE		16
 
 #endif /* MTTY_MIG_REGS_H */

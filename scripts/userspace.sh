@@ -25,7 +25,7 @@ say "building the $part"
 rm -rf "$out"
 mkdir -p "$out"
 build() {
-	make -C "$REPO/$part" -j"$JOBS" KSRC="$source" UAPI="$uapi" OUTPUT="$out"
+	make -C "$REPO/$part" -j"$JOBS" KSRC="$source" UAPI="$uapi/include" OUTPUT="$out"
 }
 step "$part" build
 stamp "$out" "$key"

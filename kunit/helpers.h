@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites share: devices, data fds, user memory, and the builder of
+ * streams that knows nothing of the driver's encoder.
+ */
+#ifndef MTTY_MIG_KUNIT_HELPERS_H
+#define MTTY_MIG_KUNIT_HELPERS_H
+
+#include <kunit/test.h>
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/prandom.h>
+#include <linux/sizes.h>
+
+#include "mtty_mig.h"
+
+/* All four sets of capabilities that the uAPI defines, by device type */
+#define MTTY_TEST_FIRST_TYPE	MTTY_MIG_TYPE_BASE
+#define MTTY_TEST_LAST_TYPE	MTTY_MIG_TYPE_FULL
+
+/* States from ERROR to PRE_COPY_P2P */
+#define MTTY_TEST_NR_STATES	(VFIO_DEVICE_STATE_PRE_COPY_P2P + 1)
+
+const char *mtty_test_state_name(unsigned int state);
+const char *mtty_test_type_name(enum mtty_mig_type type);
+
+/* Devices */
+
+struct mtty_device *mtty_test_create(struct kunit *test,
+				     enum mtty_mig_type type, u64 mem_size);
+void mtty_test_destroy(struct kunit *test, struct mtty_device *mtty);
+void mtty_test_open(struct kunit *test, struct mtty_device *mtty);
+void mtty_test_close(struct kunit *test, struct mtty_device *mtty);
+struct mtty_device *mtty_test_get(struct kunit *test, enum mtty_mig_type type,
+				  u64 mem_size);
+struct mtty_device *mtty_test_device(struct kunit *test,
+				     enum mtty_mig_type type, u64 mem_size);
+
+int mtty_test_set_state(struct kunit *test, struct mtty_device *mtty,
+			unsigned int state, struct file **filp);
+unsigned int mtty_test_get_state(struct mtty_device *mtty);
+struct file *mtty_test_enter(struct kunit *test, struct mtty_device *mtty,
+			     unsigned int state);
+void mtty_test_reset(struct kunit *test, struct mtty_device *mtty);
+enum mtty_run mtty_test_run(struct mtty_device *mtty);
+unsigned long mtty_test_data_size(struct kunit *test,
+				  struct mtty_device *mtty);
+
+/* Content */
+
+void mtty_test_random_hw(struct rnd_state *rnd, struct mtty_hw *hw);
+void mtty_test_random_page(struct rnd_state *rnd, void *page);
+void mtty_test_fill_mem(struct kunit *test, struct rnd_state *rnd,
+			struct mtty_mem *mem);
+void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed);
+struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size);
+bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b);
+
+/* User memory: struct kunit.priv is where it is, after mtty_test_init() */
+
+#define MTTY_TEST_USER_SIZE	SZ_256K
+
+int mtty_test_init(struct kunit *test);
+void __user *mtty_test_user(struct kunit *test);
+void __user *mtty_test_bad_user(struct kunit *test);
+
+ssize_t mtty_test_region_write(struct kunit *test, struct mtty_device *mtty,
+			       unsigned int index, u64 offset,
+			       const void *buf, size_t len);
+ssize_t mtty_test_region_read(struct kunit *test, struct mtty_device *mtty,
+			      unsigned int index, u64 offset,
+			      void *buf, size_t len);
+u8 mtty_test_uart_read(struct kunit *test, struct mtty_device *mtty,
+		       unsigned int reg);
+void mtty_test_uart_write(struct kunit *test, struct mtty_device *mtty,
+			  unsigned int reg, u8 val);
+
+/* Offset of a region in the device fd */
+#define MTTY_TEST_REGION(index)	((loff_t)(index) << 40)
+
+/* Streams */
+
+/**
+ * struct mtty_test_blob - bytes of a stream
+ * @data: the bytes
+ * @len: how many there are
+ * @size: how many there is room for
+ */
+struct mtty_test_blob {
+	u8 *data;
+	size_t len;
+	size_t size;
+};
+
+struct mtty_test_blob *mtty_test_blob(struct kunit *test, size_t size);
+
+/*
+ * The format, once more: written from its description and not from the
+ * driver's structures, so that an error in these is not made twice.
+ */
+enum {
+	MTTY_TEST_PAGE		= 0x0001,
+	MTTY_TEST_ZERO		= 0x0002,
+	MTTY_TEST_UART0		= 0x0010,
+	MTTY_TEST_UART1		= 0x0011,
+	MTTY_TEST_PCI		= 0x0012,
+	MTTY_TEST_CTRL		= 0x0013,
+	MTTY_TEST_TRAILER	= 0xffff,
+};
+
+#define MTTY_TEST_OPTIONAL		1
+#define MTTY_TEST_HEADER_LEN		32
+#define MTTY_TEST_RECORD_LEN		8
+#define MTTY_TEST_INDEX_LEN		8
+#define MTTY_TEST_UART_LEN		32
+#define MTTY_TEST_PCI_LEN		(256 + 4 * 16)
+#define MTTY_TEST_CTRL_LEN		8
+#define MTTY_TEST_TRAILER_LEN		16
+
+/* Whole records */
+#define MTTY_TEST_ZERO_SIZE	(MTTY_TEST_RECORD_LEN + MTTY_TEST_INDEX_LEN)
+#define MTTY_TEST_PAGE_SIZE	(MTTY_TEST_ZERO_SIZE + 4096)
+#define MTTY_TEST_STATE_SIZE	(4 * MTTY_TEST_RECORD_LEN + \
+				 2 * MTTY_TEST_UART_LEN + \
+				 MTTY_TEST_PCI_LEN + MTTY_TEST_CTRL_LEN)
+#define MTTY_TEST_TRAILER_SIZE	(MTTY_TEST_RECORD_LEN + MTTY_TEST_TRAILER_LEN)
+
+/* A stream without pages */
+#define MTTY_TEST_MIN_SIZE	(MTTY_TEST_HEADER_LEN + MTTY_TEST_STATE_SIZE + \
+				 MTTY_TEST_TRAILER_SIZE)
+
+void mtty_test_put(struct kunit *test, struct mtty_test_blob *blob,
+		   const void *data, size_t len);
+void mtty_test_put_le(struct kunit *test, struct mtty_test_blob *blob,
+		      u64 val, size_t len);
+void mtty_test_put_header(struct kunit *test, struct mtty_test_blob *blob,
+			  u32 type, u64 mem_size);
+void mtty_test_put_record(struct kunit *test, struct mtty_test_blob *blob,
+			  u16 type, u16 flags, u32 length);
+void mtty_test_put_page(struct kunit *test, struct mtty_test_blob *blob,
+			u64 index, const void *data);
+void mtty_test_put_zero(struct kunit *test, struct mtty_test_blob *blob,
+			u64 index);
+void mtty_test_put_state(struct kunit *test, struct mtty_test_blob *blob,
+			 u16 type, const struct mtty_hw *hw);
+void mtty_test_put_states(struct kunit *test, struct mtty_test_blob *blob,
+			  const struct mtty_hw *hw);
+void mtty_test_put_trailer(struct kunit *test, struct mtty_test_blob *blob);
+void mtty_test_put_pages(struct kunit *test, struct mtty_test_blob *blob,
+			 struct mtty_mem *mem);
+void mtty_test_put_all(struct kunit *test, struct mtty_test_blob *blob,
+		       u32 type, struct mtty_mem *mem,
+		       const struct mtty_hw *hw);
+
+/* Data fds */
+
+ssize_t mtty_test_fd_read(struct file *filp, void __user *buf, size_t len);
+ssize_t mtty_test_fd_write(struct file *filp, const void __user *buf,
+			   size_t len);
+bool mtty_test_fd_dead(struct kunit *test, struct file *filp);
+ssize_t mtty_test_save(struct kunit *test, struct file *filp,
+		       struct mtty_test_blob *blob, size_t chunk);
+ssize_t mtty_test_load(struct kunit *test, struct file *filp,
+		       const struct mtty_test_blob *blob, size_t chunk);
+void mtty_test_put_file(struct kunit *test, struct file *filp);
+
+#endif /* MTTY_MIG_KUNIT_HELPERS_H */

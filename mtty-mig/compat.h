@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All differences between the kernels that the driver builds for. In a kernel
+ * tree this file goes away.
+ */
+#ifndef MTTY_MIG_COMPAT_H
+#define MTTY_MIG_COMPAT_H
+
+#include <linux/module.h>
+#include <linux/version.h>
+#include <linux/vfio.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "mtty_mig needs Linux 6.12 or newer"
+#endif
+
+/* 6.13 made the namespace a string */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define MTTY_MIG_IMPORT_KUNIT_NS() \
+	MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING)
+#define MTTY_MIG_IMPORT_IOMMUFD_NS() \
+	MODULE_IMPORT_NS(IOMMUFD)
+#else
+#define MTTY_MIG_IMPORT_KUNIT_NS() \
+	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
+#define MTTY_MIG_IMPORT_IOMMUFD_NS() \
+	MODULE_IMPORT_NS("IOMMUFD")
+#endif
+
+/* 6.19 took VFIO_DEVICE_GET_REGION_INFO from the ioctl op: this is its op */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define MTTY_MIG_REGION_INFO_OP(op)
+#else
+#define MTTY_MIG_REGION_INFO_OP(op)	.get_region_info_caps = op,
+#endif
+
+/* 7.1 brought VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 */
+#ifdef VFIO_PRECOPY_INFO_REINIT
+#define mtty_precopy_info_v2(vdev)	((vdev)->precopy_info_v2)
+#else
+#define VFIO_PRECOPY_INFO_REINIT	(1 << 0)
+#define mtty_precopy_info_v2(vdev)	false
+#endif
+
+#endif /* MTTY_MIG_COMPAT_H */

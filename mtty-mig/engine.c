@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The DMA engine at work: one chunk after the other, each within a page, from
+ * a workqueue.
+ *
+ * A chunk is chosen and booked under hw_lock, but transferred without it:
+ * vfio_dma_rw() may wait for user memory. Whether it may begin depends on
+ * mtty_device.run, and who lowers that waits until none is in flight that
+ * should not be: that is all there is to quiescing.
+ */
+#include <linux/jiffies.h>
+#include <linux/math64.h>
+#include <linux/slab.h>
+
+#include "mtty_mig.h"
+
+/* How much one run of the work does of a transfer that has no rate */
+#define ENGINE_BURST	(256 * MTTY_MIG_PAGE_SIZE)
+
+static bool engine_may_run(const struct mtty_engine *engine)
+{
+	struct mtty_device *mtty = engine->mtty;
+	const struct mtty_hw *hw = &mtty->hw;
+
+	switch (mtty->run) {
+	case MTTY_RUNNING:
+		return true;
+	case MTTY_RUNNING_P2P:
+		return !mtty_dma_to_peer(&hw->dma[engine->channel],
+					 hw->peer_base, hw->peer_size);
+	default:
+		return false;
+	}
+}
+
+static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
+			u32 pattern)
+{
+	u32 i;
+
+	/* By address, so that it does not matter where chunks begin */
+	for (i = 0; i < chunk->len; i++)
+		buf[i] = pattern >> (chunk->dst + i) % 4 * 8;
+}
+
+/* The part of a chunk that is done without hw_lock; 0 or -errno */
+static int engine_transfer(struct mtty_device *mtty,
+			   const struct mtty_dma_chunk *chunk, void *buf)
+{
+	int ret = 0;
+
+	if (chunk->op == MTTY_MIG_DMA_OP_READ ||
+	    chunk->op == MTTY_MIG_DMA_OP_COPY)
+		ret = vfio_dma_rw(&mtty->vdev, chunk->src, buf, chunk->len,
+				  false);
+	if (ret || chunk->op == MTTY_MIG_DMA_OP_READ)
+		return ret;
+
+	ret = vfio_dma_rw(&mtty->vdev, chunk->dst, buf, chunk->len, true);
+	/*
+	 * After the write: before it, the log could be read and the page
+	 * copied by the VMM while it still had its old content. Even a failed
+	 * write may have written something.
+	 */
+	mtty_dirty_mark(&mtty->dirty, chunk->dst, chunk->len);
+	return ret;
+}
+
+/*
+ * Transfer one chunk.
+ *
+ * Return: its bytes, or 0 if there is nothing to transfer now.
+ */
+static u32 engine_step(struct mtty_engine *engine, void *buf)
+{
+	struct mtty_device *mtty = engine->mtty;
+	struct mtty_dma *dma = &mtty->hw.dma[engine->channel];
+	struct mtty_dma_chunk chunk;
+	unsigned int transfer;
+	int ret;
+
+	mutex_lock(&mtty->hw_lock);
+	/* In flight: who steps by hand has met the work, or another one */
+	if (engine->in_flight || !engine_may_run(engine) ||
+	    !mtty_dma_next(dma, &chunk)) {
+		mutex_unlock(&mtty->hw_lock);
+		return 0;
+	}
+	if (chunk.op == MTTY_MIG_DMA_OP_WRITE)
+		mtty_mem_read(mtty->mem, chunk.src, buf, chunk.len);
+	else if (chunk.op == MTTY_MIG_DMA_OP_FILL)
+		engine_fill(buf, &chunk, dma->pattern);
+	engine->in_flight = true;
+	transfer = engine->transfer;
+	mutex_unlock(&mtty->hw_lock);
+
+	ret = engine_transfer(mtty, &chunk, buf);
+
+	mutex_lock(&mtty->hw_lock);
+	engine->in_flight = false;
+	/* The guest may have aborted it meanwhile, and begun another */
+	if (transfer == engine->transfer) {
+		if (!ret && chunk.op == MTTY_MIG_DMA_OP_READ)
+			ret = mtty_mem_write(mtty->mem, chunk.dst, buf,
+					     chunk.len);
+		if (ret)
+			mtty_dma_fail(dma);
+		else
+			mtty_dma_advance(dma, chunk.len);
+	}
+	mtty_irq_update(mtty);
+	mutex_unlock(&mtty->hw_lock);
+
+	wake_up_all(&mtty->engine_wait);
+	if (chunk.op == MTTY_MIG_DMA_OP_READ)
+		wake_up_all(&mtty->data_wait);
+	return ret ? 0 : chunk.len;
+}
+
+static void engine_work(struct work_struct *work)
+{
+	struct mtty_engine *engine =
+		container_of(work, struct mtty_engine, work.work);
+	u32 rate = READ_ONCE(engine->mtty->hw.dma[engine->channel].rate);
+	u64 budget = rate ? (u64)rate * jiffies_to_msecs(1) : ENGINE_BURST;
+	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
+	unsigned long delay = buf ? 0 : 1;
+	u64 done = 0;
+	u32 len = 0;
+
+	/* Without memory it is tried again, as if the bus were busy */
+	while (buf && done < budget && !READ_ONCE(engine->mtty->engine_held)) {
+		len = engine_step(engine, buf);
+		if (!len)
+			break;
+		done += len;
+	}
+	kfree(buf);
+
+	if ((buf && !len) || READ_ONCE(engine->mtty->engine_held))
+		return;
+	/* A chunk may be more than a slow rate allows in one jiffy */
+	if (rate)
+		delay = max(div64_u64(done, budget), 1ULL);
+	queue_delayed_work(system_unbound_wq, &engine->work, delay);
+}
+
+/**
+ * mtty_engine_write - write a register of a channel
+ * @mtty: the device
+ * @channel: below MTTY_MIG_NR_DMA
+ * @offset: below MTTY_MIG_DMA_SIZE, a multiple of 4
+ * @val: the value
+ *
+ * Context: Under hw_lock.
+ */
+void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
+		       unsigned int offset, u32 val)
+{
+	struct mtty_dma *dma = &mtty->hw.dma[channel];
+	bool busy = dma->status & MTTY_MIG_DMA_BUSY;
+
+	mtty_dma_write(dma, offset, val, mtty->mem->size);
+
+	/* A chunk of it that is in flight must not count for the next one */
+	if (busy && !(dma->status & MTTY_MIG_DMA_BUSY))
+		mtty->engine[channel].transfer++;
+	mtty_engine_kick(mtty);
+}
+
+/**
+ * mtty_engine_kick - let the engine look whether there is something to do
+ * @mtty: the device
+ *
+ * To be called after anything by which a channel may have become able to run.
+ *
+ * Context: Under hw_lock.
+ */
+void mtty_engine_kick(struct mtty_device *mtty)
+{
+	struct mtty_dma_chunk chunk;
+	unsigned int i;
+
+	if (mtty->engine_held)
+		return;
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		if (engine_may_run(&mtty->engine[i]) &&
+		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
+			queue_delayed_work(system_unbound_wq,
+					   &mtty->engine[i].work, 0);
+}
+
+static bool engine_quiet(struct mtty_device *mtty)
+{
+	bool quiet = true;
+	unsigned int i;
+
+	mutex_lock(&mtty->hw_lock);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		if (mtty->engine[i].in_flight &&
+		    !engine_may_run(&mtty->engine[i]))
+			quiet = false;
+	mutex_unlock(&mtty->hw_lock);
+	return quiet;
+}
+
+/**
+ * mtty_engine_drain - wait for DMA under way that should no longer be
+ * @mtty: the device, after mtty_device.run was lowered
+ *
+ * Context: Under state_mutex. Takes hw_lock. Waits for one chunk at most.
+ */
+void mtty_engine_drain(struct mtty_device *mtty)
+{
+	wait_event(mtty->engine_wait, engine_quiet(mtty));
+}
+
+/**
+ * mtty_engine_hold - let the engine move only when it is stepped, or not
+ * @mtty: the device
+ * @hold: whether
+ *
+ * Context: Takes hw_lock. Waits for the chunk that is under way.
+ */
+void mtty_engine_hold(struct mtty_device *mtty, bool hold)
+{
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(mtty->engine_held, hold);
+	mtty_engine_kick(mtty);
+	mutex_unlock(&mtty->hw_lock);
+	if (hold)
+		mtty_engine_flush(mtty);
+}
+
+/**
+ * mtty_engine_step - move the engine by hand, while it is held
+ * @mtty: the device
+ * @channel: below MTTY_MIG_NR_DMA
+ * @bytes: how far; it stops at the end of the chunk that reaches it
+ *
+ * Context: Takes hw_lock; may wait for user memory.
+ * Return: bytes that were transferred; 0 if the channel is idle, may not run
+ * in this state, or ended in an error.
+ */
+u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
+{
+	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
+	u64 done = 0;
+	u32 len = 1;
+
+	while (buf && done < bytes && len) {
+		len = engine_step(&mtty->engine[channel], buf);
+		done += len;
+	}
+	kfree(buf);
+	return done;
+}
+
+/**
+ * mtty_engine_init - make the engine of a new device
+ * @mtty: the device
+ */
+void mtty_engine_init(struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	init_waitqueue_head(&mtty->engine_wait);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		mtty->engine[i].mtty = mtty;
+		mtty->engine[i].channel = i;
+		INIT_DELAYED_WORK(&mtty->engine[i].work, engine_work);
+	}
+}
+
+/**
+ * mtty_engine_flush - wait until no work is left
+ * @mtty: the device, closed
+ */
+void mtty_engine_flush(struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		cancel_delayed_work_sync(&mtty->engine[i].work);
+}

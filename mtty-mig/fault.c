@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults that a test asks for: at the entry of each arc, after all of an arc
+ * that can still be undone, and at the points of enum mtty_fault_point.
+ *
+ * A fault is armed by a line "POINT ERRNO [times=N] [random] [error]" in the
+ * debugfs file "fault", and disarmed by an ERRNO of 0. Documentation/debugfs.rst
+ * has the words.
+ */
+#include <linux/ctype.h>
+#include <linux/debugfs.h>
+#include <linux/fault-inject.h>
+#include <linux/fs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "mtty_mig.h"
+
+/* More than there are arcs in all capability sets together */
+#define FAULT_MAX_ARCS		24
+#define FAULT_NR		(2 * FAULT_MAX_ARCS + MTTY_NR_FAULT_POINTS)
+#define FAULT_LINE_MAX		128
+
+/**
+ * struct mtty_fault_plan - what is asked for at one point
+ * @error: -errno, or 0 for nothing
+ * @left: how many times more; not counted if @random
+ * @random: as often as the kernel's fault injection says
+ * @to_error: the device goes to ERROR (arcs only)
+ * @fired: how many times it failed
+ */
+struct mtty_fault_plan {
+	int error;
+	unsigned int left;
+	bool random;
+	bool to_error;
+	unsigned int fired;
+};
+
+/**
+ * struct mtty_faults - what is asked to fail in a device
+ * @lock: serialises @plans
+ * @plans: by point: twice the arc's index, plus one for after; then the others
+ * @attr: probability, interval and so on of the random ones
+ */
+struct mtty_faults {
+	spinlock_t lock;	/* plans */
+	struct mtty_fault_plan plans[FAULT_NR];
+	struct fault_attr attr;
+};
+
+static const char * const point_names[MTTY_NR_FAULT_POINTS] = {
+	[MTTY_FAULT_PRE_COPY]	= "pre-copy",
+	[MTTY_FAULT_READ]	= "read",
+	[MTTY_FAULT_WRITE]	= "write",
+};
+
+static int fault_fire(struct mtty_device *mtty, unsigned int point,
+		      bool *to_error)
+{
+	struct mtty_faults *faults = mtty->faults;
+	struct mtty_fault_plan *plan = &faults->plans[point];
+	int error = 0;
+
+	spin_lock(&faults->lock);
+	if (plan->error && (!plan->random || should_fail(&faults->attr, 1))) {
+		error = plan->error;
+		*to_error = plan->to_error;
+		plan->fired++;
+		if (!plan->random && !--plan->left)
+			plan->error = 0;
+	}
+	spin_unlock(&faults->lock);
+	return error;
+}
+
+/**
+ * mtty_fault - whether to fail here
+ * @mtty: the device
+ * @point: where
+ *
+ * Return: 0, or the -errno that was asked for.
+ */
+int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
+{
+	bool to_error;
+
+	return fault_fire(mtty, 2 * FAULT_MAX_ARCS + point, &to_error);
+}
+
+/**
+ * mtty_fault_arc - whether to fail an arc
+ * @mtty: the device
+ * @from: state that the arc starts in
+ * @to: state that it leads to
+ * @after: all is done that can be undone; otherwise nothing is done
+ * @to_error: set to whether the device shall go to ERROR
+ *
+ * Return: 0, or the -errno that was asked for.
+ */
+int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
+		   enum vfio_device_mig_state to, bool after, bool *to_error)
+{
+	enum vfio_device_mig_state f, t;
+	unsigned int i;
+
+	for (i = 0; mtty_fsm_arc(i, &f, &t); i++)
+		if (f == from && t == to)
+			return fault_fire(mtty, 2 * i + after, to_error);
+	return 0;
+}
+
+/* debugfs */
+
+/* The name of a point, or false if there is no such point */
+static bool fault_name(unsigned int point, char *buf, size_t size)
+{
+	enum vfio_device_mig_state from, to;
+
+	if (point >= 2 * FAULT_MAX_ARCS) {
+		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
+		return true;
+	}
+	if (!mtty_fsm_arc(point / 2, &from, &to))
+		return false;
+	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
+		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
+	return true;
+}
+
+static int fault_find(const char *name)
+{
+	char buf[FAULT_LINE_MAX];
+	unsigned int i;
+
+	for (i = 0; i < FAULT_NR; i++)
+		if (fault_name(i, buf, sizeof(buf)) && !strcmp(buf, name))
+			return i;
+	return -EINVAL;
+}
+
+static int fault_show(struct seq_file *seq, void *unused)
+{
+	struct mtty_device *mtty = seq->private;
+	struct mtty_faults *faults = mtty->faults;
+	char name[FAULT_LINE_MAX];
+	unsigned int i;
+
+	for (i = 0; i < FAULT_NR; i++) {
+		struct mtty_fault_plan plan;
+
+		if (!fault_name(i, name, sizeof(name)))
+			continue;
+		spin_lock(&faults->lock);
+		plan = faults->plans[i];
+		spin_unlock(&faults->lock);
+		seq_printf(seq, "%-32s errno=%d times=%u%s%s fired=%u\n", name,
+			   -plan.error, plan.left, plan.random ? " random" : "",
+			   plan.to_error ? " error" : "", plan.fired);
+	}
+	return 0;
+}
+
+static int fault_parse_word(char *word, struct mtty_fault_plan *plan,
+			    bool is_arc)
+{
+	if (!strncmp(word, "times=", 6))
+		return kstrtouint(word + 6, 10, &plan->left);
+	if (!strcmp(word, "error") && is_arc) {
+		plan->to_error = true;
+		return 0;
+	}
+	if (!strcmp(word, "random")) {
+		plan->random = true;
+		return IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS) ?
+		       0 : -EOPNOTSUPP;
+	}
+	return -EINVAL;
+}
+
+/* "POINT ERRNO [times=N] [random] [error]" */
+static int fault_parse(struct mtty_faults *faults, char *line)
+{
+	struct mtty_fault_plan plan = { .left = 1 };
+	char *word = strsep(&line, " ");
+	unsigned int error;
+	int point, ret;
+
+	point = fault_find(word);
+	if (point < 0)
+		return point;
+	word = strsep(&line, " ");
+	if (!word || kstrtouint(word, 10, &error) || error > MAX_ERRNO)
+		return -EINVAL;
+	plan.error = -(int)error;
+	while ((word = strsep(&line, " "))) {
+		ret = fault_parse_word(word, &plan,
+				       point < 2 * FAULT_MAX_ARCS);
+		if (ret)
+			return ret;
+	}
+	if (!plan.left)
+		return -EINVAL;
+
+	spin_lock(&faults->lock);
+	plan.fired = faults->plans[point].fired;
+	faults->plans[point] = plan;
+	spin_unlock(&faults->lock);
+	return 0;
+}
+
+static ssize_t fault_write(struct file *filp, const char __user *ubuf,
+			   size_t count, loff_t *ppos)
+{
+	struct seq_file *seq = filp->private_data;
+	struct mtty_device *mtty = seq->private;
+	char *line;
+	int ret;
+
+	if (!count || count > FAULT_LINE_MAX)
+		return -EINVAL;
+	line = memdup_user_nul(ubuf, count);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	ret = fault_parse(mtty->faults, strim(line));
+	kfree(line);
+	return ret ?: count;
+}
+
+static int fault_open(struct inode *inode, struct file *filp)
+{
+	return single_open(filp, fault_show, inode->i_private);
+}
+
+static const struct file_operations fault_fops = {
+	.owner = THIS_MODULE,
+	.open = fault_open,
+	.read = seq_read,
+	.write = fault_write,
+	.llseek = seq_lseek,
+	.release = single_release,
+};
+
+/**
+ * mtty_fault_debugfs - make the files by which faults are asked for
+ * @mtty: the device
+ * @dir: its folder
+ */
+void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir)
+{
+	debugfs_create_file("fault", 0600, dir, mtty, &fault_fops);
+	fault_create_debugfs_attr("fail", dir, &mtty->faults->attr);
+}
+
+/**
+ * mtty_fault_init - nothing is asked to fail yet
+ * @mtty: the device
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mtty_fault_init(struct mtty_device *mtty)
+{
+	static DECLARE_FAULT_ATTR(attr);
+
+	mtty->faults = kzalloc(sizeof(*mtty->faults), GFP_KERNEL);
+	if (!mtty->faults)
+		return -ENOMEM;
+	spin_lock_init(&mtty->faults->lock);
+	mtty->faults->attr = attr;
+#ifdef CONFIG_FAULT_INJECTION
+	/* A stack trace for each fault is for who asks for it */
+	mtty->faults->attr.verbose = 0;
+#endif
+	return 0;
+}
+
+/**
+ * mtty_fault_exit - undo mtty_fault_init()
+ * @mtty: the device
+ */
+void mtty_fault_exit(struct mtty_device *mtty)
+{
+	kfree(mtty->faults);
+}

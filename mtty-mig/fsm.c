@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The migration FSM: the arcs that this driver implements, in one table, and
+ * what makes it walk them. No other room decides a state.
+ *
+ * vfio_mig_get_next_state() turns any request into the arcs of the device's
+ * capabilities; the table has those of all capability sets. To run or to stop
+ * the device is no part of an arc: it follows from the state.
+ */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/ktime.h>
+
+#include "mtty_mig.h"
+#include "trace.h"
+
+/**
+ * struct mtty_arc - one step of the FSM
+ * @from: state that it starts in
+ * @to: state that it leads to
+ * @prepare: what may fail; NULL if nothing
+ * @cancel: undoes @prepare when the arc fails after it; NULL if nothing
+ * @commit: what cannot fail and not be undone; NULL if nothing
+ *
+ * Splitting an arc in two is what makes a failed one leave its old state: up
+ * to @commit everything can be taken back. None of the three relies on there
+ * being a session, for userspace can lose its fd before it ever had it.
+ */
+struct mtty_arc {
+	enum vfio_device_mig_state from;
+	enum vfio_device_mig_state to;
+	int (*prepare)(struct mtty_device *mtty);
+	void (*cancel)(struct mtty_device *mtty);
+	void (*commit)(struct mtty_device *mtty);
+};
+
+static void end_session(struct mtty_device *mtty)
+{
+	if (mtty->migf)
+		mtty_migf_end(mtty->migf);
+	mtty->migf = NULL;
+}
+
+static int begin_session(struct mtty_device *mtty, struct mtty_migf *migf)
+{
+	if (IS_ERR(migf))
+		return PTR_ERR(migf);
+	mtty->migf = migf;
+	return 0;
+}
+
+static int begin_save(struct mtty_device *mtty)
+{
+	return begin_session(mtty, mtty_migf_save(mtty));
+}
+
+/* The registers may be sent: the session that saves comes to its end */
+static void finish_save(struct mtty_device *mtty)
+{
+	if (mtty->migf)
+		mtty_migf_stop_copy(mtty->migf);
+}
+
+static int begin_resume(struct mtty_device *mtty)
+{
+	return begin_session(mtty, mtty_migf_resume(mtty));
+}
+
+/*
+ * The device is reset, which the uAPI allows here: its old content would only
+ * take memory beside the new one.
+ */
+static void forget(struct mtty_device *mtty)
+{
+	mtty_device_reset_hw(mtty);
+}
+
+static int check_load(struct mtty_device *mtty)
+{
+	return mtty->migf ? mtty_migf_check(mtty->migf) : -ENODATA;
+}
+
+static void load(struct mtty_device *mtty)
+{
+	mtty_migf_load(mtty->migf);
+	end_session(mtty);
+}
+
+#define ARC(from, to, prepare, cancel, commit) \
+	{ VFIO_DEVICE_STATE_##from, VFIO_DEVICE_STATE_##to, \
+	  prepare, cancel, commit }
+
+static const struct mtty_arc arcs[] = {
+	/* VFIO_MIGRATION_STOP_COPY */
+	ARC(STOP,	  STOP_COPY,	begin_save, end_session, finish_save),
+	ARC(STOP_COPY,	  STOP,		NULL, NULL, end_session),
+	ARC(STOP,	  RESUMING,	begin_resume, end_session, forget),
+	ARC(RESUMING,	  STOP,		check_load, NULL, load),
+	/* ... without VFIO_MIGRATION_P2P */
+	ARC(RUNNING,	  STOP,		NULL, NULL, NULL),
+	ARC(STOP,	  RUNNING,	NULL, NULL, NULL),
+	/* VFIO_MIGRATION_P2P */
+	ARC(RUNNING,	  RUNNING_P2P,	NULL, NULL, NULL),
+	ARC(RUNNING_P2P,  RUNNING,	NULL, NULL, NULL),
+	ARC(RUNNING_P2P,  STOP,		NULL, NULL, NULL),
+	ARC(STOP,	  RUNNING_P2P,	NULL, NULL, NULL),
+	/* VFIO_MIGRATION_PRE_COPY */
+	ARC(RUNNING,	  PRE_COPY,	begin_save, end_session, NULL),
+	ARC(PRE_COPY,	  RUNNING,	NULL, NULL, end_session),
+	/* ... without VFIO_MIGRATION_P2P */
+	ARC(PRE_COPY,	  STOP_COPY,	NULL, NULL, finish_save),
+	/* VFIO_MIGRATION_P2P and VFIO_MIGRATION_PRE_COPY */
+	ARC(RUNNING_P2P,  PRE_COPY_P2P,	begin_save, end_session, NULL),
+	ARC(PRE_COPY,	  PRE_COPY_P2P,	NULL, NULL, NULL),
+	ARC(PRE_COPY_P2P, PRE_COPY,	NULL, NULL, NULL),
+	ARC(PRE_COPY_P2P, RUNNING_P2P,	NULL, NULL, end_session),
+	ARC(PRE_COPY_P2P, STOP_COPY,	NULL, NULL, finish_save),
+};
+
+static const struct mtty_arc *find_arc(enum vfio_device_mig_state from,
+				       enum vfio_device_mig_state to)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(arcs); i++)
+		if (arcs[i].from == from && arcs[i].to == to)
+			return &arcs[i];
+	return NULL;
+}
+
+/* How much of the device runs in a state */
+static enum mtty_run state_run(enum vfio_device_mig_state state)
+{
+	switch (state) {
+	case VFIO_DEVICE_STATE_RUNNING:
+	case VFIO_DEVICE_STATE_PRE_COPY:
+		return MTTY_RUNNING;
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
+		return MTTY_RUNNING_P2P;
+	default:
+		return MTTY_STOPPED;
+	}
+}
+
+/* Whether a fault was asked for here; it may also want the ERROR state */
+static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
+		 bool after)
+{
+	bool to_error;
+	int ret = mtty_fault_arc(mtty, arc->from, arc->to, after, &to_error);
+
+	if (ret && to_error) {
+		end_session(mtty);
+		mtty->state = VFIO_DEVICE_STATE_ERROR;
+	}
+	return ret;
+}
+
+static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
+{
+	const struct mtty_arc *arc = find_arc(mtty->state, to);
+	int ret;
+
+	/* The core asks for an arc that its own documentation does not have */
+	if (WARN_ON_ONCE(!arc))
+		return -EINVAL;
+
+	ret = fault(mtty, arc, false);
+	if (ret)
+		goto out;
+
+	/* To stop comes before what is sent, to run after what was loaded */
+	if (state_run(to) == MTTY_STOPPED &&
+	    state_run(mtty->state) != MTTY_STOPPED)
+		ret = mtty_device_stop(mtty);
+	else if (state_run(to) < state_run(mtty->state))
+		mtty_device_run(mtty, state_run(to));
+
+	if (!ret && arc->prepare)
+		ret = arc->prepare(mtty);
+	if (ret)
+		goto out;
+	ret = fault(mtty, arc, true);
+	if (ret) {
+		if (arc->cancel)
+			arc->cancel(mtty);
+		goto out;
+	}
+	if (arc->commit)
+		arc->commit(mtty);
+	mtty->state = to;
+out:
+	mtty_device_run(mtty, state_run(mtty->state));
+	return ret;
+}
+
+/* One arc, traced */
+static int step(struct mtty_device *mtty, enum vfio_device_mig_state to)
+{
+	enum vfio_device_mig_state from = mtty->state;
+	u64 start = ktime_get_ns();
+	int ret = walk_arc(mtty, to);
+
+	trace_mtty_mig_arc(mtty, from, to, ret, ktime_get_ns() - start);
+	return ret;
+}
+
+static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
+{
+	enum vfio_device_mig_state next;
+	int ret;
+
+	/*
+	 * The core takes a question about ERROR for a bug of the driver's, so
+	 * it is not asked: only a reset leaves ERROR.
+	 */
+	if (mtty->state == VFIO_DEVICE_STATE_ERROR)
+		return -EIO;
+
+	while (mtty->state != to) {
+		ret = vfio_mig_get_next_state(&mtty->vdev, mtty->state, to,
+					      &next);
+		if (!ret)
+			ret = step(mtty, next);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void reset_locked(struct mtty_device *mtty)
+{
+	end_session(mtty);
+	mtty_device_run(mtty, MTTY_STOPPED);
+	mtty_device_reset_hw(mtty);
+	mtty_dirty_reset(&mtty->dirty);
+	mtty->state = VFIO_DEVICE_STATE_RUNNING;
+	mtty_device_run(mtty, MTTY_RUNNING);
+}
+
+/*
+ * Release state_mutex, but not before a reset that was asked for meanwhile is
+ * done. @reset_lock makes it impossible to ask for one between the last look
+ * and the release, when nobody would be left to do it.
+ */
+static void state_unlock(struct mtty_device *mtty)
+{
+	spin_lock(&mtty->reset_lock);
+	while (mtty->reset_pending) {
+		mtty->reset_pending = false;
+		spin_unlock(&mtty->reset_lock);
+		reset_locked(mtty);
+		spin_lock(&mtty->reset_lock);
+	}
+	mutex_unlock(&mtty->state_mutex);
+	spin_unlock(&mtty->reset_lock);
+}
+
+static struct file *mtty_set_state(struct vfio_device *vdev,
+				   enum vfio_device_mig_state new_state)
+{
+	struct mtty_device *mtty = to_mtty_device(vdev);
+	struct file *filp = NULL;
+	int ret;
+
+	mutex_lock(&mtty->state_mutex);
+	ret = walk(mtty, new_state);
+	/*
+	 * A new session comes only with the last arc of a path: the interior
+	 * of a path has no state of the saving group and no RESUMING.
+	 */
+	if (!ret && mtty->migf)
+		filp = mtty_migf_hand_out(mtty->migf);
+	state_unlock(mtty);
+	return ret ? ERR_PTR(ret) : filp;
+}
+
+static int mtty_get_state(struct vfio_device *vdev,
+			  enum vfio_device_mig_state *state)
+{
+	struct mtty_device *mtty = to_mtty_device(vdev);
+
+	mutex_lock(&mtty->state_mutex);
+	*state = mtty->state;
+	state_unlock(mtty);
+	return 0;
+}
+
+static int mtty_get_data_size(struct vfio_device *vdev,
+			      unsigned long *stop_copy_length)
+{
+	struct mtty_device *mtty = to_mtty_device(vdev);
+
+	mutex_lock(&mtty->state_mutex);
+	*stop_copy_length = mtty_migf_stop_copy_length(mtty, mtty->migf);
+	state_unlock(mtty);
+	return 0;
+}
+
+const struct vfio_migration_ops mtty_migration_ops = {
+	.migration_set_state = mtty_set_state,
+	.migration_get_state = mtty_get_state,
+	.migration_get_data_size = mtty_get_data_size,
+};
+
+/**
+ * mtty_fsm_reset - reset everything: VFIO_DEVICE_RESET
+ * @mtty: the device
+ *
+ * A reset that reaches a driver from the PCI core (reset_done) comes under
+ * locks that may be held by somebody who waits for state_mutex. It must not
+ * wait for it, hence the pattern of the real drivers: leave word, and if
+ * state_mutex is not to be had, let its holder do it in state_unlock().
+ *
+ * Here the caller holds no lock, so it may wait after it has left word, and
+ * userspace gets its ioctl back when the device has been reset.
+ *
+ * Context: Takes state_mutex.
+ */
+void mtty_fsm_reset(struct mtty_device *mtty)
+{
+	spin_lock(&mtty->reset_lock);
+	mtty->reset_pending = true;
+	spin_unlock(&mtty->reset_lock);
+
+	mutex_lock(&mtty->state_mutex);
+	state_unlock(mtty);
+}
+
+/**
+ * mtty_fsm_open - the first user opens the device
+ * @mtty: the device
+ *
+ * VMMs assume RUNNING after open and do not ask. The device is reset when it
+ * is closed; to do so here too costs nothing and depends on nothing.
+ */
+void mtty_fsm_open(struct mtty_device *mtty)
+{
+	mutex_lock(&mtty->state_mutex);
+	reset_locked(mtty);
+	mtty->open = true;
+	state_unlock(mtty);
+}
+
+/**
+ * mtty_fsm_close - the last user closes the device
+ * @mtty: the device
+ *
+ * Ends the session as struct vfio_migration_ops demands, and leaves nothing
+ * of one user's data to the next.
+ */
+void mtty_fsm_close(struct mtty_device *mtty)
+{
+	mutex_lock(&mtty->state_mutex);
+	reset_locked(mtty);
+	mtty->open = false;
+	state_unlock(mtty);
+}
+
+/**
+ * mtty_fsm_reinit - new initial data comes up in pre-copy
+ * @mtty: the device
+ *
+ * Context: Takes state_mutex.
+ * Return: 0, or -EINVAL if the device is not in pre-copy.
+ */
+int mtty_fsm_reinit(struct mtty_device *mtty)
+{
+	int ret;
+
+	mutex_lock(&mtty->state_mutex);
+	ret = mtty_migf_reinit(mtty->migf);
+	state_unlock(mtty);
+	return ret;
+}
+
+static const char * const state_names[] = {
+	[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
+	[VFIO_DEVICE_STATE_STOP]		= "STOP",
+	[VFIO_DEVICE_STATE_RUNNING]		= "RUNNING",
+	[VFIO_DEVICE_STATE_STOP_COPY]		= "STOP_COPY",
+	[VFIO_DEVICE_STATE_RESUMING]		= "RESUMING",
+	[VFIO_DEVICE_STATE_RUNNING_P2P]		= "RUNNING_P2P",
+	[VFIO_DEVICE_STATE_PRE_COPY]		= "PRE_COPY",
+	[VFIO_DEVICE_STATE_PRE_COPY_P2P]	= "PRE_COPY_P2P",
+};
+
+/**
+ * mtty_fsm_state_name - a state in the words of the uAPI
+ * @state: the state
+ */
+const char *mtty_fsm_state_name(enum vfio_device_mig_state state)
+{
+	return state < ARRAY_SIZE(state_names) ? state_names[state] : "?";
+}
+
+/**
+ * mtty_fsm_arc - enumerate the arcs
+ * @i: from 0
+ * @from: set to the state that arc @i starts in
+ * @to: set to the state that arc @i leads to
+ *
+ * Return: false if there is no arc @i.
+ */
+bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
+		  enum vfio_device_mig_state *to)
+{
+	if (i >= ARRAY_SIZE(arcs))
+		return false;
+	*from = arcs[i].from;
+	*to = arcs[i].to;
+	return true;
+}

@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The data fd: one file for each data transfer session.
+ *
+ * The FSM holds a reference to the file of its session, so that it can end it
+ * whatever userspace has done with the fd. The file holds a reference to the
+ * VFIO device, so that it may outlive the session, the last close and the
+ * removal of the device; but from the end of its session on, told by
+ * mtty_migf.dead, it touches the device no more.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "compat.h"
+#include "mtty_mig.h"
+#include "stream.h"
+#include "trace.h"
+
+/**
+ * struct mtty_migf - a data transfer session
+ * @mtty: the device
+ * @filp: its file
+ * @handed_out: userspace has been given @filp; under state_mutex
+ * @lock: serialises all that follows; position and bounds change under it
+ * @dead: the session has ended
+ * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
+ * @soft_failed: saving: pre-copy failed, STOP_COPY sends everything
+ * @reinit: saving: there is new initial data, and nobody has been told yet
+ * @ended: saving: registers and trailer have been put
+ * @initial: saving: what @enc holds belongs to the first pass of pre-copy
+ * @enc: saving: the encoder, with the record that is being read
+ * @dec: resuming: the decoder
+ * @hw: resuming: the registers that were received
+ * @mem: resuming: the device memory that was received
+ */
+struct mtty_migf {
+	struct mtty_device *mtty;
+	struct file *filp;
+	bool handed_out;
+
+	struct mutex lock;	/* position, bounds, being alive */
+	bool dead;
+	union {
+		struct {
+			bool stop_copy;
+			bool soft_failed;
+			bool reinit;
+			bool ended;
+			bool initial;
+			struct mtty_enc enc;
+		};
+		struct {
+			struct mtty_dec dec;
+			struct mtty_hw hw;
+			struct mtty_mem *mem;
+		};
+	};
+};
+
+/* Saving */
+
+/*
+ * Put the next record into the encoder, which is empty. A page that changes
+ * after this is marked again, and sent again.
+ *
+ * Return: 1; 0 at the end of the stream; -ENOMSG at its temporary end.
+ */
+static int save_next(struct mtty_migf *migf)
+{
+	struct mtty_device *mtty = migf->mtty;
+	unsigned long index;
+	const void *data;
+	int ret = 1;
+
+	/*
+	 * What fails in pre-copy need not fail the migration: the session goes
+	 * dry, and in STOP_COPY it sends everything.
+	 */
+	mutex_lock(&mtty->hw_lock);
+	if (!migf->stop_copy && mtty_fault(mtty, MTTY_FAULT_PRE_COPY)) {
+		migf->soft_failed = true;
+		mtty_mem_resend(mtty->mem, true);
+	}
+	if (!migf->stop_copy && migf->soft_failed) {
+		ret = -ENOMSG;
+	} else if (mtty_mem_next_unsent(mtty->mem, &index, &data,
+					&migf->initial)) {
+		mtty_enc_page(&migf->enc, index, data);
+	} else if (!migf->stop_copy) {
+		ret = -ENOMSG;
+	} else if (!migf->ended) {
+		mtty_enc_end(&migf->enc, &mtty->hw);
+		migf->ended = true;
+	} else {
+		ret = 0;
+	}
+	mutex_unlock(&mtty->hw_lock);
+	return ret;
+}
+
+static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
+			 loff_t *ppos)
+{
+	struct mtty_migf *migf = filp->private_data;
+	struct mtty_enc *enc = &migf->enc;
+	ssize_t done = 0;
+	int ret = 0;
+
+	if (mutex_lock_interruptible(&migf->lock))
+		return -ERESTARTSYS;
+
+	while (done < count) {
+		size_t len;
+
+		/* Looked at each time: a long read may see the session end */
+		if (migf->dead) {
+			ret = -ENODEV;
+			break;
+		}
+		if (!mtty_enc_unread(enc)) {
+			ret = save_next(migf);
+			if (ret <= 0)
+				break;
+		}
+		len = min(count - done, mtty_enc_unread(enc));
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_READ);
+		if (ret)
+			break;
+		if (copy_to_user(buf + done, enc->buf + enc->pos, len)) {
+			ret = -EFAULT;
+			break;
+		}
+		WRITE_ONCE(enc->pos, enc->pos + len);
+		done += len;
+		if (signal_pending(current))
+			break;
+		cond_resched();
+	}
+	mutex_unlock(&migf->lock);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_READ, count, done ?: ret);
+	return done ?: ret;
+}
+
+/*
+ * Estimates: what is unread of the header and of pages that were never sent
+ * is initial, what is unread of pages that changed since is dirty.
+ */
+static void save_unread(struct mtty_migf *migf, u64 *initial, u64 *dirty)
+{
+	struct mtty_device *mtty = migf->mtty;
+	u64 *record = migf->initial ? initial : dirty;
+
+	mutex_lock(&mtty->hw_lock);
+	*initial = migf->soft_failed ? 0 : mtty->mem->initial_bytes;
+	*dirty = migf->soft_failed ? 0 : mtty->mem->dirty_bytes;
+	mutex_unlock(&mtty->hw_lock);
+	*record += mtty_enc_unread(&migf->enc);
+}
+
+static long save_precopy_info(struct mtty_migf *migf,
+			      struct vfio_precopy_info __user *arg)
+{
+	size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
+	struct vfio_precopy_info info;
+
+	if (copy_from_user(&info, arg, minsz))
+		return -EFAULT;
+	if (info.argsz < minsz)
+		return -EINVAL;
+
+	mutex_lock(&migf->lock);
+	if (migf->dead || migf->stop_copy) {
+		int ret = migf->dead ? -ENODEV : -EINVAL;
+
+		mutex_unlock(&migf->lock);
+		return ret;
+	}
+	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
+	/* Without the opt-in flags stay what the user gave (uAPI) */
+	if (mtty_precopy_info_v2(&migf->mtty->vdev)) {
+		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
+		migf->reinit = false;
+	}
+	mutex_unlock(&migf->lock);
+
+	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+}
+
+static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	struct mtty_migf *migf = filp->private_data;
+	long ret = -ENOTTY;
+
+	if (cmd == VFIO_MIG_GET_PRECOPY_INFO)
+		ret = save_precopy_info(migf, (void __user *)arg);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_IOCTL, cmd, ret);
+	return ret;
+}
+
+/*
+ * Takes hw_lock but not mtty_migf.lock, under which a read may wait for user
+ * memory. What it looks at changes under hw_lock too, but for enc.pos, which
+ * only ever comes nearer to enc.len.
+ */
+static __poll_t save_poll(struct file *filp, poll_table *wait)
+{
+	struct mtty_migf *migf = filp->private_data;
+	struct mtty_device *mtty = migf->mtty;
+	__poll_t events = 0;
+
+	poll_wait(filp, &mtty->data_wait, wait);
+
+	mutex_lock(&mtty->hw_lock);
+	if (migf->dead)
+		events = EPOLLERR | EPOLLHUP;
+	else if (migf->stop_copy || READ_ONCE(migf->enc.pos) < migf->enc.len ||
+		 (!migf->soft_failed &&
+		  (mtty->mem->initial_bytes || mtty->mem->dirty_bytes)))
+		events = EPOLLIN | EPOLLRDNORM;
+	mutex_unlock(&mtty->hw_lock);
+	trace_mtty_mig_fd(mtty, MTTY_FD_POLL,
+			  (__force u32)poll_requested_events(wait),
+			  (__force u32)events);
+	return events;
+}
+
+static int migf_release(struct inode *inode, struct file *filp);
+
+static const struct file_operations save_fops = {
+	.owner = THIS_MODULE,
+	.read = save_read,
+	.poll = save_poll,
+	.unlocked_ioctl = save_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = migf_release,
+};
+
+/* Resuming */
+
+static void *resume_page(void *arg, u64 index)
+{
+	struct mtty_migf *migf = arg;
+
+	return mtty_mem_load(migf->mem, index);
+}
+
+static void resume_page_done(void *arg, u64 index)
+{
+	struct mtty_migf *migf = arg;
+
+	mtty_mem_loaded(migf->mem, index);
+}
+
+static void resume_page_zero(void *arg, u64 index)
+{
+	struct mtty_migf *migf = arg;
+
+	mtty_mem_load_zero(migf->mem, index);
+}
+
+static const struct mtty_dec_ops resume_ops = {
+	.page = resume_page,
+	.page_done = resume_page_done,
+	.page_zero = resume_page_zero,
+};
+
+static ssize_t resume_write(struct file *filp, const char __user *buf,
+			    size_t count, loff_t *ppos)
+{
+	struct mtty_migf *migf = filp->private_data;
+	ssize_t done = 0;
+	int ret = 0;
+
+	if (mutex_lock_interruptible(&migf->lock))
+		return -ERESTARTSYS;
+
+	while (done < count) {
+		ssize_t len;
+		void *dst;
+
+		if (migf->dead) {
+			ret = -ENODEV;
+			break;
+		}
+		/* Sticky, as any other refusal */
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
+		if (ret)
+			mtty_dec_refuse(&migf->dec, ret);
+		len = mtty_dec_want(&migf->dec, &dst);
+		if (len < 0) {
+			ret = len;
+			break;
+		}
+		len = min_t(size_t, len, count - done);
+		if (copy_from_user(dst, buf + done, len)) {
+			/* Not the stream's fault: it can go on from here */
+			ret = done ? 0 : -EFAULT;
+			break;
+		}
+		ret = mtty_dec_got(&migf->dec, len);
+		if (ret)
+			break;
+		done += len;
+		if (signal_pending(current))
+			break;
+		cond_resched();
+	}
+	mutex_unlock(&migf->lock);
+	/*
+	 * A refused stream is told at once, not with the next write: there
+	 * may be none, and the bytes before the bad one are of no use.
+	 */
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_WRITE, count, ret ?: done);
+	return ret ?: done;
+}
+
+static __poll_t resume_poll(struct file *filp, poll_table *wait)
+{
+	struct mtty_migf *migf = filp->private_data;
+
+	__poll_t events = EPOLLOUT | EPOLLWRNORM;
+
+	poll_wait(filp, &migf->mtty->data_wait, wait);
+
+	/* A write never waits, and what is wrong with the stream it tells */
+	if (READ_ONCE(migf->dead))
+		events = EPOLLERR | EPOLLHUP;
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_POLL,
+			  (__force u32)poll_requested_events(wait),
+			  (__force u32)events);
+	return events;
+}
+
+static long resume_ioctl(struct file *filp, unsigned int cmd,
+			 unsigned long arg)
+{
+	struct mtty_migf *migf = filp->private_data;
+
+	long ret = -ENOTTY;
+
+	/* uAPI: valid only in pre-copy, EINVAL in any other state */
+	if (cmd == VFIO_MIG_GET_PRECOPY_INFO)
+		ret = READ_ONCE(migf->dead) ? -ENODEV : -EINVAL;
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_IOCTL, cmd, ret);
+	return ret;
+}
+
+static const struct file_operations resume_fops = {
+	.owner = THIS_MODULE,
+	.write = resume_write,
+	.poll = resume_poll,
+	.unlocked_ioctl = resume_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = migf_release,
+};
+
+/* Life */
+
+static int migf_release(struct inode *inode, struct file *filp)
+{
+	struct mtty_migf *migf = filp->private_data;
+
+	/* The last reference cannot go before the session has ended */
+	WARN_ON_ONCE(!migf->dead);
+	trace_mtty_mig_fd(migf->mtty, MTTY_FD_RELEASE, 0, 0);
+
+	vfio_put_device(&migf->mtty->vdev);
+	mutex_destroy(&migf->lock);
+	kfree(migf);
+	return 0;
+}
+
+static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
+				    const struct file_operations *fops,
+				    int flags)
+{
+	struct mtty_migf *migf;
+	struct file *filp;
+
+	migf = kzalloc(sizeof(*migf), GFP_KERNEL_ACCOUNT);
+	if (!migf)
+		return ERR_PTR(-ENOMEM);
+
+	filp = anon_inode_getfile(MTTY_MIG_NAME, fops, migf, flags);
+	if (IS_ERR(filp)) {
+		kfree(migf);
+		return ERR_CAST(filp);
+	}
+	stream_open(filp->f_inode, filp);
+
+	migf->mtty = mtty;
+	migf->filp = filp;
+	mutex_init(&migf->lock);
+	get_device(&mtty->vdev.device);
+	return migf;
+}
+
+/**
+ * mtty_migf_save - begin a session that saves the device
+ * @mtty: the device, with no session
+ *
+ * All pages are to be sent from now on, the registers not before
+ * mtty_migf_stop_copy().
+ *
+ * Context: Under state_mutex. Takes hw_lock.
+ * Return: the session, to be ended with mtty_migf_end(), or an error pointer.
+ */
+struct mtty_migf *mtty_migf_save(struct mtty_device *mtty)
+{
+	struct mtty_migf *migf = migf_alloc(mtty, &save_fops, O_RDONLY);
+
+	if (IS_ERR(migf))
+		return migf;
+
+	mutex_lock(&mtty->hw_lock);
+	mtty_mem_track(mtty->mem);
+	mutex_unlock(&mtty->hw_lock);
+
+	/* The header is there at once: initial_bytes never begins at zero */
+	mtty_enc_header(&migf->enc, mtty->type->id, mtty->mem->size);
+	migf->initial = true;
+	return migf;
+}
+
+/**
+ * mtty_migf_resume - begin a session that loads the device
+ * @mtty: the device, with no session
+ *
+ * Context: Under state_mutex.
+ * Return: the session, to be ended with mtty_migf_end(), or an error pointer.
+ */
+struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty)
+{
+	struct mtty_mem *mem = mtty_mem_alloc(mtty->mem->size);
+	struct mtty_migf *migf;
+
+	if (!mem)
+		return ERR_PTR(-ENOMEM);
+	migf = migf_alloc(mtty, &resume_fops, O_WRONLY);
+	if (IS_ERR(migf)) {
+		mtty_mem_free(mem);
+		return migf;
+	}
+
+	migf->mem = mem;
+	mtty_device_hw_init(mtty, &migf->hw);
+	mtty_dec_init(&migf->dec, mtty->type->id, &migf->hw, &resume_ops, migf);
+	return migf;
+}
+
+/**
+ * mtty_migf_hand_out - the file for userspace
+ * @migf: the session
+ *
+ * Context: Under state_mutex.
+ * Return: the file with a reference of its own the first time, then NULL.
+ */
+struct file *mtty_migf_hand_out(struct mtty_migf *migf)
+{
+	if (migf->handed_out)
+		return NULL;
+	migf->handed_out = true;
+	return get_file(migf->filp);
+}
+
+/**
+ * mtty_migf_stop_copy - the device has stopped: the registers may be sent
+ * @migf: a session that saves
+ *
+ * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
+ * hw_lock.
+ */
+void mtty_migf_stop_copy(struct mtty_migf *migf)
+{
+	struct mtty_device *mtty = migf->mtty;
+
+	mutex_lock(&migf->lock);
+	mutex_lock(&mtty->hw_lock);
+	migf->stop_copy = true;
+	mutex_unlock(&mtty->hw_lock);
+	mutex_unlock(&migf->lock);
+	/* From now on it is always readable */
+	wake_up_all(&mtty->data_wait);
+}
+
+/**
+ * mtty_migf_reinit - all of device memory has to be sent anew in pre-copy
+ * @migf: a session, or NULL
+ *
+ * As after a reconfiguration of the device. A user who opted in to
+ * VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 is told by VFIO_PRECOPY_INFO_REINIT
+ * and sees it as initial data; for any other initial_bytes must not rise, so
+ * it is dirty data.
+ *
+ * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
+ * Return: 0, or -EINVAL if there is no session in pre-copy.
+ */
+int mtty_migf_reinit(struct mtty_migf *migf)
+{
+	struct mtty_device *mtty;
+	bool initial;
+
+	if (!migf || migf->filp->f_op != &save_fops || migf->stop_copy)
+		return -EINVAL;
+
+	mtty = migf->mtty;
+	initial = mtty_precopy_info_v2(&mtty->vdev);
+	mutex_lock(&migf->lock);
+	mutex_lock(&mtty->hw_lock);
+	mtty_mem_resend(mtty->mem, initial);
+	migf->reinit = initial;
+	/* What is left of a record was dirty data, and is initial now */
+	if (initial)
+		migf->initial = true;
+	mutex_unlock(&mtty->hw_lock);
+	mutex_unlock(&migf->lock);
+
+	wake_up_all(&mtty->data_wait);
+	return 0;
+}
+
+/**
+ * mtty_migf_check - whether what was received can be loaded
+ * @migf: a session that loads
+ *
+ * Context: Under state_mutex. Takes mtty_migf.lock.
+ * Return: 0; why a write was refused; -ENODATA if the stream is incomplete,
+ * in which case it may still be completed.
+ */
+int mtty_migf_check(struct mtty_migf *migf)
+{
+	int ret;
+
+	mutex_lock(&migf->lock);
+	ret = mtty_dec_finish(&migf->dec);
+	mutex_unlock(&migf->lock);
+	return ret;
+}
+
+/**
+ * mtty_migf_load - put what was received into the device
+ * @migf: a session that loads, for which mtty_migf_check() returned 0; what
+ *	is written after that is refused and changes nothing
+ *
+ * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
+ * hw_lock.
+ */
+void mtty_migf_load(struct mtty_migf *migf)
+{
+	mutex_lock(&migf->lock);
+	mtty_device_load_hw(migf->mtty, &migf->hw, &migf->mem);
+	mutex_unlock(&migf->lock);
+}
+
+/**
+ * mtty_migf_end - end a session
+ * @migf: the session; gone when this returns
+ *
+ * Its fd answers ENODEV from now on.
+ *
+ * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
+ */
+void mtty_migf_end(struct mtty_migf *migf)
+{
+	struct mtty_device *mtty = migf->mtty;
+
+	mutex_lock(&migf->lock);
+	if (migf->filp->f_op == &resume_fops) {
+		mtty_mem_free(migf->mem);
+		migf->mem = NULL;
+	}
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(migf->dead, true);
+	mtty_mem_untrack(mtty->mem);
+	mutex_unlock(&mtty->hw_lock);
+	mutex_unlock(&migf->lock);
+
+	wake_up_all(&mtty->data_wait);
+	fput(migf->filp);
+}
+
+/**
+ * mtty_migf_stop_copy_length - VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
+ * @mtty: the device
+ * @migf: its session, or NULL
+ *
+ * Context: Under state_mutex. Takes hw_lock.
+ * Return: bytes that STOP_COPY would send if it were entered now, or has
+ * still to send.
+ */
+u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
+			       struct mtty_migf *migf)
+{
+	u64 len;
+
+	mutex_lock(&mtty->hw_lock);
+	len = mtty_mem_stream_length(mtty->mem);
+	if (!mtty->mem->tracking)
+		len += sizeof(struct mtty_stream_header) + MTTY_STREAM_END_SIZE;
+	else
+		len += mtty_enc_unread(&migf->enc) +
+		       (migf->ended ? 0 : MTTY_STREAM_END_SIZE);
+	mutex_unlock(&mtty->hw_lock);
+
+	/* A VMM takes 0 for a device that cannot tell */
+	return max(len, 1ULL);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The device, as the rooms of its driver share it.
+ *
+ * Locks, in the order in which they are taken:
+ *
+ *	mtty_device.state_mutex	 the FSM, and what session there is
+ *	mtty_migf.lock		 a data fd's position and its being alive
+ *	mtty_device.hw_lock	 registers, device memory, interrupts
+ *
+ *	mtty_dirty.lock		 the DMA log; never taken with hw_lock held
+ *
+ * mtty_device.reset_lock is a spinlock and innermost; see mtty_fsm_reset().
+ * User memory is touched under mtty_migf.lock but never under hw_lock.
+ */
+#ifndef MTTY_MIG_H
+#define MTTY_MIG_H
+
+#include <linux/mdev.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "hw.h"
+#include "mem.h"
+
+#define MTTY_MIG_NAME	"mtty_mig"
+
+struct dentry;
+struct eventfd_ctx;
+struct mtty_dirty_range;
+struct mtty_faults;
+struct mtty_migf;
+
+/**
+ * struct mtty_type - an mdev type
+ * @type: what the mdev core knows of it
+ * @id: enum mtty_mig_type, as it stands in registers and streams
+ * @migration_flags: VFIO_MIGRATION_*, 0 for a device without migration
+ */
+struct mtty_type {
+	struct mdev_type type;
+	enum mtty_mig_type id;
+	unsigned int migration_flags;
+};
+
+/**
+ * enum mtty_run - how much of the device runs
+ * @MTTY_STOPPED: nothing: no interrupt, no DMA, no change of state
+ * @MTTY_RUNNING_P2P: all but DMA to peers
+ * @MTTY_RUNNING: all
+ */
+enum mtty_run {
+	MTTY_STOPPED,
+	MTTY_RUNNING_P2P,
+	MTTY_RUNNING,
+};
+
+/**
+ * struct mtty_irqs - where interrupts go: what the user of VFIO set up
+ * @intx: eventfd of INTx, or NULL
+ * @msi: eventfds of the MSI vectors
+ * @msix: eventfds of the MSI-X vectors
+ * @req: eventfd by which the kernel asks for the device back
+ * @drained: eventfd that tells that no page request is open any more
+ * @intx_masked: INTx is masked, by the user or as it is after it fired
+ *
+ * None of it migrates: a user sets it up anew at the destination. That holds
+ * for @intx_masked too, or nobody would ever unmask it there.
+ */
+struct mtty_irqs {
+	struct eventfd_ctx *intx;
+	struct eventfd_ctx *msi[MTTY_MIG_NR_VECTORS];
+	struct eventfd_ctx *msix[MTTY_MIG_NR_VECTORS];
+	struct eventfd_ctx *req;
+	struct eventfd_ctx *drained;
+	bool intx_masked;
+};
+
+/**
+ * struct mtty_engine - what makes a DMA channel move
+ * @mtty: the device
+ * @channel: which channel of mtty_device.hw.dma
+ * @work: transfers the next chunks
+ * @in_flight: a chunk is under way, without hw_lock; under hw_lock
+ * @transfer: counts transfers that were aborted; under hw_lock
+ */
+struct mtty_engine {
+	struct mtty_device *mtty;
+	unsigned int channel;
+	struct delayed_work work;
+	bool in_flight;
+	unsigned int transfer;
+};
+
+/**
+ * struct mtty_dirty - the DMA log
+ * @lock: serialises all of it; innermost, and user memory is touched under it
+ * @ranges: IOVA ranges that are logged, by ascending address; NULL while
+ *	logging is off
+ * @nr_ranges: how many
+ * @page_shift: log2 of the tracked page size
+ * @pages: bitmap of the dirty pages, an xarray value for a group of them
+ * @error: why the log is not complete any more, or 0
+ */
+struct mtty_dirty {
+	struct mutex lock;	/* all of it */
+	struct mtty_dirty_range *ranges;
+	unsigned int nr_ranges;
+	unsigned int page_shift;
+	struct xarray pages;
+	int error;
+};
+
+/* Events of a data fd, for the tracepoint */
+enum mtty_fd_event {
+	MTTY_FD_READ,
+	MTTY_FD_WRITE,
+	MTTY_FD_POLL,
+	MTTY_FD_IOCTL,
+	MTTY_FD_RELEASE,
+};
+
+/* Fault points beside those before and after each arc */
+enum mtty_fault_point {
+	MTTY_FAULT_PRE_COPY,	/* pre-copy cannot go on */
+	MTTY_FAULT_READ,	/* read() of a data fd */
+	MTTY_FAULT_WRITE,	/* write() to a data fd */
+	MTTY_NR_FAULT_POINTS
+};
+
+/**
+ * struct mtty_device - one device
+ * @vdev: what the VFIO core knows of it; must be first
+ * @type: its mdev type
+ *
+ * @state_mutex: serialises what moves the FSM
+ * @state: enum vfio_device_mig_state; under @state_mutex
+ * @open: between open_device and close_device; under @state_mutex
+ * @migf: the data transfer session, or NULL; under @state_mutex
+ * @reset_lock: makes @reset_pending and the release of @state_mutex one
+ * @reset_pending: whoever holds @state_mutex resets before releasing it
+ *
+ * @hw_lock: serialises what touches the device itself
+ * @run: enum mtty_run; under @hw_lock
+ * @hw: the registers; under @hw_lock
+ * @mem: device memory; under @hw_lock
+ * @irqs: where interrupts go; under @hw_lock
+ * @engine: what makes the DMA channels move
+ * @engine_held: it moves only when it is stepped; under @hw_lock
+ * @pri_drain: a SET_STATE that page requests block begins to drain them: an
+ *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
+ * @draining: it has begun: new page requests are held back; under @hw_lock
+ * @engine_wait: woken when a chunk is no longer under way
+ * @dropped_writes: writes to registers and memory of a stopped device; under
+ *	@hw_lock
+ *
+ * @dirty: the DMA log
+ *
+ * @faults: what is asked to fail
+ * @debugfs: the device's folder
+ *
+ * @data_wait: woken when a data fd may have become ready or dead. Here and
+ *	not in the session, so that who makes the device dirty need not know
+ *	whether there is one.
+ */
+struct mtty_device {
+	struct vfio_device vdev;
+	const struct mtty_type *type;
+
+	struct mutex state_mutex;	/* the FSM and its session */
+	enum vfio_device_mig_state state;
+	bool open;
+	struct mtty_migf *migf;
+	spinlock_t reset_lock;		/* reset_pending */
+	bool reset_pending;
+
+	struct mutex hw_lock;		/* the device itself */
+	enum mtty_run run;
+	struct mtty_hw hw;
+	struct mtty_mem *mem;
+	struct mtty_irqs irqs;
+	struct mtty_engine engine[MTTY_MIG_NR_DMA];
+	bool engine_held;
+	bool pri_drain;
+	bool draining;
+	wait_queue_head_t engine_wait;
+	u64 dropped_writes;
+
+	struct mtty_dirty dirty;
+	struct mtty_faults *faults;
+	struct dentry *debugfs;
+
+	wait_queue_head_t data_wait;
+};
+
+static inline struct mtty_device *to_mtty_device(struct vfio_device *vdev)
+{
+	return container_of(vdev, struct mtty_device, vdev);
+}
+
+/* main.c */
+const struct mtty_type *mtty_type_get(enum mtty_mig_type id);
+
+/* device.c */
+struct mtty_device *mtty_device_create(struct device *dev,
+				       const struct mtty_type *type);
+void mtty_device_destroy(struct mtty_device *mtty);
+u64 mtty_device_mem_size(struct mtty_device *mtty);
+int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size);
+u64 mtty_device_digest(struct mtty_device *mtty);
+void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw);
+void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
+int mtty_device_stop(struct mtty_device *mtty);
+int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain);
+int mtty_device_raise(struct mtty_device *mtty, u64 iova);
+int mtty_device_answer(struct mtty_device *mtty, u32 id);
+void mtty_device_reset_hw(struct mtty_device *mtty);
+int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count);
+void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
+			 struct mtty_mem **mem);
+
+/* engine.c */
+void mtty_engine_init(struct mtty_device *mtty);
+void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
+		       unsigned int offset, u32 val);
+void mtty_engine_kick(struct mtty_device *mtty);
+void mtty_engine_hold(struct mtty_device *mtty, bool hold);
+u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
+		     u64 bytes);
+void mtty_engine_drain(struct mtty_device *mtty);
+void mtty_engine_flush(struct mtty_device *mtty);
+
+/* dirty.c */
+extern const struct vfio_log_ops mtty_log_ops;
+void mtty_dirty_init(struct mtty_dirty *dirty);
+void mtty_dirty_destroy(struct mtty_dirty *dirty);
+void mtty_dirty_reset(struct mtty_dirty *dirty);
+void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len);
+
+/* irq.c */
+void mtty_irq_update(struct mtty_device *mtty);
+void mtty_irq_drained(struct mtty_device *mtty);
+unsigned int mtty_irq_indexes(struct mtty_device *mtty);
+int mtty_irq_info(struct mtty_device *mtty, struct vfio_irq_info *info);
+int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
+		 const void *data);
+void mtty_irq_release(struct mtty_device *mtty);
+void mtty_irq_request(struct mtty_device *mtty);
+
+/* fsm.c */
+extern const struct vfio_migration_ops mtty_migration_ops;
+const char *mtty_fsm_state_name(enum vfio_device_mig_state state);
+int mtty_fsm_reinit(struct mtty_device *mtty);
+bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
+		  enum vfio_device_mig_state *to);
+void mtty_fsm_open(struct mtty_device *mtty);
+void mtty_fsm_close(struct mtty_device *mtty);
+void mtty_fsm_reset(struct mtty_device *mtty);
+
+/* fault.c */
+int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point);
+int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
+		   enum vfio_device_mig_state to, bool after, bool *to_error);
+int mtty_fault_init(struct mtty_device *mtty);
+void mtty_fault_exit(struct mtty_device *mtty);
+void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir);
+
+/* debugfs.c */
+void mtty_debugfs_create(struct mtty_device *mtty);
+void mtty_debugfs_remove(struct mtty_device *mtty);
+void mtty_debugfs_module_init(void);
+void mtty_debugfs_module_exit(void);
+
+/* migf.c */
+struct mtty_migf *mtty_migf_save(struct mtty_device *mtty);
+struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty);
+struct file *mtty_migf_hand_out(struct mtty_migf *migf);
+void mtty_migf_stop_copy(struct mtty_migf *migf);
+int mtty_migf_reinit(struct mtty_migf *migf);
+int mtty_migf_check(struct mtty_migf *migf);
+void mtty_migf_load(struct mtty_migf *migf);
+void mtty_migf_end(struct mtty_migf *migf);
+u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
+			       struct mtty_migf *migf);
+
+#endif /* MTTY_MIG_H */

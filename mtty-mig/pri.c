@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page requests: what the device has asked for and nobody has answered yet.
+ *
+ * Only a running vCPU can answer, and the FSM wants vCPUs halted when it
+ * stops a device, so a device with open requests cannot be stopped. That is
+ * fsm.c's; this file only counts.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "hw.h"
+
+/**
+ * mtty_pri_raise - the device asks for a page
+ * @pri: the requests
+ * @iova: the page
+ * @hold: hold the request back for mtty_pri_release()
+ *
+ * Return: false if it cannot, or not another one.
+ */
+bool mtty_pri_raise(struct mtty_pri *pri, u64 iova, bool hold)
+{
+	u32 n = pri->nr_open + pri->nr_queued;
+
+	if (!pri->present || n == MTTY_MIG_PRI_MAX)
+		return false;
+
+	/* 0 is no ID */
+	if (!++pri->last_id)
+		pri->last_id = 1;
+	pri->requests[n].id = pri->last_id;
+	pri->requests[n].iova = iova & ~(MTTY_MIG_PAGE_SIZE - 1ULL);
+
+	/* Requests keep their order: none overtakes one that is held back */
+	if (hold || pri->nr_queued)
+		pri->nr_queued++;
+	else
+		pri->nr_open++;
+	return true;
+}
+
+/**
+ * mtty_pri_answer - the guest answers a request
+ * @pri: the requests
+ * @id: which
+ *
+ * Return: false if no such request is open.
+ */
+bool mtty_pri_answer(struct mtty_pri *pri, u32 id)
+{
+	u32 last = pri->nr_open + pri->nr_queued - 1;
+	u32 i;
+
+	for (i = 0; i < pri->nr_open; i++) {
+		if (pri->requests[i].id != id)
+			continue;
+		memmove(&pri->requests[i], &pri->requests[i + 1],
+			(last - i) * sizeof(pri->requests[0]));
+		memset(&pri->requests[last], 0, sizeof(pri->requests[0]));
+		pri->nr_open--;
+		return true;
+	}
+	return false;
+}
+
+/**
+ * mtty_pri_release - open the requests that were held back
+ * @pri: the requests
+ */
+void mtty_pri_release(struct mtty_pri *pri)
+{
+	pri->nr_open += pri->nr_queued;
+	pri->nr_queued = 0;
+}
+
+/**
+ * mtty_pri_read - read a register
+ * @pri: the requests
+ * @offset: below MTTY_MIG_PRI_SIZE, a multiple of 4
+ */
+u32 mtty_pri_read(const struct mtty_pri *pri, unsigned int offset)
+{
+	const struct mtty_pri_request *oldest = &pri->requests[0];
+
+	switch (offset) {
+	case MTTY_MIG_PRI_OPEN:
+		return pri->nr_open;
+	case MTTY_MIG_PRI_QUEUED:
+		return pri->nr_queued;
+	case MTTY_MIG_PRI_ID:
+		return pri->nr_open ? oldest->id : 0;
+	case MTTY_MIG_PRI_IOVA_LO:
+		return pri->nr_open ? lower_32_bits(oldest->iova) : 0;
+	case MTTY_MIG_PRI_IOVA_HI:
+		return pri->nr_open ? upper_32_bits(oldest->iova) : 0;
+	case MTTY_MIG_PRI_RAISE_LO:
+		return pri->raise;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * mtty_pri_write - write a register
+ * @pri: the requests
+ * @offset: below MTTY_MIG_PRI_SIZE, a multiple of 4
+ * @val: the value
+ * @hold: hold back what it raises
+ */
+void mtty_pri_write(struct mtty_pri *pri, unsigned int offset, u32 val,
+		    bool hold)
+{
+	if (!pri->present)
+		return;
+
+	switch (offset) {
+	case MTTY_MIG_PRI_ANSWER:
+		mtty_pri_answer(pri, val);
+		break;
+	case MTTY_MIG_PRI_RAISE_LO:
+		pri->raise = val;
+		break;
+	case MTTY_MIG_PRI_RAISE_HI:
+		mtty_pri_raise(pri, (u64)val << 32 | pri->raise, hold);
+		break;
+	}
+}
+
+/**
+ * mtty_pri_valid - whether requests that came with a stream can be believed
+ * @pri: the requests
+ *
+ * A stopped device has no open requests, so a stream has none.
+ *
+ * Return: false if it cannot be.
+ */
+bool mtty_pri_valid(const struct mtty_pri *pri)
+{
+	u32 i, j;
+
+	if (pri->nr_open || pri->nr_queued > MTTY_MIG_PRI_MAX)
+		return false;
+	if (!pri->present && (pri->nr_queued || pri->last_id || pri->raise))
+		return false;
+
+	for (i = 0; i < pri->nr_queued; i++) {
+		if (!pri->requests[i].id ||
+		    pri->requests[i].iova & (MTTY_MIG_PAGE_SIZE - 1))
+			return false;
+		for (j = 0; j < i; j++)
+			if (pri->requests[j].id == pri->requests[i].id)
+				return false;
+	}
+	return !memchr_inv(&pri->requests[i], 0,
+			   (MTTY_MIG_PRI_MAX - i) * sizeof(pri->requests[0]));
+}

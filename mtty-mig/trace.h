@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tracepoints: each arc of the FSM, each event of a data fd.
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM mtty_mig
+
+#if !defined(MTTY_MIG_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define MTTY_MIG_TRACE_H
+
+#include <linux/tracepoint.h>
+
+#include "mtty_mig.h"
+
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_ERROR);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_STOP);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_RUNNING);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_STOP_COPY);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_RESUMING);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_RUNNING_P2P);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_PRE_COPY);
+TRACE_DEFINE_ENUM(VFIO_DEVICE_STATE_PRE_COPY_P2P);
+TRACE_DEFINE_ENUM(MTTY_FD_READ);
+TRACE_DEFINE_ENUM(MTTY_FD_WRITE);
+TRACE_DEFINE_ENUM(MTTY_FD_POLL);
+TRACE_DEFINE_ENUM(MTTY_FD_IOCTL);
+TRACE_DEFINE_ENUM(MTTY_FD_RELEASE);
+
+#define mtty_show_state(state) \
+	__print_symbolic(state, \
+		{ VFIO_DEVICE_STATE_ERROR,		"ERROR" }, \
+		{ VFIO_DEVICE_STATE_STOP,		"STOP" }, \
+		{ VFIO_DEVICE_STATE_RUNNING,		"RUNNING" }, \
+		{ VFIO_DEVICE_STATE_STOP_COPY,		"STOP_COPY" }, \
+		{ VFIO_DEVICE_STATE_RESUMING,		"RESUMING" }, \
+		{ VFIO_DEVICE_STATE_RUNNING_P2P,	"RUNNING_P2P" }, \
+		{ VFIO_DEVICE_STATE_PRE_COPY,		"PRE_COPY" }, \
+		{ VFIO_DEVICE_STATE_PRE_COPY_P2P,	"PRE_COPY_P2P" })
+
+TRACE_EVENT(mtty_mig_arc,
+	TP_PROTO(const struct mtty_device *mtty, u32 from, u32 to, int ret,
+		 u64 ns),
+	TP_ARGS(mtty, from, to, ret, ns),
+	TP_STRUCT__entry(
+		__field(unsigned int, index)
+		__field(u32, from)
+		__field(u32, to)
+		__field(int, ret)
+		__field(u64, ns)
+	),
+	TP_fast_assign(
+		__entry->index = mtty->vdev.index;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->ret = ret;
+		__entry->ns = ns;
+	),
+	TP_printk("dev=vfio%u from=%s to=%s ret=%d ns=%llu", __entry->index,
+		  mtty_show_state(__entry->from), mtty_show_state(__entry->to),
+		  __entry->ret, __entry->ns)
+);
+
+#define mtty_show_fd_event(event) \
+	__print_symbolic(event, \
+		{ MTTY_FD_READ,		"read" }, \
+		{ MTTY_FD_WRITE,	"write" }, \
+		{ MTTY_FD_POLL,		"poll" }, \
+		{ MTTY_FD_IOCTL,	"ioctl" }, \
+		{ MTTY_FD_RELEASE,	"release" })
+
+TRACE_EVENT(mtty_mig_fd,
+	TP_PROTO(const struct mtty_device *mtty, u32 event, u64 arg, s64 ret),
+	TP_ARGS(mtty, event, arg, ret),
+	TP_STRUCT__entry(
+		__field(unsigned int, index)
+		__field(u32, event)
+		__field(u64, arg)
+		__field(s64, ret)
+	),
+	TP_fast_assign(
+		__entry->index = mtty->vdev.index;
+		__entry->event = event;
+		__entry->arg = arg;
+		__entry->ret = ret;
+	),
+	TP_printk("dev=vfio%u event=%s arg=%#llx ret=%lld", __entry->index,
+		  mtty_show_fd_event(__entry->event), __entry->arg,
+		  __entry->ret)
+);
+
+#endif /* MTTY_MIG_TRACE_H */
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA logging, against the ground truth: what the engine was told to write.
+ */
+#include <string.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "../lib/vfio_dma.h"
+#include "dma.h"
+
+#define PAGE		0x1000ULL
+#define BASE		0x40000000ULL
+#define PAGES		2048ULL
+#define SIZE		(PAGES * PAGE)
+#define WORDS		(PAGES / 64)
+
+FIXTURE(dirty_log)
+{
+	struct mtty mtty;
+	struct vfio_buf buf;
+	__u64 bitmap[WORDS];
+	__u64 expected[WORDS];
+};
+
+FIXTURE_SETUP(dirty_log)
+{
+	__u64 page_size = PAGE;
+	struct vfio_device_feature_dma_logging_range range = { BASE, SIZE };
+
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
+	mtty_new(&self->mtty, "full", PAGE);
+	vfio_buf_new(&self->mtty.dev, &self->buf, BASE, SIZE, true);
+
+	/* Without iova_bitmap in the kernel there is nothing to report with */
+	must(__dma_log_start(&self->mtty.dev, &range, 1, &page_size));
+	if (__dma_log_report(&self->mtty.dev, BASE, SIZE, PAGE,
+			     self->bitmap) == -EOPNOTSUPP)
+		SKIP(return, "this kernel has no CONFIG_IOMMUFD_DRIVER");
+	must(__dma_log_stop(&self->mtty.dev));
+}
+
+FIXTURE_TEARDOWN(dirty_log)
+{
+	mtty_remove_all();
+}
+
+static int start_ranges(struct mtty *mtty,
+			const struct vfio_device_feature_dma_logging_range *r,
+			unsigned int count, __u64 page_size)
+{
+	return __dma_log_start(&mtty->dev, r, count, &page_size);
+}
+
+static int start(struct mtty *mtty, __u64 iova, __u64 len, __u64 page_size)
+{
+	const struct vfio_device_feature_dma_logging_range range = {
+		iova, len,
+	};
+
+	return start_ranges(mtty, &range, 1, page_size);
+}
+
+static void write_to(struct __test_metadata *_metadata, struct mtty *mtty,
+		     __u64 iova, __u64 len)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = iova, .len = len,
+	};
+
+	ASSERT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(mtty, 0, &t));
+}
+
+/* The bits that a write of [iova, iova + len) sets in a report from BASE on */
+static void expect_write(__u64 *expected, __u64 iova, __u64 len,
+			 __u64 page_size)
+{
+	__u64 first = (iova - BASE) / page_size;
+	__u64 last = (iova + len - 1 - BASE) / page_size;
+
+	for (; first <= last; first++)
+		expected[first / 64] |= 1ULL << (first % 64);
+}
+
+static int report(struct mtty *mtty, __u64 *bitmap, __u64 page_size)
+{
+	memset(bitmap, 0, WORDS * sizeof(*bitmap));
+	return __dma_log_report(&mtty->dev, BASE, SIZE, page_size, bitmap);
+}
+
+#define expect_report(page_size)					\
+	do {								\
+		EXPECT_EQ(0, report(&self->mtty, self->bitmap, page_size)); \
+		EXPECT_EQ(0, memcmp(self->expected, self->bitmap,	\
+				    sizeof(self->bitmap)));		\
+	} while (0)
+
+TEST_F(dirty_log, is_what_the_engine_wrote)
+{
+	__u64 seed = 42;
+	unsigned int i;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	for (i = 0; i < 40; i++) {
+		__u64 iova = BASE + mtty_random(&seed) % (SIZE - 5 * PAGE);
+		__u64 len = 1 + mtty_random(&seed) % (4 * PAGE);
+
+		write_to(_metadata, &self->mtty, iova, len);
+		expect_write(self->expected, iova, len, PAGE);
+	}
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, a_report_clears_what_it_tells)
+{
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	write_to(_metadata, &self->mtty, BASE + PAGE, PAGE);
+	EXPECT_EQ(0, report(&self->mtty, self->bitmap, PAGE));
+	expect_report(PAGE);
+	/* And what is written again is told again */
+	write_to(_metadata, &self->mtty, BASE + PAGE, 1);
+	expect_write(self->expected, BASE + PAGE, 1, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, a_report_sets_bits_and_clears_none)
+{
+	memset(self->bitmap, 0x55, sizeof(self->bitmap));
+	memset(self->expected, 0x55, sizeof(self->expected));
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	write_to(_metadata, &self->mtty, BASE + PAGE, PAGE);
+	expect_write(self->expected, BASE + PAGE, PAGE, PAGE);
+	EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE, SIZE, PAGE,
+				      self->bitmap));
+	EXPECT_EQ(0, memcmp(self->expected, self->bitmap,
+			    sizeof(self->bitmap)));
+}
+
+TEST_F(dirty_log, reads_are_not_in_it)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_READ, .src = BASE, .len = PAGE,
+	};
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->mtty, 0, &t));
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, a_copy_marks_where_it_writes)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_COPY,
+		.src = BASE, .dst = BASE + 10 * PAGE, .len = 2 * PAGE,
+	};
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->mtty, 0, &t));
+	expect_write(self->expected, t.dst, t.len, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, can_be_told_in_larger_pages)
+{
+	static const __u64 sizes[] = { 0x2000, 0x10000, 0x200000 };
+	unsigned int i;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
+		memset(self->expected, 0, sizeof(self->expected));
+		write_to(_metadata, &self->mtty, BASE + 0x1fff, 2);
+		write_to(_metadata, &self->mtty, BASE + 0x3ff000, 1);
+		expect_write(self->expected, BASE + 0x1fff, 2, sizes[i]);
+		expect_write(self->expected, BASE + 0x3ff000, 1, sizes[i]);
+		expect_report(sizes[i]);
+	}
+}
+
+TEST_F(dirty_log, can_be_told_in_smaller_pages)
+{
+	__u64 page_size = 0x10000;
+	struct vfio_device_feature_dma_logging_range range = { BASE, SIZE };
+
+	ASSERT_EQ(0, __dma_log_start(&self->mtty.dev, &range, 1, &page_size));
+	write_to(_metadata, &self->mtty, BASE + 0x23456, 1);
+	/* All of the tracked page: the driver replicates bits (uAPI) */
+	expect_write(self->expected, (BASE + 0x23456) & ~(page_size - 1),
+		     page_size, PAGE);
+	expect_report(PAGE);
+	memset(self->expected, 0, sizeof(self->expected));
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, page_size_is_a_hint)
+{
+	static const struct {
+		__u64 wanted;
+		__u64 got;
+	} sizes[] = {
+		{ 1, 0x1000 }, { 0x800, 0x1000 }, { 0x1000, 0x1000 },
+		{ 0x2000, 0x2000 }, { 0x200000, 0x200000 },
+		{ 0x40000000, 0x200000 },
+	};
+	struct vfio_device_feature_dma_logging_range range = {
+		BASE, 0x40000000,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
+		__u64 page_size = sizes[i].wanted;
+
+		EXPECT_EQ(0, __dma_log_start(&self->mtty.dev, &range, 1,
+					     &page_size));
+		EXPECT_EQ(sizes[i].got, page_size);
+		EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
+	}
+}
+
+TEST_F(dirty_log, covers_the_ranges_and_nothing_else)
+{
+	/* Neighbours, one alone, and out of order */
+	static const struct vfio_device_feature_dma_logging_range ranges[] = {
+		{ BASE + 0x40000, 0x10000 },
+		{ BASE, 0x10000 },
+		{ BASE + 0x10000, 0x10000 },
+	};
+
+	ASSERT_EQ(0, start_ranges(&self->mtty, ranges, ARRAY_LEN(ranges),
+				  PAGE));
+	write_to(_metadata, &self->mtty, BASE, 0x80000);
+	expect_write(self->expected, BASE, 0x20000, PAGE);
+	expect_write(self->expected, BASE + 0x40000, 0x10000, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, can_be_told_in_parts)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	write_to(_metadata, &self->mtty, BASE, SIZE);
+	/* Parts that begin anywhere; each is told with its own first bit */
+	for (i = 0; i < PAGES; i += 37) {
+		__u64 n = PAGES - i < 37 ? PAGES - i : 37;
+		__u64 bits = 0;
+
+		EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE + i * PAGE,
+					      n * PAGE, PAGE, &bits));
+		EXPECT_EQ((1ULL << n) - 1, bits);
+	}
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, a_part_of_a_page_is_not_forgotten)
+{
+	__u64 bits = 0;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, 0x10000));
+	write_to(_metadata, &self->mtty, BASE, 1);
+	EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE, PAGE, PAGE,
+				      &bits));
+	EXPECT_EQ(1, bits);
+	expect_write(self->expected, BASE, 0x10000, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, start_checks_what_the_core_does_not)
+{
+	EXPECT_EQ(-EINVAL, start(&self->mtty, 0, 0, 0));
+	EXPECT_EQ(-EINVAL, start(&self->mtty, 0, PAGE, 0));
+	EXPECT_EQ(-EINVAL, start(&self->mtty, 0, 0x3000, 0x3000));
+	EXPECT_EQ(-EINVAL, start(&self->mtty, BASE, 0, PAGE));
+	EXPECT_EQ(-EINVAL, start(&self->mtty, 0, 0, PAGE));
+	/* None of them left it on */
+	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+}
+
+TEST_F(dirty_log, order_of_calls)
+{
+	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+	EXPECT_EQ(-EINVAL, report(&self->mtty, self->bitmap, PAGE));
+	EXPECT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	EXPECT_EQ(-EINVAL, start(&self->mtty, BASE, SIZE, PAGE));
+	/* The second one has not harmed the first */
+	write_to(_metadata, &self->mtty, BASE, 1);
+	expect_write(self->expected, BASE, 1, PAGE);
+	expect_report(PAGE);
+	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
+	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+	EXPECT_EQ(-EINVAL, report(&self->mtty, self->bitmap, PAGE));
+}
+
+TEST_F(dirty_log, starts_empty)
+{
+	write_to(_metadata, &self->mtty, BASE, PAGE);
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	expect_report(PAGE);
+	write_to(_metadata, &self->mtty, BASE, PAGE);
+	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	expect_report(PAGE);
+}
+
+/* uAPI: not connected to VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE */
+TEST_F(dirty_log, survives_changes_of_state)
+{
+	static const __u32 states[] = {
+		VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_STOP_COPY,
+		VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING,
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	write_to(_metadata, &self->mtty, BASE + PAGE, 1);
+	for (i = 0; i < ARRAY_LEN(states); i++)
+		vfio_mig_set(&self->mtty.dev, states[i]);
+	expect_write(self->expected, BASE + PAGE, 1, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_F(dirty_log, is_off_after_reset_and_reopen)
+{
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	vfio_dev_reset(&self->mtty.dev);
+	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	mtty_reopen(&self->mtty);
+	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+}
+
+TEST_F(dirty_log, a_failed_write_may_be_in_it_and_nothing_more)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = BASE + SIZE - 2 * PAGE, .len = 4 * PAGE,
+	};
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, 2 * SIZE, PAGE));
+	EXPECT_EQ(MTTY_MIG_DMA_ERROR, dma_run(&self->mtty, 0, &t));
+	expect_write(self->expected, t.dst, 2 * PAGE, PAGE);
+	expect_report(PAGE);
+}
+
+/* Memory follows what is dirty: a log of 1 TiB is as cheap as one of a page */
+TEST_F(dirty_log, of_a_tebibyte)
+{
+	const __u64 huge = 1ULL << 40;
+	const __u64 iova = huge - PAGE;
+	struct vfio_buf far;
+	__u64 bits = 0;
+
+	vfio_buf_new(&self->mtty.dev, &far, iova, PAGE, true);
+	ASSERT_EQ(0, start(&self->mtty, 0, huge, PAGE));
+	write_to(_metadata, &self->mtty, iova, 1);
+	write_to(_metadata, &self->mtty, BASE, PAGE);
+	EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, iova, PAGE, PAGE,
+				      &bits));
+	EXPECT_EQ(1, bits);
+	expect_write(self->expected, BASE, PAGE, PAGE);
+	expect_report(PAGE);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# How the library is built, for the Makefiles of the tests and the tools.
+# They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
+
+LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check file mdev mig_model \
+	vfio_dev vfio_dma vfio_mig)
+
+# Where the driver's registers are described: beside this project's tests, or
+# where a kernel tree has its driver
+MTTY_MIG ?= $(patsubst %/,%,$(dir $(firstword $(wildcard \
+		$(SELFTESTS)/../mtty-mig/mtty_mig_regs.h \
+		$(SELFTESTS)/../../../samples/vfio-mdev/mtty-mig/mtty_mig_regs.h \
+		$(SELFTESTS)/../../../../samples/vfio-mdev/mtty-mig/mtty_mig_regs.h))))
+
+CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -Werror -pthread -D_GNU_SOURCE=
+CFLAGS += $(KHDR_INCLUDES) -I$(MTTY_MIG)
+DEPFLAGS = -MMD -MP
+
+BUILD_C = @mkdir -p $(@D); printf '  %-7s %s\n' CC $(patsubst $(OUTPUT)/%,%,$@); $(CC) $(CFLAGS) $(CPPFLAGS) $(DEPFLAGS) -c -o $@ $<
+LINK_C = @mkdir -p $(@D); printf '  %-7s %s\n' LINK $(patsubst $(OUTPUT)/%,%,$@); $(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LDLIBS)
+
+$(OUTPUT)/%.o: $(SELFTESTS)/%.c
+	$(BUILD_C)
+
+-include $(wildcard $(OUTPUT)/lib/*.d)
