@@ -8,9 +8,13 @@
 #   SAN=0|1         without or with sanitizers: run and shell have 0, others 1
 #   TEST=PATTERN    only the selftests of that name
 #   ARGS='...'      words for migrate-demo or the selftests
-#   TIMEOUT=600     seconds for the guest; SILENCE=120 seconds without a word
+#   TIMEOUT=600     seconds for the guest; SILENCE=120 seconds without a word,
+#                   TEST_TIMEOUT=100 seconds for one selftest
+#   GUESTS=N        so many guests at once (default: one a processor, up to 4)
+#   MEM=MB          of each guest; LEAKS=0 without the search for leaks;
+#   APPEND='...'    more for the guest kernel's command line
 
-export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM APPEND
+export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 

@@ -10,8 +10,9 @@
 #  - marks, "@TOKEN WORD...", on both, so that the host knows in both what
 #    came before and what after.  The host ends the guest at the mark "done".
 #
-# LAB is this run's directory on the host: the kernel puts it from its command
-# line into our environment.  Its file "job" sets JOB and what the job needs.
+# LAB is this run's directory on the host, TOKEN is this guest's: the kernel puts
+# them from its command line into our environment.  The file "job" in LAB sets
+# JOB and what the job needs.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C HOME=/tmp TMPDIR=/tmp
@@ -65,25 +66,29 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
-leak=/sys/kernel/debug/kmemleak
-run_kunit() {
-	mark begin kunit
-	insmod modules/mtty_mig_kunit.ko
-	mark end $?
-}
-
-run_selftests() {
+# The guests of one run share the list of units; each takes the next one that
+# nobody has: mkdir on the host's directory succeeds for one of them only.
+run_units() {
 	set -f
-	for test in $TESTS; do
-		mark begin "$test"
-		# shellcheck disable=SC2086 # ARGS are words
-		(cd "selftests/$(dirname "$test")" &&
-			exec timeout -k 5 "$TEST_TIMEOUT" "./${test##*/}" $ARGS) </dev/null >/dev/tty1 2>&1
+	number=0
+	for unit in $UNITS; do
+		number=$((number + 1))
+		mkdir "claims/$number" 2>/dev/null || continue
+		mark begin "$unit"
+		if [ "$unit" = kunit ]; then
+			insmod modules/mtty_mig_kunit.ko
+		else
+			# shellcheck disable=SC2086 # ARGS are words
+			(cd "selftests/$(dirname "$unit")" &&
+				exec timeout -k 5 "$TEST_TIMEOUT" "./${unit##*/}" $ARGS) \
+				</dev/null >/dev/tty1 2>&1
+		fi
 		mark end $?
 	done
 	set +f
 }
 
+leak=/sys/kernel/debug/kmemleak
 # An object counts as leaked if two scans find no pointer to it, its contents
 # did not change between them, and it is older than five seconds.
 scan_for_leaks() {
@@ -120,12 +125,13 @@ run)
 	finish "$status"
 	;;
 check)
-	[ "$KUNIT" = 0 ] || run_kunit
-	run_selftests
+	run_units
 	if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 		scan_for_leaks
 	fi
-	[ "$KUNIT" = 0 ] || unload mtty_mig_kunit
+	if [ -d /sys/module/mtty_mig_kunit ]; then
+		unload mtty_mig_kunit
+	fi
 	unload mtty_mig
 	finish 0
 	;;

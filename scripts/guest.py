@@ -1,25 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot the guest, watch it, do one job in it, and say how that ended.
+"""Do one job in a guest, or in several, and say how it ended.
 
-The run's directory holds all that the guest needs (see guest-init.sh).  The
-guest writes into two pipes: the kernel's log, which is kept in a file and
-searched for reports, and the job's output, which goes to the user as it comes.
-The guest is in a process group of its own, and that is killed in the end,
-whatever happened: nothing in the guest needs a clean end.
+The run's directory holds all that a guest needs (see guest-init.sh).  The
+kernel's log goes to a file and is searched for reports; what the job prints
+goes to the user as it comes.
 """
 
 import argparse
-import errno
 import os
 import pty
-import re
-import resource
-import secrets
-import selectors
 import shutil
 import signal
-import subprocess
 import sys
 import termios
 import time
@@ -27,435 +19,304 @@ import tty
 
 import klog
 import ktap
+import uml
 
 TAIL = 40
 
 
-class Stop(Exception):
-    """The guest has to be ended; the text says why."""
-
-
-def executable_dir(path, megabytes):
-    """Can UML keep that much memory in a file there, and map it executable?"""
-    try:
-        if shutil.disk_usage(path).free < megabytes << 20:
-            return False
-        test = os.path.join(path, f'.mtty-mig-{os.getpid()}')
-        try:
-            shutil.copy('/bin/true', test)
-            os.chmod(test, 0o700)
-            return subprocess.run([test], check=False).returncode == 0
-        finally:
-            if os.path.exists(test):
-                os.unlink(test)
-    except OSError:
-        return False
-
-
-class Guest:
-    """One UML guest.  on_log and on_out get text; marks are taken out of out."""
-
-    def __init__(self, args, token, on_log, on_out, on_mark):
-        self.args = args
-        self.mark = re.compile(rf'@{token} ([^\n]*)\n')
-        self.mark_start = f'@{token} '
-        self.on_log = on_log
-        self.on_out = on_out
-        self.on_mark = on_mark
-        self.log = open(args.log, 'w', encoding='utf-8')
-        self.held = {'log': '', 'out': ''}
-        self.terminal = None
-        self.typed = b''
-        self.done = {}
-        self.process = None
-
-    def boot(self, out, keyboard):
-        """out: the descriptor that the guest's tty1 writes to, and reads if it is a keyboard."""
-        run = self.args.run
-        megabytes = int(self.args.memory)
-        # In memory if it can be: a file on a disk would be written back.
-        for tmpdir in ('/dev/shm', os.environ.get('TMPDIR', '/tmp'), run):
-            if executable_dir(tmpdir, megabytes + 64):
-                break
-        else:
-            raise Stop(f'no place for the guest\'s memory: /dev/shm, TMPDIR and {run} have not '
-                       f'{megabytes + 64} MB free or forbid to execute; set TMPDIR to one that does')
-        read_log, write_log = os.pipe()
-        command = [
-            self.args.kernel, f'mem={megabytes}M', f'uml_dir={run}/uml', 'umid=guest',
-            'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro',
-            f'init={run}/guest-init.sh', f'LAB={run}',
-            'con=null', f'con0=null,fd:{write_log}', f'con1={f"fd:{out}" if keyboard else "null"},fd:{out}',
-            'ignore_loglevel', 'printk.devkmsg=on', 'kunit.enable=1',
-            *self.args.append.split(),
-        ]
-        os.makedirs(f'{run}/uml')
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=write_log, stderr=write_log,
-            pass_fds=(write_log, out), start_new_session=True, cwd='/',
-            env={**os.environ, 'TMPDIR': tmpdir, 'LD_PRELOAD': self.args.preload},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
-        os.close(write_log)
-        os.close(out)
-        return read_log
-
-    def kill(self):
-        if self.process:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.process.wait()
-        self.log.close()
-
-    def take(self, channel, data):
-        """Hand on what came, with the marks taken out and acted upon."""
-        text = self.held[channel] + data.decode('utf-8', 'replace')
-        self.held[channel] = ''
-        emit = self.on_log if channel == 'log' else self.on_out
-        while True:
-            start = text.find(self.mark_start)
-            found = self.mark.search(text)
-            if not found:
-                break
-            emit(text[:start])
-            text = text[found.end():]
-            words = found.group(1).rstrip('\r')
-            if words.startswith('done'):
-                self.done[channel] = int(words.split()[1])
-            self.on_mark(channel, words)
-        # The beginning of a mark may be the end of this piece.
-        keep = len(text)
-        if start >= 0:
-            keep = start
-        else:
-            for length in range(min(len(self.mark_start), len(text)), 0, -1):
-                if text.endswith(self.mark_start[:length]):
-                    keep = len(text) - length
-                    break
-        self.held[channel] = text[keep:]
-        emit(text[:keep])
-
-    def watch(self, channels, deadline, silence):
-        """Until the guest is done, dead, or silent for too long."""
-        selector = selectors.DefaultSelector()
-        for descriptor, name in channels.items():
-            selector.register(descriptor, selectors.EVENT_READ, name)
-        heard = time.monotonic()
-        grace = None
-        while len(self.done) < 2:
-            now = time.monotonic()
-            if deadline and now > deadline:
-                raise Stop(f'the guest was not done after {self.args.timeout} s (TIMEOUT=)')
-            if silence and now - heard > silence:
-                raise Stop(f'the guest said nothing for {silence} s (SILENCE=)')
-            if self.done:
-                grace = grace or now + 3
-                if now > grace:
-                    break
-            events = selector.select(0.25)
-            for key, _ in events:
-                try:
-                    data = os.read(key.fd, 65536)
-                except OSError as error:
-                    if error.errno != errno.EIO:
-                        raise
-                    data = b''
-                if key.data == 'keys':
-                    self.keys(data, selector, key.fd)
-                elif data:
-                    heard = time.monotonic()
-                    self.take(key.data, data)
-                else:
-                    selector.unregister(key.fd)
-            if not events and self.process.poll() is not None or len(selector.get_map()) == 0:
-                break
-        return self.done.get('out', self.done.get('log'))
-
-    def keys(self, data, selector, descriptor):
-        """The user's keyboard, in a shell: the terminal is the guest's."""
-        if not data:
-            selector.unregister(descriptor)
-            data = b'\x04'
-        if self.typed is None:
-            os.write(self.terminal, data)
-        elif b'\x03' in data:
-            raise KeyboardInterrupt
-        else:
-            # Nobody listens yet, and what comes too early is lost.
-            self.typed += data
-
-    def listen(self):
-        """The shell is there: give it what was typed until now."""
-        data, self.typed = self.typed, None
-        os.write(self.terminal, data)
-
-
 class Job:
-    """What is common to the jobs: the log, its reports, the end."""
+    """One guest's job: the log, its reports, the end."""
 
-    def __init__(self, args):
+    def __init__(self, args, log):
         self.args = args
+        self.log_name = log
+        self.log_file = open(log, 'w', encoding='utf-8')
         self.scanner = klog.Scanner()
-        self.log_rest = ''
-        self.tail = []
+        self.guest = uml.Guest(self, log, args.timeout, args.silence)
         self.broken = []
-        self.guest = None
-
-    def start(self, **job):
-        token = secrets.token_hex(6)
-        size = shutil.get_terminal_size()
-        job = {'TOKEN': token, 'COLUMNS': size.columns, 'LINES': size.lines,
-               'TERM': os.environ.get('TERM', 'dumb'), **job}
-        with open(f'{self.args.run}/job', 'w', encoding='utf-8') as out:
-            for name, value in job.items():
-                quoted = str(value).replace("'", "'\\''")
-                out.write(f"{name}='{quoted}'\n")
-        self.guest = Guest(self.args, token, self.log, self.out, self.mark)
-
-    def run(self, out_pipe=None):
-        """Boot and wait; returns the job's status, None if there is none."""
-        deadline = time.monotonic() + self.args.timeout if self.args.timeout else 0
-        read_out, write_out = out_pipe or os.pipe()
-        try:
-            read_log = self.guest.boot(write_out, out_pipe is not None)
-            status = self.guest.watch({read_log: 'log', read_out: 'out', **self.more_channels()},
-                                      deadline, self.args.silence)
-            if status is None:
-                self.broken.append('the guest died')
-        except Stop as why:
-            status = None
-            self.broken.append(str(why))
-        finally:
-            self.guest.kill()
-        self.log('\n')
-        self.out('')
-        self.scanner.finish()
-        return status
-
-    def more_channels(self):
-        return {}
+        self._rest = ''
+        self._tail = []
 
     def log(self, text):
-        self.guest.log.closed or self.guest.log.write(text)
-        *lines, self.log_rest = (self.log_rest + text).split('\n')
+        self.log_file.write(text)
+        *lines, self._rest = (self._rest + text).split('\n')
         for line in lines:
             line = line.rstrip('\r')
             if not klog.UNSURE.match(line):
-                self.tail = self.tail[1 - TAIL:] + [line]
+                self._tail = self._tail[1 - TAIL:] + [line]
             self.scanner.feed(line)
             self.log_line(line)
 
     def log_line(self, line):
         pass
 
-    def mark(self, channel, words):
-        if channel == 'log':
-            self.log(f'--- {words}\n')
-            word, _, rest = words.partition(' ')
-            self.scanner.unit = {'begin': rest, 'leaks': 'the search for leaks'}.get(word)
-        if channel == 'out' and words.startswith('broken '):
-            self.broken.append(words[7:])
-
-    def print_reports(self):
-        for report in self.scanner.reports:
-            print('\nlab: the kernel reported' + (f', during {report.unit}:' if report.unit else ':'))
-            for line in report:
-                print('     | ' + line)
-
-    def print_broken(self, status):
-        """Say what went wrong beside the tests; show the log's end if it may tell."""
-        for why in self.broken:
-            print(f'\nlab: {why}')
-        if self.broken and (status is None or status):
-            print('lab: the end of its log:')
-            for line in self.tail:
-                print('     | ' + line)
-
-    def print_where(self):
-        print(f'lab: the whole log: {self.args.log}')
-
-
-class Run(Job):
-    """make run: the demo's output, and nothing but."""
-
     def out(self, text):
         sys.stdout.write(text)
         sys.stdout.flush()
 
-    def main(self):
-        self.start(JOB='run', LIVE=int(sys.stdout.isatty()), ARGS=self.args.args)
-        status = self.run()
-        self.print_reports()
-        self.print_broken(status)
-        reports = len(self.scanner.reports)
-        if reports:
-            print(f'lab: the run failed: the kernel reported {reports} problem(s), see above')
-        if status != 0 or reports or self.broken:
-            self.print_where()
-            return 1
-        return 0
+    def mark(self, channel, words):
+        word, _, rest = words.partition(' ')
+        if channel == 'log':
+            self.scanner.unit = {'begin': rest, 'leaks': 'the search for leaks'}.get(word)
+            self.log(f'--- {words}\n')
+        elif word == 'broken':
+            self.broken.append(rest)
+
+    def ended(self):
+        self.log('\n')
+        self.log_file.close()
+        self.scanner.finish()
+        if self.guest.why:
+            self.broken.append(self.guest.why)
+
+    def print_problems(self):
+        """What went wrong beside the tests; the log's end if it may tell more."""
+        for report in self.scanner.reports:
+            print('\nlab: the kernel reported' +
+                  (f', during {report.unit}:' if report.unit else ':'))
+            for line in report:
+                print('     | ' + line)
+        for why in self.broken:
+            print(f'\nlab: {why}')
+        if self.broken and self.guest.status != 0:
+            print('lab: the end of its log:')
+            for line in self._tail:
+                print('     | ' + line)
+
+
+def start_file(args, **job):
+    """The variables that guest-init.sh reads."""
+    size = shutil.get_terminal_size()
+    job = {'COLUMNS': size.columns, 'LINES': size.lines,
+           'TERM': os.environ.get('TERM', 'dumb'), **job}
+    with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
+        for name, value in job.items():
+            quoted = str(value).replace("'", "'\\''")
+            out.write(f"{name}='{quoted}'\n")
+
+
+def run(args):
+    """make run: the demo's output, and nothing but."""
+    start_file(args, JOB='run', LIVE=int(sys.stdout.isatty()), ARGS=args.args)
+    job = Job(args, args.log + '.log')
+    job.guest.boot(args, 'run', uml.memory_dir(args.run, args.memory + 64))
+    uml.watch([job.guest])
+    job.print_problems()
+    reports = len(job.scanner.reports)
+    if reports:
+        print(f'lab: the run failed: the kernel reported {reports} problem(s), see above')
+    if job.guest.status != 0 or reports or job.broken:
+        print(f'lab: the whole log: {job.log_name}')
+        return 1
+    return 0
 
 
 class Shell(Job):
     """make shell: the user's terminal is the guest's."""
 
-    def out(self, text):
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    def __init__(self, args):
+        super().__init__(args, args.log + '.log')
+        self._terminal = None
+        self._typed = b''
 
     def mark(self, channel, words):
         super().mark(channel, words)
         if (channel, words) == ('out', 'begin shell'):
-            self.guest.listen()
+            # It listens: give it what was typed until now.
+            data, self._typed = self._typed, None
+            os.write(self._terminal, data)
 
-    def more_channels(self):
-        return {0: 'keys'}
+    def keys(self):
+        data = os.read(0, 4096)
+        more = bool(data)
+        if not data:
+            data = b'\x04'
+        if self._typed is None:
+            os.write(self._terminal, data)
+        elif b'\x03' in data:
+            raise KeyboardInterrupt
+        else:
+            self._typed += data     # nobody listens yet
+        return more
 
     def main(self):
-        self.args.timeout = self.args.silence = 0
-        self.start(JOB='shell', LIVE=int(os.isatty(0)))
+        start_file(self.args, JOB='shell', LIVE=int(os.isatty(0)))
         master, slave = pty.openpty()
         tty.setraw(slave)
-        self.guest.terminal = master
+        self._terminal = os.dup(master)
+        self.guest.timeout = self.guest.silence = 0
         before = None
         if os.isatty(0):
             before = termios.tcgetattr(0)
             tty.setraw(0)
         try:
-            status = self.run((master, slave))
+            tmpdir = uml.memory_dir(self.args.run, self.args.memory + 64)
+            self.guest.boot(self.args, 'shell', tmpdir, (master, slave))
+            uml.watch([self.guest], {0: self.keys})
         finally:
             if before:
                 termios.tcsetattr(0, termios.TCSADRAIN, before)
-        self.print_reports()
-        self.print_broken(status)
-        return 1 if status is None else status
+        self.print_problems()
+        return 1 if self.guest.status is None else self.guest.status
 
 
-class Check(Job):
-    """make check: KUnit from the log, selftests from their own channel."""
+class Tester(Job):
+    """A guest that runs tests: KUnit in its log, selftests in 'out'."""
 
-    def __init__(self, args):
-        super().__init__(args)
-        self.cases = []
-        self.parser = None
-        self.number = 0
+    def __init__(self, args, log, check):
+        super().__init__(args, log)
+        self.check = check
         self.unit = None
-        self.begun = 0
-        self.kunit_done = not args.kunit
-        self.out_rest = ''
-        self.pending = []
-        self.why_cut_off = None
+        self._parser = None
+        self._begun = 0
+        self._lines = []
+        self._rest_out = ''
+        # The two channels are read as they come.  KUnit ends, in the log,
+        # before the first selftest begins in the other; what overtakes it waits.
+        self._kunit_ended = False
+        self._waiting = None
 
     def show(self, line):
-        print(line, flush=True)
+        """Now, or when the unit is complete if other guests run, too."""
+        if self.check.live:
+            print(line, flush=True)
+        else:
+            self._lines.append(line)
 
-    def begin(self, name, plan_needed):
-        self.unit = name
-        self.parser = ktap.Parser(name, plan_needed)
-        self.begun = time.monotonic()
-        self.show(f'# {"suites" if name == "kunit" else "selftests"}: {name}')
+    def begin(self, unit):
+        self.unit = unit
+        self._parser = ktap.Parser(unit, plan_needed=unit != 'kunit')
+        self._begun = time.monotonic()
+        self.show(f'# {"suites" if unit == "kunit" else "selftests"}: {unit}')
 
     def end(self, status, cut_off=None):
-        if self.out_rest:
-            self.feed(self.out_rest)
-            self.out_rest = ''
+        if self._rest_out:
+            self.feed(self._rest_out)
+            self._rest_out = ''
         timeout = None if self.unit == 'kunit' else self.args.test_timeout
-        cases = self.parser.finish(status, timeout, cut_off).cases
+        cases = self._parser.finish(status, timeout, cut_off).cases
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
-        self.cases += cases
-        self.number += 1
-        numbers = ktap.count(cases)
-        verdict = 'not ok' if numbers['failed'] else 'ok'
-        skip = ' # SKIP' if not numbers['failed'] and not numbers['passed'] else ''
-        self.show(f'# took {time.monotonic() - self.begun:.1f} s')
-        self.show(f'{verdict} {self.number} {self.unit}{skip}')
-        self.parser = None
-        self.unit = None
+        self.show(f'# took {time.monotonic() - self._begun:.1f} s')
+        self.show(self.check.result(self.unit, cases))
+        if self._lines:
+            print('\n'.join(self._lines), flush=True)
+            self._lines = []
+        self.unit = self._parser = None
 
     def feed(self, line):
         line = ktap.PRINTK.sub('', line.rstrip('\r'), count=1)
-        if self.parser.feed(line) or self.unit != 'kunit':
+        if self._parser.feed(line) or self.unit != 'kunit':
             self.show('    ' + line)
-
-    # The two channels are read as they come.  KUnit ends, in the log, before
-    # the first selftest begins in the other; what overtakes it waits.
-    def mark(self, channel, words):
-        super().mark(channel, words)
-        word, _, rest = words.partition(' ')
-        kunit = rest == 'kunit' if word == 'begin' else self.unit == 'kunit'
-        if channel == 'log':
-            if word == 'begin' and kunit:
-                self.begin('kunit', plan_needed=False)
-            elif word in ('end', 'done') and kunit:
-                self.end(int(rest) if word == 'end' else None)
-                self.kunit_done = True
-                for what, value in self.pending:
-                    (self.mark_out if what == 'mark' else self.text_out)(value)
-                self.pending = []
-        elif self.kunit_done:
-            self.mark_out(words)
-        else:
-            self.pending.append(('mark', words))
 
     def log_line(self, line):
         if self.unit == 'kunit' and not line.startswith('--- '):
             self.feed(line)
 
-    def out(self, text):
-        if self.kunit_done:
-            self.text_out(text)
-        elif text:
-            self.pending.append(('text', text))
+    def mark(self, channel, words):
+        super().mark(channel, words)
+        if channel == 'out':
+            self._do_or_wait(self._mark_out, words)
+        elif words == 'begin kunit':
+            self.begin('kunit')
+        elif self.unit == 'kunit' and words.startswith('end '):
+            self.end(int(words[4:]))
+            self._kunit_ended = True
+            waiting, self._waiting = self._waiting or [], None
+            for call, value in waiting:
+                call(value)
 
-    def text_out(self, text):
-        *lines, self.out_rest = (self.out_rest + text).split('\n')
+    def out(self, text):
+        self._do_or_wait(self._text_out, text)
+
+    def _do_or_wait(self, call, value):
+        if self._waiting is None:
+            call(value)
+        else:
+            self._waiting.append((call, value))
+
+    def _text_out(self, text):
+        *lines, self._rest_out = (self._rest_out + text).split('\n')
         for line in lines:
-            if self.parser:
+            if self._parser:
                 self.feed(line)
 
-    def mark_out(self, words):
+    def _mark_out(self, words):
         word, _, rest = words.partition(' ')
-        if word == 'begin' and rest != 'kunit':
-            self.begin(rest, plan_needed=True)
-        elif word == 'end' and self.parser:
+        if words == 'begin kunit':
+            if not self._kunit_ended:
+                self._waiting = []
+        elif word == 'begin':
+            self.begin(rest)
+        elif word == 'end' and self._parser:
             self.end(int(rest))
-        elif word == 'leaks':
+        elif word == 'leaks' and self.check.live:
             self.show('# looking for leaked memory')
 
-    def main(self):
-        self.start(JOB='check', KUNIT=int(self.args.kunit), TESTS=' '.join(self.args.tests),
-                   TEST_TIMEOUT=self.args.test_timeout, ARGS=self.args.args,
-                   LEAKS=int(self.args.leaks))
-        self.show('KTAP version 1')
-        self.show(f'1..{len(self.args.tests) + int(self.args.kunit)}')
-        status = self.run()
-        not_run = self.args.tests[max(self.number - int(self.args.kunit), 0):]
+    def ended(self):
+        super().ended()
         if self.unit:
-            unit = self.unit
-            if unit != 'kunit':
-                not_run = not_run[1:]
-            why = self.broken.pop() if status is None and self.broken else 'the guest ended'
+            why = self.guest.why or 'the guest ended'
+            self.check.told.add(why)
             self.end(None, why)
-            self.why_cut_off = why
-        elif not self.kunit_done:
-            self.cases.append(ktap.Case('kunit', 'failed', 'did not run'))
-        for test in not_run:
-            self.cases.append(ktap.Case(test, 'failed', 'did not run'))
-        for why in self.broken:
-            self.cases.append(ktap.Case('guest', 'failed', why))
-        return self.summary(status)
 
-    def summary(self, status):
-        reports = self.scanner.reports
-        base = os.path.splitext(self.args.log)[0]
+
+class Check:
+    """make check: all units, on as many guests as there are processors."""
+
+    def __init__(self, args):
+        self.args = args
+        self.units = (['kunit'] if args.kunit else []) + args.tests
+        guests = min(args.guests, len(self.units))
+        self.live = guests == 1
+        self.cases = []
+        self.finished = []
+        self.told = set()
+        os.mkdir(f'{args.run}/claims')
+        self.guests = []
+        for number in range(1, guests + 1):
+            name = '' if self.live else f'-guest{number}'
+            self.guests.append(Tester(args, f'{args.log}{name}.log', self))
+
+    def result(self, unit, cases):
+        """A unit is complete: its result line."""
+        self.cases += cases
+        self.finished.append(unit)
+        numbers = ktap.count(cases)
+        verdict = 'not ok' if numbers['failed'] else 'ok'
+        skip = ' # SKIP' if not numbers['failed'] and not numbers['passed'] else ''
+        return f'{verdict} {len(self.finished)} {unit}{skip}'
+
+    def main(self):
+        args = self.args
+        start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
+                   TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks)
+        print('KTAP version 1')
+        print(f'1..{len(self.units)}', flush=True)
+        tmpdir = uml.memory_dir(args.run, len(self.guests) * (args.memory + 64))
+        try:
+            for number, tester in enumerate(self.guests):
+                tester.guest.boot(args, f'check{number}', tmpdir)
+            uml.watch([tester.guest for tester in self.guests])
+        finally:
+            for tester in self.guests:
+                tester.guest.kill()
+        for unit in self.units:
+            if unit not in self.finished:
+                self.cases.append(ktap.Case(unit, 'failed', 'did not run'))
+        for tester in self.guests:
+            for why in tester.broken:
+                if why not in self.told:
+                    self.cases.append(ktap.Case('guest', 'failed', why))
+        return self.summary()
+
+    def summary(self):
+        reports = [report for tester in self.guests for report in tester.scanner.reports]
+        base = self.args.log
         ktap.write_json(base + '.json', self.cases, kernel_reports=reports)
         ktap.write_junit(base + '.xml', self.cases, reports)
-        self.print_reports()
-        if self.why_cut_off:
-            self.broken.insert(0, self.why_cut_off)
-        self.print_broken(status)
+        for tester in self.guests:
+            tester.print_problems()
         failed = [case for case in self.cases if case.status == 'failed']
         if failed:
             print('\nlab: failed:')
@@ -463,13 +324,14 @@ class Check(Job):
             print(f'  {case.name}' + (f': {case.reason}' if case.reason else ''))
             for line in case.diagnostics[-12:]:
                 print('     | ' + line)
-        print(f'\nlab: log {self.args.log}, results {base}.json and .xml')
+        print('\nlab: logs: ' + ' '.join(tester.log_name for tester in self.guests))
+        print(f'lab: results: {base}.json and .xml')
         numbers = ktap.count(self.cases)
         if reports:
             print(f'lab: the run failed: the kernel reported {len(reports)} problem(s), see above')
         if not failed and not numbers['passed']:
             print('lab: the run failed: no test passed')
-        print(ktap.last_line(self.cases))
+        print(ktap.last_line(self.cases), flush=True)
         return 1 if failed or reports or not numbers['passed'] else 0
 
 
@@ -478,11 +340,12 @@ def main():
     args.add_argument('--kernel', required=True)
     args.add_argument('--preload', default='', help='a library for the UML process')
     args.add_argument('--run', required=True, help="the run's directory")
-    args.add_argument('--log', required=True)
-    args.add_argument('--memory', required=True, help='in MB')
+    args.add_argument('--log', required=True, help='the name of logs, without an ending')
+    args.add_argument('--memory', type=int, required=True, help='in MB')
     args.add_argument('--timeout', type=int, default=600)
     args.add_argument('--silence', type=int, default=120)
     args.add_argument('--test-timeout', type=int, default=100)
+    args.add_argument('--guests', type=int, default=1, help='how many at once')
     args.add_argument('--append', default='', help='more for the kernel\'s command line')
     args.add_argument('--args', default='', help='words for the program in the guest')
     args.add_argument('--kunit', action='store_true')
@@ -504,12 +367,17 @@ def main():
         raise KeyboardInterrupt(number)
     for number in signals:
         signal.signal(number, interrupted)
-    job = {'run': Run, 'check': Check, 'shell': Shell}[args.job](args)
     try:
-        return job.main()
+        if args.job == 'run':
+            return run(args)
+        return {'check': Check, 'shell': Shell}[args.job](args).main()
     except KeyboardInterrupt:
-        print(f'\nlab: interrupted; the guest is ended, its log is {args.log}', file=sys.stderr)
+        print(f'\nlab: interrupted; the guest is ended, its log is {args.log}*.log',
+              file=sys.stderr)
         return 130
+    except uml.NoPlace as why:
+        print(f'lab: error: {why}', file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Nobody reads any more: do not let Python try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

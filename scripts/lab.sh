@@ -90,11 +90,14 @@ memory=512
 if [ "$flavour" = sanitize ]; then
 	memory=1024
 fi
+# UML 6.12 has one processor, so more guests are what uses more of the host's.
+guests=$((JOBS < 4 ? JOBS : 4))
 options=(
 	--kernel "$kernel/linux" --preload "$kernel/uml-xstate.so" --run "$run"
-	--log "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$.log"
-	--memory "${MEM:-$memory}" --timeout "${TIMEOUT:-600}" --silence "${SILENCE:-120}"
-	--test-timeout "${TEST_TIMEOUT:-100}" --args "${ARGS-}" --append "${APPEND-}"
+	--log "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
+	--memory "${MEM:-$memory}" --guests "${GUESTS:-$guests}"
+	--timeout "${TIMEOUT:-600}" --silence "${SILENCE:-120}"
+	--test-timeout "${TEST_TIMEOUT:-100}" --args "${ARGS-}" --append "${APPEND-}" --leaks "${LEAKS:-1}"
 )
 case $verb in
 run) options+=(run) ;;
