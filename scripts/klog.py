@@ -79,6 +79,8 @@ class Scanner:
         if ktap.RESULT.match(text) or text.startswith('#'):
             return
         bad = BAD.search(line)
+        if line.startswith('unreferenced object '):
+            self._open = False      # the reports of leaks have no end
         if not self._open:
             if bad:
                 self.reports.append(Report([line]))

@@ -17,13 +17,32 @@ status=0
 say "shellcheck"
 shellcheck -x scripts/*.sh .ci/run || status=1
 
+# What checkpatch says of a file of ours as it would of one in the kernel, and
+# what does not hold there.
+ignored() {
+	echo FILE_PATH_CHANGES
+	case $1 in
+	*/compat.h) # the one place where kernel versions are compared
+		echo LINUX_VERSION_CODE CONSTANT_COMPARISON MACRO_ARG_UNUSED BIT_MACRO
+		;;
+	*/trace.h) # written as all the kernel's trace headers are
+		echo OPEN_ENDED_LINE PARENTHESIS_ALIGNMENT
+		;;
+	*_regs.h) # userspace includes it, too
+		echo BIT_MACRO
+		;;
+	scripts/*) # host code
+		echo PREFER_DEFINED_ATTRIBUTE_MACRO PREFER_KERNEL_TYPES
+		;;
+	esac
+}
+
 say "checkpatch"
-mapfile -t files < <(git ls-files '*.[ch]')
-if [ ${#files[@]} -gt 0 ]; then
-	# Our files are new ones and have no place in MAINTAINERS.
-	"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
-		--ignore FILE_PATH_CHANGES -f "${files[@]}" || status=1
-fi
+while IFS= read -r file; do
+	"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary --quiet \
+		--ignore "$(ignored "$file" | tr -s '\n ' ',,')" -f "$file" || status=1
+done < <(git ls-files '*.[ch]')
+rm -f .checkpatch-camelcase.*
 
 say "the lab's own tests"
 python3 -B -m unittest discover -q -s scripts/tests || status=1
