@@ -34,8 +34,11 @@ mount -t tmpfs tmpfs /tmp
 . ./job
 export TERM COLUMNS LINES
 
+# Kept open: a terminal that nobody has open loses its settings and its input.
+exec 3<>/dev/tty1
 if [ "$JOB" = shell ]; then
 	stty -F /dev/tty1 sane rows "$LINES" cols "$COLUMNS"
+	[ "$LIVE" = 1 ] || stty -F /dev/tty1 -echo -onlcr
 else
 	stty -F /dev/tty1 raw -echo rows "$LINES" cols "$COLUMNS"
 fi
@@ -111,8 +114,8 @@ run)
 		status=$?
 	else
 		# shellcheck disable=SC2086
-		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/tmp/status; } | cat >/dev/tty1
-		status=$(cat /tmp/status)
+		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/run/status; } | cat >/dev/tty1
+		status=$(cat /run/status)
 	fi
 	finish "$status"
 	;;
@@ -129,7 +132,15 @@ check)
 shell)
 	cd /tmp || finish 1
 	ln -s /run/lab/* /tmp/
-	setsid -c bash --norc -i </dev/tty1 >/dev/tty1 2>&1
+	mark begin shell
+	if [ "$LIVE" = 1 ]; then
+		setsid -c bash --norc -i </dev/tty1 >/dev/tty1 2>&1
+	else
+		# Commands from a file or a pipe: nothing that sees a terminal.
+		# shellcheck disable=SC2002 # bash must not have the terminal as stdin
+		cat /dev/tty1 | { bash --norc -s 2>&1; echo $? >/run/status; } | cat >/dev/tty1
+		finish "$(cat /run/status)"
+	fi
 	finish $?
 	;;
 esac

@@ -65,6 +65,7 @@ class Guest:
         self.log = open(args.log, 'w', encoding='utf-8')
         self.held = {'log': '', 'out': ''}
         self.terminal = None
+        self.typed = b''
         self.done = {}
         self.process = None
 
@@ -173,11 +174,21 @@ class Guest:
 
     def keys(self, data, selector, descriptor):
         """The user's keyboard, in a shell: the terminal is the guest's."""
-        if data:
-            os.write(self.terminal, data)
-        else:
+        if not data:
             selector.unregister(descriptor)
-            os.write(self.terminal, b'\x04')
+            data = b'\x04'
+        if self.typed is None:
+            os.write(self.terminal, data)
+        elif b'\x03' in data:
+            raise KeyboardInterrupt
+        else:
+            # Nobody listens yet, and what comes too early is lost.
+            self.typed += data
+
+    def listen(self):
+        """The shell is there: give it what was typed until now."""
+        data, self.typed = self.typed, None
+        os.write(self.terminal, data)
 
 
 class Job:
@@ -297,12 +308,17 @@ class Shell(Job):
         sys.stdout.write(text)
         sys.stdout.flush()
 
+    def mark(self, channel, words):
+        super().mark(channel, words)
+        if (channel, words) == ('out', 'begin shell'):
+            self.guest.listen()
+
     def more_channels(self):
         return {0: 'keys'}
 
     def main(self):
         self.args.timeout = self.args.silence = 0
-        self.start(JOB='shell')
+        self.start(JOB='shell', LIVE=int(os.isatty(0)))
         master, slave = pty.openpty()
         tty.setraw(slave)
         self.guest.terminal = master
@@ -479,9 +495,15 @@ def main():
     # Ctrl-C, a closed terminal and kill all take the way through finally.
     # SIGINT too must be asked for: a shell starts what it does not wait for
     # with that signal ignored.
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
     def interrupted(number, _):
+        # Once: the same signal often comes by way of make and the shell, too,
+        # and must not interrupt the cleaning up.
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt(number)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in signals:
         signal.signal(number, interrupted)
     job = {'run': Run, 'check': Check, 'shell': Shell}[args.job](args)
     try:
