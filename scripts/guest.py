@@ -199,8 +199,6 @@ class Job:
         self.scanner = klog.Scanner()
         self.log_rest = ''
         self.tail = []
-        self.logged_unit = None
-        self.during = []
         self.broken = []
         self.guest = None
 
@@ -232,6 +230,7 @@ class Job:
             self.guest.kill()
         self.log('\n')
         self.out('')
+        self.scanner.finish()
         return status
 
     def more_channels(self):
@@ -244,10 +243,7 @@ class Job:
             line = line.rstrip('\r')
             if not klog.UNSURE.match(line):
                 self.tail = self.tail[1 - TAIL:] + [line]
-            before = len(self.scanner.reports)
             self.scanner.feed(line)
-            if len(self.scanner.reports) > before:
-                self.during.append(self.logged_unit)
             self.log_line(line)
 
     def log_line(self, line):
@@ -257,13 +253,13 @@ class Job:
         if channel == 'log':
             self.log(f'--- {words}\n')
             word, _, rest = words.partition(' ')
-            self.logged_unit = {'begin': rest, 'leaks': 'the search for leaks'}.get(word)
+            self.scanner.unit = {'begin': rest, 'leaks': 'the search for leaks'}.get(word)
         if channel == 'out' and words.startswith('broken '):
             self.broken.append(words[7:])
 
     def print_reports(self):
-        for report, unit in zip(self.scanner.reports, self.during):
-            print('\nlab: the kernel reported' + (f', during {unit}:' if unit else ':'))
+        for report in self.scanner.reports:
+            print('\nlab: the kernel reported' + (f', during {report.unit}:' if report.unit else ':'))
             for line in report:
                 print('     | ' + line)
 
@@ -345,6 +341,7 @@ class Check(Job):
         self.parser = None
         self.number = 0
         self.unit = None
+        self.begun = 0
         self.kunit_done = not args.kunit
         self.out_rest = ''
         self.pending = []
@@ -356,6 +353,7 @@ class Check(Job):
     def begin(self, name, plan_needed):
         self.unit = name
         self.parser = ktap.Parser(name, plan_needed)
+        self.begun = time.monotonic()
         self.show(f'# {"suites" if name == "kunit" else "selftests"}: {name}')
 
     def end(self, status, cut_off=None):
@@ -371,6 +369,7 @@ class Check(Job):
         numbers = ktap.count(cases)
         verdict = 'not ok' if numbers['failed'] else 'ok'
         skip = ' # SKIP' if not numbers['failed'] and not numbers['passed'] else ''
+        self.show(f'# took {time.monotonic() - self.begun:.1f} s')
         self.show(f'{verdict} {self.number} {self.unit}{skip}')
         self.parser = None
         self.unit = None
