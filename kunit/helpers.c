@@ -101,23 +101,26 @@ void mtty_test_destroy(struct kunit *test, struct mtty_device *mtty)
 }
 
 /*
- * To make a device takes longer than most tests, so it is kept for the next
- * test unless this one has failed. It is reset for each: see
+ * To make a device takes longer than most tests, so one of each type is kept
+ * for the next test, unless this one has failed. It is reset for each, see
  * mtty_device_set_mem_size().
  */
-static struct mtty_device *spare_devices[MTTY_MIG_NR_TYPES];
-static struct platform_device *parents[MTTY_MIG_NR_TYPES];
+static struct kept_device {
+	struct platform_device *parent;
+	struct mtty_device *mtty;
+	bool used;
+} kept_devices[MTTY_MIG_NR_TYPES];
 
 static void give_back(void *data)
 {
-	struct mtty_device *mtty = data;
 	struct kunit *test = kunit_get_current_test();
-	struct mtty_device **spare = &spare_devices[mtty->type->id];
+	struct kept_device *kept = data;
 
-	if (*spare || READ_ONCE(test->status) == KUNIT_FAILURE)
-		destroy_device(mtty);
-	else
-		*spare = mtty;
+	if (READ_ONCE(test->status) == KUNIT_FAILURE) {
+		destroy_device(kept->mtty);
+		kept->mtty = NULL;
+	}
+	kept->used = false;
 }
 
 /**
@@ -129,15 +132,21 @@ static void give_back(void *data)
 struct mtty_device *mtty_test_get(struct kunit *test, enum mtty_mig_type type,
 				  u64 mem_size)
 {
-	struct mtty_device *mtty = spare_devices[type];
+	struct kept_device *kept = &kept_devices[type];
+	struct mtty_device *mtty = kept->mtty;
+
+	/* A parent can have but one device */
+	if (kept->used)
+		return mtty_test_create(test, type, mem_size);
 
 	if (!mtty)
-		mtty = mtty_device_create(&parents[type]->dev,
+		mtty = mtty_device_create(&kept->parent->dev,
 					  mtty_type_get(type));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mtty);
-	spare_devices[type] = NULL;
+	kept->mtty = mtty;
+	kept->used = true;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back,
-							   mtty));
+							   kept));
 	KUNIT_ASSERT_EQ(test, 0, mtty_device_set_mem_size(mtty, mem_size));
 	return mtty;
 }
@@ -562,11 +571,12 @@ static void mtty_test_exit(void)
 	unsigned int i;
 
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
-		if (spare_devices[i])
-			destroy_device(spare_devices[i]);
-		spare_devices[i] = NULL;
-		if (!IS_ERR_OR_NULL(parents[i]))
-			platform_device_unregister(parents[i]);
+		struct kept_device *kept = &kept_devices[i];
+
+		if (kept->mtty)
+			destroy_device(kept->mtty);
+		if (kept->parent)
+			platform_device_unregister(kept->parent);
 	}
 	platform_driver_unregister(&parent_driver);
 }
@@ -582,13 +592,15 @@ static int __init mtty_test_module_init(void)
 	if (ret)
 		return ret;
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
-		parents[i] = platform_device_register_simple("mtty_mig_kunit",
-							     i, NULL, 0);
-		if (IS_ERR(parents[i])) {
-			ret = PTR_ERR(parents[i]);
+		struct platform_device *parent;
+
+		parent = platform_device_register_simple("mtty_mig_kunit", i,
+							 NULL, 0);
+		if (IS_ERR(parent)) {
 			mtty_test_exit();
-			return ret;
+			return PTR_ERR(parent);
 		}
+		kept_devices[i].parent = parent;
 	}
 	return 0;
 }
