@@ -700,7 +700,6 @@ static struct kunit_case device_cases[] = {
 
 static struct kunit_suite device_suite = {
 	.name = "mtty_mig_device",
-	.init = mtty_test_init,
 	.test_cases = device_cases,
 };
 

@@ -383,28 +383,30 @@ bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b)
 /* User memory */
 
 /**
- * mtty_test_init - give the test user memory; a suite's init
- * @test: the test
+ * mtty_test_user - user memory
+ * @test: the test; its priv says where the memory is
  *
- * The page behind it is not mapped.
+ * The page behind it is not mapped. To have an address space takes a while,
+ * so it is made when it is first asked for.
+ *
+ * Return: MTTY_TEST_USER_SIZE bytes, the same at each call.
  */
-int mtty_test_init(struct kunit *test)
+void __user *mtty_test_user(struct kunit *test)
 {
 	unsigned long addr;
+
+	if (test->priv)
+		return (void __user *)test->priv;
 
 	addr = kunit_vm_mmap(test, NULL, 0, MTTY_TEST_USER_SIZE + PAGE_SIZE,
 			     PROT_READ | PROT_WRITE,
 			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	if (!addr || IS_ERR_VALUE(addr))
-		return -ENOMEM;
+	KUNIT_ASSERT_NE(test, 0, addr);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr + MTTY_TEST_USER_SIZE,
+					   PAGE_SIZE));
 	test->priv = (void *)addr;
-	return vm_munmap(addr + MTTY_TEST_USER_SIZE, PAGE_SIZE);
-}
-
-/* MTTY_TEST_USER_SIZE bytes */
-void __user *mtty_test_user(struct kunit *test)
-{
-	return (void __user *)test->priv;
+	return (void __user *)addr;
 }
 
 /* Where they end: nothing can be read or written here */

@@ -56,11 +56,10 @@ void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed);
 struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size);
 bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b);
 
-/* User memory: struct kunit.priv is where it is, after mtty_test_init() */
+/* User memory */
 
 #define MTTY_TEST_USER_SIZE	SZ_256K
 
-int mtty_test_init(struct kunit *test);
 void __user *mtty_test_user(struct kunit *test);
 void __user *mtty_test_bad_user(struct kunit *test);
 

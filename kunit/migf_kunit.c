@@ -1174,7 +1174,6 @@ static struct kunit_case migf_cases[] = {
 
 static struct kunit_suite migf_suite = {
 	.name = "mtty_mig_migf",
-	.init = mtty_test_init,
 	.test_cases = migf_cases,
 };
 
