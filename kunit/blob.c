@@ -110,6 +110,34 @@ static void put_pci(struct kunit *test, struct mtty_test_blob *blob,
 		mtty_test_put_le(test, blob, pci->msix[i / 4][i % 4], 4);
 }
 
+static void put_dma(struct kunit *test, struct mtty_test_blob *blob,
+		    const struct mtty_dma *dma)
+{
+	mtty_test_put_le(test, blob, dma->cmd, 4);
+	mtty_test_put_le(test, blob, dma->status, 4);
+	mtty_test_put_le(test, blob, dma->rate, 4);
+	mtty_test_put_le(test, blob, dma->pattern, 4);
+	mtty_test_put_le(test, blob, dma->src, 8);
+	mtty_test_put_le(test, blob, dma->dst, 8);
+	mtty_test_put_le(test, blob, dma->len, 8);
+	mtty_test_put_le(test, blob, dma->done, 8);
+}
+
+static void put_pri(struct kunit *test, struct mtty_test_blob *blob,
+		    const struct mtty_pri *pri)
+{
+	unsigned int i;
+
+	mtty_test_put_le(test, blob, pri->nr_queued, 4);
+	mtty_test_put_le(test, blob, pri->last_id, 4);
+	mtty_test_put_le(test, blob, pri->raise, 4);
+	put_zeroes(test, blob, 4);
+	for (i = 0; i < 32; i++)
+		mtty_test_put_le(test, blob, pri->requests[i].id, 4);
+	for (i = 0; i < 32; i++)
+		mtty_test_put_le(test, blob, pri->requests[i].iova, 8);
+}
+
 /* One record of the registers */
 void mtty_test_put_state(struct kunit *test, struct mtty_test_blob *blob,
 			 u16 type, const struct mtty_hw *hw)
@@ -124,11 +152,22 @@ void mtty_test_put_state(struct kunit *test, struct mtty_test_blob *blob,
 		mtty_test_put_record(test, blob, type, 0, MTTY_TEST_PCI_LEN);
 		put_pci(test, blob, &hw->pci);
 		break;
+	case MTTY_TEST_DMA0:
+	case MTTY_TEST_DMA1:
+		mtty_test_put_record(test, blob, type, 0, MTTY_TEST_DMA_LEN);
+		put_dma(test, blob, &hw->dma[type - MTTY_TEST_DMA0]);
+		break;
+	case MTTY_TEST_PRI:
+		mtty_test_put_record(test, blob, type, 0, MTTY_TEST_PRI_LEN);
+		put_pri(test, blob, &hw->pri);
+		break;
 	case MTTY_TEST_CTRL:
 		mtty_test_put_record(test, blob, type, 0, MTTY_TEST_CTRL_LEN);
 		mtty_test_put_le(test, blob, hw->irq_pending, 1);
 		put_zeroes(test, blob, 3);
 		mtty_test_put_le(test, blob, hw->scratch, 4);
+		mtty_test_put_le(test, blob, hw->peer_base, 8);
+		mtty_test_put_le(test, blob, hw->peer_size, 8);
 		break;
 	default:
 		KUNIT_FAIL_AND_ABORT(test, "no such record: %#x", type);
@@ -142,6 +181,9 @@ void mtty_test_put_states(struct kunit *test, struct mtty_test_blob *blob,
 	mtty_test_put_state(test, blob, MTTY_TEST_UART0, hw);
 	mtty_test_put_state(test, blob, MTTY_TEST_UART1, hw);
 	mtty_test_put_state(test, blob, MTTY_TEST_PCI, hw);
+	mtty_test_put_state(test, blob, MTTY_TEST_DMA0, hw);
+	mtty_test_put_state(test, blob, MTTY_TEST_DMA1, hw);
+	mtty_test_put_state(test, blob, MTTY_TEST_PRI, hw);
 	mtty_test_put_state(test, blob, MTTY_TEST_CTRL, hw);
 }
 

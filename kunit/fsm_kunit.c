@@ -730,7 +730,6 @@ static struct kunit_case fsm_cases[] = {
 static struct kunit_suite fsm_suite = {
 	.name = "mtty_mig_fsm",
 	.suite_init = fsm_suite_init,
-	.init = mtty_test_init,
 	.test_cases = fsm_cases,
 };
 

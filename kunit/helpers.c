@@ -101,23 +101,26 @@ void mtty_test_destroy(struct kunit *test, struct mtty_device *mtty)
 }
 
 /*
- * To make a device takes longer than most tests, so it is kept for the next
- * test unless this one has failed. It is reset for each: see
+ * To make a device takes longer than most tests, so one of each type is kept
+ * for the next test, unless this one has failed. It is reset for each, see
  * mtty_device_set_mem_size().
  */
-static struct mtty_device *spare_devices[MTTY_MIG_NR_TYPES];
-static struct platform_device *parents[MTTY_MIG_NR_TYPES];
+static struct kept_device {
+	struct platform_device *parent;
+	struct mtty_device *mtty;
+	bool used;
+} kept_devices[MTTY_MIG_NR_TYPES];
 
 static void give_back(void *data)
 {
-	struct mtty_device *mtty = data;
 	struct kunit *test = kunit_get_current_test();
-	struct mtty_device **spare = &spare_devices[mtty->type->id];
+	struct kept_device *kept = data;
 
-	if (*spare || READ_ONCE(test->status) == KUNIT_FAILURE)
-		destroy_device(mtty);
-	else
-		*spare = mtty;
+	if (READ_ONCE(test->status) == KUNIT_FAILURE) {
+		destroy_device(kept->mtty);
+		kept->mtty = NULL;
+	}
+	kept->used = false;
 }
 
 /**
@@ -129,15 +132,21 @@ static void give_back(void *data)
 struct mtty_device *mtty_test_get(struct kunit *test, enum mtty_mig_type type,
 				  u64 mem_size)
 {
-	struct mtty_device *mtty = spare_devices[type];
+	struct kept_device *kept = &kept_devices[type];
+	struct mtty_device *mtty = kept->mtty;
+
+	/* A parent can have but one device */
+	if (kept->used)
+		return mtty_test_create(test, type, mem_size);
 
 	if (!mtty)
-		mtty = mtty_device_create(&parents[type]->dev,
+		mtty = mtty_device_create(&kept->parent->dev,
 					  mtty_type_get(type));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mtty);
-	spare_devices[type] = NULL;
+	kept->mtty = mtty;
+	kept->used = true;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back,
-							   mtty));
+							   kept));
 	KUNIT_ASSERT_EQ(test, 0, mtty_device_set_mem_size(mtty, mem_size));
 	return mtty;
 }
@@ -297,6 +306,20 @@ void mtty_test_random_hw(struct rnd_state *rnd, struct mtty_hw *hw)
 		for (n = 0; n < MTTY_MSIX_ENTRY_DWORDS; n++)
 			mtty_pci_msix_write(&hw->pci, i, n,
 					    prandom_u32_state(rnd));
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		struct mtty_dma *dma = &hw->dma[i];
+
+		for (n = 0; n < MTTY_MIG_DMA_CTRL; n += 4)
+			mtty_dma_write(dma, n, prandom_u32_state(rnd),
+				       hw->pci.mem_size);
+		/* It has ended: nothing of it may move while a test looks */
+		if (i % 2)
+			mtty_dma_fail(dma);
+	}
+	for (n = 0; hw->pri.present && n < 3; n++)
+		mtty_pri_raise(&hw->pri, prandom_u32_state(rnd), true);
+	hw->peer_base = prandom_u32_state(rnd);
+	hw->peer_size = prandom_u32_state(rnd);
 	hw->irq_pending = prandom_u32_state(rnd) % BIT(MTTY_MIG_NR_VECTORS);
 	hw->scratch = prandom_u32_state(rnd);
 	hw->irq_level = mtty_hw_irq_level(hw);
@@ -374,28 +397,30 @@ bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b)
 /* User memory */
 
 /**
- * mtty_test_init - give the test user memory; a suite's init
- * @test: the test
+ * mtty_test_user - user memory
+ * @test: the test; its priv says where the memory is
  *
- * The page behind it is not mapped.
+ * The page behind it is not mapped. To have an address space takes a while,
+ * so it is made when it is first asked for.
+ *
+ * Return: MTTY_TEST_USER_SIZE bytes, the same at each call.
  */
-int mtty_test_init(struct kunit *test)
+void __user *mtty_test_user(struct kunit *test)
 {
 	unsigned long addr;
+
+	if (test->priv)
+		return (void __user *)test->priv;
 
 	addr = kunit_vm_mmap(test, NULL, 0, MTTY_TEST_USER_SIZE + PAGE_SIZE,
 			     PROT_READ | PROT_WRITE,
 			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
-	if (!addr || IS_ERR_VALUE(addr))
-		return -ENOMEM;
+	KUNIT_ASSERT_NE(test, 0, addr);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	KUNIT_ASSERT_EQ(test, 0, vm_munmap(addr + MTTY_TEST_USER_SIZE,
+					   PAGE_SIZE));
 	test->priv = (void *)addr;
-	return vm_munmap(addr + MTTY_TEST_USER_SIZE, PAGE_SIZE);
-}
-
-/* MTTY_TEST_USER_SIZE bytes */
-void __user *mtty_test_user(struct kunit *test)
-{
-	return (void __user *)test->priv;
+	return (void __user *)addr;
 }
 
 /* Where they end: nothing can be read or written here */
@@ -562,11 +587,12 @@ static void mtty_test_exit(void)
 	unsigned int i;
 
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
-		if (spare_devices[i])
-			destroy_device(spare_devices[i]);
-		spare_devices[i] = NULL;
-		if (!IS_ERR_OR_NULL(parents[i]))
-			platform_device_unregister(parents[i]);
+		struct kept_device *kept = &kept_devices[i];
+
+		if (kept->mtty)
+			destroy_device(kept->mtty);
+		if (kept->parent)
+			platform_device_unregister(kept->parent);
 	}
 	platform_driver_unregister(&parent_driver);
 }
@@ -582,13 +608,15 @@ static int __init mtty_test_module_init(void)
 	if (ret)
 		return ret;
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
-		parents[i] = platform_device_register_simple("mtty_mig_kunit",
-							     i, NULL, 0);
-		if (IS_ERR(parents[i])) {
-			ret = PTR_ERR(parents[i]);
+		struct platform_device *parent;
+
+		parent = platform_device_register_simple("mtty_mig_kunit", i,
+							 NULL, 0);
+		if (IS_ERR(parent)) {
 			mtty_test_exit();
-			return ret;
+			return PTR_ERR(parent);
 		}
+		kept_devices[i].parent = parent;
 	}
 	return 0;
 }

@@ -56,11 +56,10 @@ void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed);
 struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size);
 bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b);
 
-/* User memory: struct kunit.priv is where it is, after mtty_test_init() */
+/* User memory */
 
 #define MTTY_TEST_USER_SIZE	SZ_256K
 
-int mtty_test_init(struct kunit *test);
 void __user *mtty_test_user(struct kunit *test);
 void __user *mtty_test_bad_user(struct kunit *test);
 
@@ -104,7 +103,10 @@ enum {
 	MTTY_TEST_UART0		= 0x0010,
 	MTTY_TEST_UART1		= 0x0011,
 	MTTY_TEST_PCI		= 0x0012,
-	MTTY_TEST_CTRL		= 0x0013,
+	MTTY_TEST_DMA0		= 0x0013,
+	MTTY_TEST_DMA1		= 0x0014,
+	MTTY_TEST_PRI		= 0x0015,
+	MTTY_TEST_CTRL		= 0x0016,
 	MTTY_TEST_TRAILER	= 0xffff,
 };
 
@@ -114,15 +116,20 @@ enum {
 #define MTTY_TEST_INDEX_LEN		8
 #define MTTY_TEST_UART_LEN		32
 #define MTTY_TEST_PCI_LEN		(256 + 4 * 16)
-#define MTTY_TEST_CTRL_LEN		8
+#define MTTY_TEST_DMA_LEN		(4 * 4 + 4 * 8)
+#define MTTY_TEST_PRI_LEN		(4 * 4 + 32 * 4 + 32 * 8)
+#define MTTY_TEST_CTRL_LEN		(8 + 2 * 8)
+/* The largest of them */
+#define MTTY_TEST_STATE_LEN		MTTY_TEST_PRI_LEN
 #define MTTY_TEST_TRAILER_LEN		16
 
 /* Whole records */
 #define MTTY_TEST_ZERO_SIZE	(MTTY_TEST_RECORD_LEN + MTTY_TEST_INDEX_LEN)
 #define MTTY_TEST_PAGE_SIZE	(MTTY_TEST_ZERO_SIZE + 4096)
-#define MTTY_TEST_STATE_SIZE	(4 * MTTY_TEST_RECORD_LEN + \
+#define MTTY_TEST_STATE_SIZE	(7 * MTTY_TEST_RECORD_LEN + \
 				 2 * MTTY_TEST_UART_LEN + \
-				 MTTY_TEST_PCI_LEN + MTTY_TEST_CTRL_LEN)
+				 MTTY_TEST_PCI_LEN + 2 * MTTY_TEST_DMA_LEN + \
+				 MTTY_TEST_PRI_LEN + MTTY_TEST_CTRL_LEN)
 #define MTTY_TEST_TRAILER_SIZE	(MTTY_TEST_RECORD_LEN + MTTY_TEST_TRAILER_LEN)
 
 /* A stream without pages */

@@ -17,6 +17,8 @@
 /* How much one run of the work does of a transfer that has no rate */
 #define ENGINE_BURST	(256 * MTTY_MIG_PAGE_SIZE)
 
+static struct workqueue_struct *engine_wq;
+
 static bool engine_may_run(const struct mtty_engine *engine)
 {
 	struct mtty_device *mtty = engine->mtty;
@@ -90,14 +92,14 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 		mtty_mem_read(mtty->mem, chunk.src, buf, chunk.len);
 	else if (chunk.op == MTTY_MIG_DMA_OP_FILL)
 		engine_fill(buf, &chunk, dma->pattern);
-	engine->in_flight = true;
+	WRITE_ONCE(engine->in_flight, true);
 	transfer = engine->transfer;
 	mutex_unlock(&mtty->hw_lock);
 
 	ret = engine_transfer(mtty, &chunk, buf);
 
 	mutex_lock(&mtty->hw_lock);
-	engine->in_flight = false;
+	WRITE_ONCE(engine->in_flight, false);
 	/* The guest may have aborted it meanwhile, and begun another */
 	if (transfer == engine->transfer) {
 		if (!ret && chunk.op == MTTY_MIG_DMA_OP_READ)
@@ -142,7 +144,7 @@ static void engine_work(struct work_struct *work)
 	/* A chunk may be more than a slow rate allows in one jiffy */
 	if (rate)
 		delay = max(div64_u64(done, budget), 1ULL);
-	queue_delayed_work(system_unbound_wq, &engine->work, delay);
+	queue_delayed_work(engine_wq, &engine->work, delay);
 }
 
 /**
@@ -186,33 +188,32 @@ void mtty_engine_kick(struct mtty_device *mtty)
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		if (engine_may_run(&mtty->engine[i]) &&
 		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
-			queue_delayed_work(system_unbound_wq,
+			queue_delayed_work(engine_wq,
 					   &mtty->engine[i].work, 0);
-}
-
-static bool engine_quiet(struct mtty_device *mtty)
-{
-	bool quiet = true;
-	unsigned int i;
-
-	mutex_lock(&mtty->hw_lock);
-	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
-		if (mtty->engine[i].in_flight &&
-		    !engine_may_run(&mtty->engine[i]))
-			quiet = false;
-	mutex_unlock(&mtty->hw_lock);
-	return quiet;
 }
 
 /**
  * mtty_engine_drain - wait for DMA under way that should no longer be
  * @mtty: the device, after mtty_device.run was lowered
  *
- * Context: Under state_mutex. Takes hw_lock. Waits for one chunk at most.
+ * Context: Under state_mutex. Takes hw_lock. Waits for one chunk at most of
+ * each channel: what may not run does not begin another.
  */
 void mtty_engine_drain(struct mtty_device *mtty)
 {
-	wait_event(mtty->engine_wait, engine_quiet(mtty));
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		struct mtty_engine *engine = &mtty->engine[i];
+		bool wait;
+
+		mutex_lock(&mtty->hw_lock);
+		wait = engine->in_flight && !engine_may_run(engine);
+		mutex_unlock(&mtty->hw_lock);
+		if (wait)
+			wait_event(mtty->engine_wait,
+				   !READ_ONCE(engine->in_flight));
+	}
 }
 
 /**
@@ -282,4 +283,23 @@ void mtty_engine_flush(struct mtty_device *mtty)
 
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		cancel_delayed_work_sync(&mtty->engine[i].work);
+}
+
+/**
+ * mtty_engine_module_init - make what all engines share
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mtty_engine_module_init(void)
+{
+	engine_wq = alloc_workqueue(MTTY_MIG_NAME, WQ_UNBOUND, 0);
+	return engine_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * mtty_engine_module_exit - undo mtty_engine_module_init()
+ */
+void mtty_engine_module_exit(void)
+{
+	destroy_workqueue(engine_wq);
 }

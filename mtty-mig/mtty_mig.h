@@ -233,6 +233,8 @@ u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
 void mtty_engine_drain(struct mtty_device *mtty);
 void mtty_engine_flush(struct mtty_device *mtty);
+int mtty_engine_module_init(void);
+void mtty_engine_module_exit(void);
 
 /* dirty.c */
 extern const struct vfio_log_ops mtty_log_ops;

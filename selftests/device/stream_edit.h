@@ -28,6 +28,13 @@
 /* Record types */
 #define REC_PAGE	0x0001
 #define REC_ZERO	0x0002
+#define REC_UART0	0x0010
+#define REC_UART1	0x0011
+#define REC_PCI		0x0012
+#define REC_DMA0	0x0013
+#define REC_DMA1	0x0014
+#define REC_PRI		0x0015
+#define REC_CTRL	0x0016
 #define REC_TRAILER	0xffff
 #define REC_UNKNOWN	0x7ff0	/* no version has it */
 

@@ -437,6 +437,88 @@ TEST_F(stream, every_bit_of_the_state_counts)
 	EXPECT_LT(0, loads);
 }
 
+/*
+ * Each field just beyond the values that the format gives it, first of all
+ * those that would index something.  The second port has its FIFOs on and
+ * full, the first one 11 characters in them.
+ */
+TEST_F(stream, field_out_of_range_is_refused)
+{
+	static const struct {
+		__u16 type;
+		const char *name;
+		size_t offset;
+		size_t len;
+		__u64 val;
+	} fields[] = {
+		{ REC_UART0, "ier", 0, 1, 0x10 },
+		{ REC_UART0, "fcr without its enable bit", 1, 1, 0x40 },
+		{ REC_UART0, "fcr", 1, 1, 0x03 },
+		{ REC_UART0, "mcr", 3, 1, 0x20 },
+		{ REC_UART0, "lsr", 4, 1, 0x01 },
+		{ REC_UART0, "msr", 5, 1, 0x10 },
+		{ REC_UART0, "thri", 9, 1, 2 },
+		{ REC_UART0, "rx_count beyond what rx can hold", 10, 1, 17 },
+		{ REC_UART1, "rx_count beyond what rx can hold", 10, 1, 17 },
+		{ REC_UART1, "rx_count", 10, 1, 0xff },
+		{ REC_UART1, "FIFOs off, and more than one", 1, 1, 0 },
+		{ REC_UART0, "reserved", 11, 1, 1 },
+		{ REC_UART0, "reserved", 15, 1, 0x80 },
+		{ REC_UART0, "rx beyond rx_count", 16 + 11, 1, 1 },
+		{ REC_PCI, "vendor", PCI_VENDOR_ID, 2, 0x8086 },
+		{ REC_PCI, "header type", PCI_HEADER_TYPE, 1, 1 },
+		{ REC_PCI, "capability list", PCI_CAPABILITY_LIST, 1, 0xff },
+		{ REC_PCI, "UART BAR", PCI_BASE_ADDRESS_0, 1, 0x05 },
+		{ REC_PCI, "status", PCI_STATUS, 1, 0xff },
+		{ REC_PCI, "MSI-X address", 256, 1, 0x03 },
+		{ REC_DMA0, "status", 4, 4, 0xffffffff },
+		{ REC_DMA1, "cmd", 0, 4, 0xffffffff },
+		{ REC_PRI, "nr_queued", 0, 4, 1 },
+		{ REC_PRI, "nr_queued", 0, 4, 0xffffffff },
+		{ REC_PRI, "reserved", 12, 4, 1 },
+		{ REC_CTRL, "irq_pending", 0, 1, 0x10 },
+		{ REC_CTRL, "reserved", 1, 1, 1 },
+	};
+	struct stream_edit *e = &self->edit;
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_LEN(fields); i++) {
+		for (j = 0; j < e->nr; j++)
+			if (e->records[j].type == fields[i].type)
+				break;
+		ASSERT_LT(j, e->nr)
+			TH_LOG("no record %#x", fields[i].type);
+		stream_put(&e->bad, e->records[j].start + REC_PAYLOAD +
+			   fields[i].offset, fields[i].val, fields[i].len);
+		stream_seal(&e->bad);
+		refused(-ERANGE, fields[i].name);
+	}
+}
+
+/*
+ * "The migration driver may alter/reset the internal device state for this
+ * arc": ours does, so what the destination held is gone whatever comes then.
+ */
+TEST_F(stream, RESUMING_begins_with_a_reset_device)
+{
+	struct stream_edit *e = &self->edit;
+	int data_fd, none;
+
+	/* In STOP, with the contents that were saved */
+	ASSERT_EQ(self->filled, mtty_digest(&self->mtty));
+	data_fd = vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_RESUMING);
+	EXPECT_EQ(self->fresh, mtty_digest(&self->mtty));
+
+	/* Not even with all but the last byte */
+	e->bad.len--;
+	ASSERT_EQ(0, __mig_stream_write(&e->bad, data_fd, MIG_CHUNK));
+	EXPECT_EQ(self->fresh, mtty_digest(&self->mtty));
+	EXPECT_EQ(-ENODATA, __vfio_mig_set(&self->mtty.dev,
+					   VFIO_DEVICE_STATE_STOP, &none));
+	EXPECT_EQ(self->fresh, mtty_digest(&self->mtty));
+	close(data_fd);
+}
+
 TEST_F(stream, bytes_after_the_trailer_are_refused)
 {
 	struct stream_edit *e = &self->edit;
@@ -463,6 +545,23 @@ TEST_F(stream, wrong_trailer_is_refused)
 	refused(-EBADMSG, "total, which the digest covers");
 }
 
+/*
+ * Page content and long tables are all alike: only some of their bytes are
+ * tried, but all of the header and of where each record begins.
+ */
+static bool worth_trying(const struct stream_edit *e, size_t at)
+{
+	unsigned int i;
+
+	if (at < HDR_SIZE || !(at % 251))
+		return true;
+	for (i = 0; i < e->nr; i++)
+		if (at >= e->records[i].start &&
+		    at < e->records[i].start + REC_PAYLOAD + 16)
+			return true;
+	return at == e->good.len - 1;
+}
+
 /* Of all that the digest covers, header and trailer included */
 TEST_F(stream, any_byte_that_changed_on_the_way_is_noticed)
 {
@@ -470,9 +569,7 @@ TEST_F(stream, any_byte_that_changed_on_the_way_is_noticed)
 	size_t at;
 
 	for (at = 0; at < e->good.len; at++) {
-		/* Page content is all alike: some of it will do */
-		if (at > HDR_SIZE + 64 && at < e->records[e->first_state].start &&
-		    at % 509)
+		if (!worth_trying(e, at))
 			continue;
 		e->bad.data[at] ^= 1 << (at % 8);
 		vfio_dev_reset(&self->mtty.dev);
@@ -492,8 +589,7 @@ TEST_F(stream, cut_anywhere_is_refused)
 	size_t len;
 
 	for (len = 0; len < e->good.len; len++) {
-		if (len > HDR_SIZE + 64 &&
-		    len < e->records[e->first_state].start && len % 509)
+		if (!worth_trying(e, len))
 			continue;
 		e->bad.len = len;
 		refused(-ENODATA, "cut");

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Interrupts: their masks, what is pending, and both across a migration.
+ *
+ * Port 0 is the source: a character in its FIFO asserts it, taking the
+ * character out deasserts it.
+ */
+#include <linux/pci_regs.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "mtty.h"
+
+#define INTX	VFIO_PCI_INTX_IRQ_INDEX
+#define MSI	VFIO_PCI_MSI_IRQ_INDEX
+#define MSIX	VFIO_PCI_MSIX_IRQ_INDEX
+#define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
+#define MASK	VFIO_IRQ_SET_ACTION_MASK
+#define UNMASK	VFIO_IRQ_SET_ACTION_UNMASK
+#define VECTOR	MTTY_MIG_IRQ_UART0
+
+FIXTURE(interrupt)
+{
+	struct mtty mtty;
+	struct mtty to;
+	int fds[MTTY_MIG_NR_VECTORS];
+};
+
+FIXTURE_SETUP(interrupt)
+{
+	unsigned int i;
+
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
+	mtty_new(&self->mtty, "full", 0);
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
+		self->fds[i] = eventfd_new();
+	mtty_uart_out(&self->mtty, 0, UART_FCR, UART_FCR_ENABLE_FIFO);
+	mtty_uart_out(&self->mtty, 0, UART_MCR, UART_MCR_LOOP);
+	mtty_uart_out(&self->mtty, 0, UART_IER, UART_IER_RDI);
+}
+
+FIXTURE_TEARDOWN(interrupt)
+{
+	mtty_remove_all();
+}
+
+static void assert_source(struct mtty *mtty)
+{
+	mtty_uart_out(mtty, 0, UART_TX, 'x');
+}
+
+static void deassert_source(struct mtty *mtty)
+{
+	mtty_uart_in(mtty, 0, UART_RX);
+}
+
+static void set_up(struct mtty *mtty, __u32 index, const int *fds)
+{
+	vfio_irq_eventfds(&mtty->dev, index, 0,
+			  index == INTX ? 1 : MTTY_MIG_NR_VECTORS, fds);
+}
+
+/* To another device, which runs then, with its interrupts set up or not */
+static void migrate(struct mtty *from, struct mtty *to, __u32 index,
+		    const int *fds)
+{
+	struct mig_stream stream = {};
+
+	mig_save(&from->dev, &stream, MIG_CHUNK);
+	mtty_new(to, "full", 0);
+	if (fds)
+		set_up(to, index, fds);
+	mig_load(&to->dev, &stream, MIG_CHUNK, VFIO_DEVICE_STATE_RUNNING);
+	mig_stream_free(&stream);
+}
+
+static int msi_cap(struct mtty *mtty, __u8 id)
+{
+	__u8 at = vfio_region_read8(&mtty->dev, CONFIG, PCI_CAPABILITY_LIST);
+
+	while (at && vfio_region_read8(&mtty->dev, CONFIG, at) != id)
+		at = vfio_region_read8(&mtty->dev, CONFIG, at + 1);
+	if (!at)
+		die("no capability %#x", id);
+	return at;
+}
+
+TEST_F(interrupt, INTx_is_masked_when_it_fires_and_fires_again_if_asserted)
+{
+	struct vfio_dev *dev = &self->mtty.dev;
+
+	set_up(&self->mtty, INTX, self->fds);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+	deassert_source(&self->mtty);
+	assert_source(&self->mtty);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	vfio_irq_action(dev, INTX, UNMASK, 0, 1);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+	deassert_source(&self->mtty);
+	vfio_irq_action(dev, INTX, UNMASK, 0, 1);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	vfio_irq_action(dev, INTX, MASK, 0, 1);
+	assert_source(&self->mtty);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+}
+
+TEST_F(interrupt, INTx_obeys_the_command_register_and_the_status_tells)
+{
+	struct vfio_dev *dev = &self->mtty.dev;
+
+	set_up(&self->mtty, INTX, self->fds);
+	vfio_region_write16(dev, CONFIG, PCI_COMMAND, PCI_COMMAND_INTX_DISABLE);
+	EXPECT_EQ(0, vfio_region_read16(dev, CONFIG, PCI_STATUS) &
+		  PCI_STATUS_INTERRUPT);
+	assert_source(&self->mtty);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	EXPECT_EQ(PCI_STATUS_INTERRUPT,
+		  vfio_region_read16(dev, CONFIG, PCI_STATUS) &
+		  PCI_STATUS_INTERRUPT);
+	vfio_region_write16(dev, CONFIG, PCI_COMMAND, 0);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+}
+
+/* A vector that is masked remembers its edge: it fires once, when unmasked */
+static void check_mask(struct __test_metadata *_metadata, struct mtty *mtty,
+		       __u32 index, const int *fds)
+{
+	set_up(mtty, index, fds);
+	vfio_irq_action(&mtty->dev, index, MASK, VECTOR, 1);
+	assert_source(mtty);
+	deassert_source(mtty);
+	assert_source(mtty);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	EXPECT_EQ(1 << VECTOR, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	/* That of another vector is of no use */
+	vfio_irq_action(&mtty->dev, index, UNMASK, VECTOR + 1, 1);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	vfio_irq_action(&mtty->dev, index, UNMASK, VECTOR, 1);
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+}
+
+TEST_F(interrupt, MSI_can_be_masked_through_VFIO)
+{
+	int cap = msi_cap(&self->mtty, PCI_CAP_ID_MSI);
+
+	check_mask(_metadata, &self->mtty, MSI, self->fds);
+	/* It is the guest's mask, seen from the other side */
+	vfio_irq_action(&self->mtty.dev, MSI, MASK, VECTOR, 1);
+	EXPECT_EQ(1 << VECTOR,
+		  vfio_region_read32(&self->mtty.dev, CONFIG,
+				     cap + PCI_MSI_MASK_64));
+}
+
+TEST_F(interrupt, MSIX_can_be_masked_through_VFIO)
+{
+	check_mask(_metadata, &self->mtty, MSIX, self->fds);
+	vfio_irq_action(&self->mtty.dev, MSIX, MASK, VECTOR, 1);
+	EXPECT_EQ(PCI_MSIX_ENTRY_CTRL_MASKBIT,
+		  mtty_ctrl_in(&self->mtty, MTTY_MIG_MSIX_TABLE +
+			       PCI_MSIX_ENTRY_SIZE * VECTOR +
+			       PCI_MSIX_ENTRY_VECTOR_CTRL));
+}
+
+TEST_F(interrupt, MSI_can_be_masked_by_the_guest)
+{
+	int cap = msi_cap(&self->mtty, PCI_CAP_ID_MSI);
+	struct vfio_dev *dev = &self->mtty.dev;
+
+	set_up(&self->mtty, MSI, self->fds);
+	vfio_region_write32(dev, CONFIG, cap + PCI_MSI_MASK_64, 1 << VECTOR);
+	assert_source(&self->mtty);
+	EXPECT_EQ(0, eventfd_take(self->fds[VECTOR]));
+	EXPECT_EQ(1 << VECTOR, vfio_region_read32(dev, CONFIG,
+						  cap + PCI_MSI_PENDING_64));
+	vfio_region_write32(dev, CONFIG, cap + PCI_MSI_MASK_64, 0);
+	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
+}
+
+TEST_F(interrupt, MSIX_can_be_masked_all_at_once)
+{
+	int cap = msi_cap(&self->mtty, PCI_CAP_ID_MSIX);
+	struct vfio_dev *dev = &self->mtty.dev;
+
+	set_up(&self->mtty, MSIX, self->fds);
+	vfio_region_write16(dev, CONFIG, cap + PCI_MSIX_FLAGS,
+			    PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	assert_source(&self->mtty);
+	EXPECT_EQ(0, eventfd_take(self->fds[VECTOR]));
+	vfio_region_write16(dev, CONFIG, cap + PCI_MSIX_FLAGS,
+			    PCI_MSIX_FLAGS_ENABLE);
+	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
+}
+
+/* uAPI: a device in STOP must not generate interrupts */
+TEST_F(interrupt, none_in_STOP_and_not_lost_after_it)
+{
+	struct vfio_dev *dev = &self->mtty.dev;
+
+	assert_source(&self->mtty);
+	vfio_mig_set(dev, VFIO_DEVICE_STATE_STOP);
+	/* It can be set up while stopped, and what is asserted waits */
+	set_up(&self->mtty, INTX, self->fds);
+	vfio_irq_action(dev, INTX, MASK, 0, 1);
+	vfio_irq_action(dev, INTX, UNMASK, 0, 1);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	vfio_mig_set(dev, VFIO_DEVICE_STATE_RUNNING);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+}
+
+TEST_F(interrupt, INTx_that_is_asserted_fires_at_the_destination)
+{
+	int fd = eventfd_new();
+
+	set_up(&self->mtty, INTX, self->fds);
+	assert_source(&self->mtty);
+	/* VFIO has masked it here; nobody would unmask it there */
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+	migrate(&self->mtty, &self->to, INTX, &fd);
+	EXPECT_EQ(1, eventfd_take(fd));
+}
+
+TEST_F(interrupt, edge_that_was_told_is_not_told_again_at_the_destination)
+{
+	int fds[MTTY_MIG_NR_VECTORS];
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
+		fds[i] = eventfd_new();
+	set_up(&self->mtty, MSIX, self->fds);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
+	migrate(&self->mtty, &self->to, MSIX, fds);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	deassert_source(&self->to);
+	assert_source(&self->to);
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+}
+
+static void check_pending_migrates(struct __test_metadata *_metadata,
+				   struct mtty *from, struct mtty *to,
+				   __u32 index, const int *from_fds)
+{
+	int fds[MTTY_MIG_NR_VECTORS];
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
+		fds[i] = eventfd_new();
+	set_up(from, index, from_fds);
+	vfio_irq_action(&from->dev, index, MASK, VECTOR, 1);
+	assert_source(from);
+	deassert_source(from);
+
+	migrate(from, to, index, fds);
+	EXPECT_EQ(1 << VECTOR, mtty_ctrl_in(to, MTTY_MIG_MSIX_PBA));
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	vfio_irq_action(&to->dev, index, UNMASK, VECTOR, 1);
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+}
+
+TEST_F(interrupt, MSI_mask_and_what_is_pending_migrate)
+{
+	check_pending_migrates(_metadata, &self->mtty, &self->to, MSI,
+			       self->fds);
+}
+
+TEST_F(interrupt, MSIX_mask_and_what_is_pending_migrate)
+{
+	check_pending_migrates(_metadata, &self->mtty, &self->to, MSIX,
+			       self->fds);
+}
+
+TEST_F(interrupt, masks_and_what_is_pending_do_not_survive_a_reset)
+{
+	set_up(&self->mtty, MSIX, self->fds);
+	vfio_irq_action(&self->mtty.dev, MSIX, MASK, VECTOR, 1);
+	assert_source(&self->mtty);
+	vfio_dev_reset(&self->mtty.dev);
+	EXPECT_EQ(0, mtty_ctrl_in(&self->mtty, MTTY_MIG_MSIX_PBA));
+	EXPECT_EQ(0, eventfd_take(self->fds[VECTOR]));
+	/* The eventfds do */
+	mtty_uart_out(&self->mtty, 0, UART_MCR, UART_MCR_LOOP);
+	mtty_uart_out(&self->mtty, 0, UART_IER, UART_IER_RDI);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
+}
+
+TEST_HARNESS_MAIN
