@@ -31,7 +31,7 @@ if stamped "$build" "$key"; then
 	exit 0
 fi
 
-need_space 700 "building the $flavour kernel"
+need_space 500 "building the $flavour kernel"
 say "building the $flavour kernel (once; some minutes)"
 start=$(now)
 

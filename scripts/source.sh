@@ -103,7 +103,7 @@ dir=$package-${version//[^A-Za-z0-9.+]/-}
 want="$dir layout $layout"
 
 if ! stamped "$CACHE/src/$dir" "$want"; then
-	need_space 1500 "the kernel's source"
+	need_space 1000 "the kernel's source"
 	start=$(now)
 	if ! download; then
 		# The mirror may have dropped what an old list still names.

@@ -12,8 +12,9 @@ source=$2
 uapi=$3
 out=$4
 
-# Both use the driver's headers, and some of its code.
-key=$(hash_text "$(hash_files "$part" mtty-mig)" "$source" "$uapi" \
+# They use the driver's headers and some of its code, and the tools what the
+# selftests have in common.
+key=$(hash_text "$(hash_files "$part" mtty-mig selftests)" "$source" "$uapi" \
 	"$(gcc --version | head -n 1)" "$(cat "$0")")
 if stamped "$out" "$key"; then
 	used "$out"
