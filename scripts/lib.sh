@@ -91,10 +91,12 @@ lock_cache() {
 # A run of a guest outlives the set-up and must not hold up others.
 unlock_cache() { exec 9>&-; }
 
+free_space() { df -Pm "$CACHE" | awk 'NR == 2 { print $4 }'; }
+
 # need_space MEGABYTES WHAT: say so before, not half-way through.
 need_space() {
 	local free
-	free=$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')
+	free=$(free_space)
 	[ "$free" -ge "$1" ] ||
 		die "$2 needs $1 MB in $CACHE, which has $free MB left" \
 			"make room there ('make distclean' empties the cache), or move it: make ... CACHE=/path/with/room"
@@ -136,7 +138,8 @@ step() {
 	if ! "$@" 3>&2 >"$log" 2>&1 9>&- </dev/null; then
 		{ grep -E -A 2 'error: |ERROR: |undefined ' "$log" || tail -n 25 "$log"; } |
 			head -n 40 | quote >&2
-		if grep -q 'No space left on device' "$log"; then
+		# On a full disk there may be no room for the message either.
+		if grep -q 'No space left on device' "$log" || [ "$(free_space)" -lt 16 ]; then
 			die "the disk of $CACHE is full" \
 				"make room and call again, or move the cache: make ... CACHE=/path/with/room"
 		fi
