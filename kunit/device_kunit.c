@@ -168,7 +168,7 @@ static void device_memory_reads_back(struct kunit *test)
 			mtty_test_region_read(test, mtty, MTTY_MIG_MEM_BAR, 0,
 					      in, SZ_16K));
 	KUNIT_EXPECT_NULL(test, memchr_inv(in, 0, 100));
-	KUNIT_EXPECT_MEMEQ(test, out, in + 100, 9000);
+	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(out, in + 100, 9000));
 	KUNIT_EXPECT_NULL(test, memchr_inv(in + 9100, 0, SZ_16K - 9100));
 }
 

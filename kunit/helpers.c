@@ -383,6 +383,18 @@ struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size)
 	return mem;
 }
 
+/* Where two buffers first differ, or -1. A dump of both would bury it */
+ssize_t mtty_test_diff(const void *a, const void *b, size_t len)
+{
+	const u8 *p = a, *q = b;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (p[i] != q[i])
+			return i;
+	return -1;
+}
+
 /* Field by field, for padding is nobody's business */
 bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b)
 {

@@ -83,7 +83,8 @@ static void read_is_what_the_description_says(struct kunit *test)
 			  &mtty->hw);
 	blob = save(test, mtty);
 	KUNIT_ASSERT_EQ(test, expected->len, blob->len);
-	KUNIT_EXPECT_MEMEQ(test, expected->data, blob->data, blob->len);
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(expected->data, blob->data, blob->len));
 }
 
 static void read_in_stop_copy_ends_with_end_of_file(struct kunit *test)
@@ -167,7 +168,9 @@ static void read_in_pieces_is_the_same(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, mtty_test_save(test, filp, blob,
 							sizes[i]));
 		KUNIT_ASSERT_EQ(test, whole->len, blob->len);
-		KUNIT_EXPECT_MEMEQ(test, whole->data, blob->data, blob->len);
+		KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(whole->data,
+							 blob->data,
+							 blob->len));
 		mtty_test_enter(test, mtty, S(STOP));
 	}
 }
@@ -219,7 +222,8 @@ static void read_into_a_bad_buffer_loses_nothing(struct kunit *test)
 	} while (blob->len < whole->len);
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_fd_read(filp, bad, 1000));
 	KUNIT_ASSERT_EQ(test, whole->len, blob->len);
-	KUNIT_EXPECT_MEMEQ(test, whole->data, blob->data, blob->len);
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(whole->data, blob->data, blob->len));
 }
 
 static void read_tells_that_a_page_became_zero(struct kunit *test)
@@ -1096,7 +1100,8 @@ static void migrate_on_from_the_destination(struct kunit *test)
 	load_into(test, dest, first);
 	second = save(test, dest);
 	KUNIT_ASSERT_EQ(test, first->len, second->len);
-	KUNIT_EXPECT_MEMEQ(test, first->data, second->data, first->len);
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(first->data, second->data, first->len));
 }
 
 static void migrate_after_giving_up_pre_copy(struct kunit *test)

@@ -240,7 +240,8 @@ static void stream_encoder_against_the_description(struct kunit *test)
 	struct mtty_test_blob *blob = encode(test, c->mem, &c->hw);
 
 	KUNIT_ASSERT_EQ(test, c->blob->len, blob->len);
-	KUNIT_EXPECT_MEMEQ(test, c->blob->data, blob->data, blob->len);
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(c->blob->data, blob->data, blob->len));
 }
 
 /* Each byte of the registers another one: none can take another's place */
@@ -262,7 +263,8 @@ static void stream_encoder_puts_each_byte_in_its_place(struct kunit *test)
 	mtty_test_put_all(test, expected, TYPE, c->mem, &c->hw);
 	blob = encode(test, c->mem, &c->hw);
 	KUNIT_ASSERT_EQ(test, expected->len, blob->len);
-	KUNIT_EXPECT_MEMEQ(test, expected->data, blob->data, blob->len);
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(expected->data, blob->data, blob->len));
 }
 
 /* A whole stream in plain bytes, but for the records of the registers */
@@ -291,17 +293,19 @@ static void stream_encoder_in_plain_bytes(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, content);
 	mtty_enc_header(enc, MTTY_MIG_TYPE_FULL, SZ_64K);
 	KUNIT_ASSERT_EQ(test, sizeof(header), mtty_enc_unread(enc));
-	KUNIT_EXPECT_MEMEQ(test, header, enc->buf, sizeof(header));
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(header, enc->buf, sizeof(header)));
 
 	mtty_enc_page(enc, 9, NULL);
 	KUNIT_ASSERT_EQ(test, sizeof(zero), mtty_enc_unread(enc));
-	KUNIT_EXPECT_MEMEQ(test, zero, enc->buf, sizeof(zero));
+	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(zero, enc->buf, sizeof(zero)));
 
 	memset(content, 0x77, SZ_4K);
 	mtty_enc_page(enc, 0xabcdef, content);
 	KUNIT_ASSERT_EQ(test, sizeof(page) + SZ_4K, mtty_enc_unread(enc));
-	KUNIT_EXPECT_MEMEQ(test, page, enc->buf, sizeof(page));
-	KUNIT_EXPECT_MEMEQ(test, content, enc->buf + sizeof(page), SZ_4K);
+	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(page, enc->buf, sizeof(page)));
+	KUNIT_EXPECT_EQ(test, -1,
+			mtty_test_diff(content, enc->buf + sizeof(page), SZ_4K));
 }
 
 /* Loading */
