@@ -47,7 +47,7 @@ static int knob_read_pair(const char __user *ubuf, size_t count, u64 *first,
 			  u64 *second)
 {
 	char *line, *word, *rest;
-	int ret;
+	bool good;
 
 	if (!count || count > KNOB_MAX)
 		return -EINVAL;
@@ -57,13 +57,10 @@ static int knob_read_pair(const char __user *ubuf, size_t count, u64 *first,
 
 	rest = strim(line);
 	word = strsep(&rest, " ");
-	ret = kstrtou64(word, 0, first);
-	if (!ret)
-		ret = rest ? kstrtou64(rest, 0, second) : -EINVAL;
-	if (!ret && !*second)
-		ret = -EINVAL;
+	good = rest && !kstrtou64(word, 0, first) &&
+	       !kstrtou64(rest, 0, second) && *second;
 	kfree(line);
-	return ret;
+	return good ? 0 : -EINVAL;
 }
 
 /* "FIRST COUNT": change COUNT pages of device memory from page FIRST on */
@@ -159,8 +156,8 @@ static ssize_t page_requests_write(struct file *filp, const char __user *ubuf,
 	struct seq_file *seq = filp->private_data;
 	struct mtty_device *mtty = seq->private;
 	char *line, *verb, *rest;
+	int ret = -EINVAL;
 	u64 arg;
-	int ret;
 
 	if (!count || count > KNOB_MAX)
 		return -EINVAL;
@@ -170,15 +167,12 @@ static ssize_t page_requests_write(struct file *filp, const char __user *ubuf,
 
 	rest = strim(line);
 	verb = strsep(&rest, " ");
-	ret = rest ? kstrtou64(rest, 0, &arg) : -EINVAL;
-	if (ret)
+	if (!rest || kstrtou64(rest, 0, &arg))
 		goto out;
 	if (!strcmp(verb, "open"))
 		ret = mtty_device_raise(mtty, arg);
 	else if (!strcmp(verb, "answer") && arg <= U32_MAX)
 		ret = mtty_device_answer(mtty, arg);
-	else
-		ret = -EINVAL;
 out:
 	kfree(line);
 	return ret ?: count;

@@ -205,13 +205,19 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
  */
 int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 {
+	u64 pages = mtty_device_mem_size(mtty) >> MTTY_MIG_PAGE_SHIFT;
 	int ret = 0;
+
+	/* Before the first page changes, and without a sum that may wrap */
+	if (first >= pages || count > pages - first)
+		return -EINVAL;
 
 	while (count-- && !ret) {
 		u64 offset = first++ << MTTY_MIG_PAGE_SHIFT;
 		__le64 counter;
 
 		mutex_lock(&mtty->hw_lock);
+		/* A device that is closed may get another size meanwhile */
 		if (offset >= mtty->mem->size) {
 			ret = -EINVAL;
 		} else if (mtty->run == MTTY_STOPPED) {

@@ -167,7 +167,7 @@ static int fault_parse_word(char *word, struct mtty_fault_plan *plan,
 			    bool is_arc)
 {
 	if (!strncmp(word, "times=", 6))
-		return kstrtouint(word + 6, 10, &plan->left);
+		return kstrtouint(word + 6, 10, &plan->left) ? -EINVAL : 0;
 	if (!strcmp(word, "error") && is_arc) {
 		plan->to_error = true;
 		return 0;

@@ -558,6 +558,11 @@ void mtty_migf_load(struct mtty_migf *migf)
 	mutex_unlock(&migf->lock);
 }
 
+static bool migf_resumes(const struct mtty_migf *migf)
+{
+	return migf->filp->f_op == &resume_fops;
+}
+
 /**
  * mtty_migf_end - end a session
  * @migf: the session; gone when this returns
@@ -571,7 +576,7 @@ void mtty_migf_end(struct mtty_migf *migf)
 	struct mtty_device *mtty = migf->mtty;
 
 	mutex_lock(&migf->lock);
-	if (migf->filp->f_op == &resume_fops) {
+	if (migf_resumes(migf)) {
 		mtty_mem_free(migf->mem);
 		migf->mem = NULL;
 	}
@@ -597,10 +602,18 @@ void mtty_migf_end(struct mtty_migf *migf)
 u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
 			       struct mtty_migf *migf)
 {
+	const struct mtty_mem *mem = mtty->mem;
 	u64 len;
 
+	/*
+	 * On the way from RESUMING it would be what has been received. It may
+	 * grow meanwhile, but who waits for a write may wait for user memory.
+	 */
+	if (migf && migf_resumes(migf))
+		mem = migf->mem;
+
 	mutex_lock(&mtty->hw_lock);
-	len = mtty_mem_stream_length(mtty->mem);
+	len = mtty_mem_stream_length(mem);
 	if (!mtty->mem->tracking)
 		len += sizeof(struct mtty_stream_header) + MTTY_STREAM_END_SIZE;
 	else
