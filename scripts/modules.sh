@@ -23,7 +23,10 @@ kdir=$(cd "$kdir" && pwd -P)
 release=$(cat "$kdir/include/config/kernel.release")
 IFS=.- read -r major minor _ <<<"$release"
 if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 2 ]; }; then
-	die "Linux $release is too old: VFIO migration has no PRE_COPY before 6.2"
+	die "Linux $release is too old: VFIO migration has no PRE_COPY before 6.2" \
+		"the driver needs Linux 6.12 or newer"
+elif [ "$major" -eq 6 ] && [ "$minor" -lt 12 ]; then
+	die "Linux $release is too old: the driver needs Linux 6.12 or newer"
 fi
 has() { grep -Eq "^CONFIG_$1=[ym]" "$config"; }
 has VFIO_MDEV ||
