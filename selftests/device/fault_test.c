@@ -613,6 +613,12 @@ static const struct {
 	{ "engine_hold", "-1" },
 	{ "engine_hold", "x" },
 	{ "engine_hold", "1x" },
+	{ "reinit", "" },
+	{ "reinit", "0" },
+	{ "reinit", "2" },
+	{ "reinit", "1x" },
+	/* Not outside of pre-copy */
+	{ "reinit", "1" },
 	{ "page_requests", "" },
 	{ "page_requests", "\n" },
 	{ "page_requests", "open" },

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long a data fd and its session live: a file descriptor that outlives its
- * session, the device and the mediated device; a session whose file descriptor
- * never came.
+ * How long a data fd and its session live: a file descriptor that outlives the
+ * mediated device, or its session beside another one; a session whose file
+ * descriptor was closed, or never came.
+ *
+ * What a dead fd answers after each way in which a session can end is in
+ * session_test.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,42 +54,6 @@ static int take_fd(struct journey *journey)
 	return data_fd;
 }
 
-TEST_F(stale, fd_is_dead_after_reset)
-{
-	struct journey *journey = &self->journey;
-	const char *why;
-	__u32 state;
-	int data_fd;
-
-	for (state = 0; next_session(journey, &state); state++) {
-		data_fd = take_fd(journey);
-		vfio_dev_reset(self->dev);
-		why = data_fd_dead(data_fd, state);
-		EXPECT_EQ(NULL, why)
-			TH_LOG("%s: %s", mig_state_name(state), why);
-		close(data_fd);
-	}
-}
-
-TEST_F(stale, fd_is_dead_after_the_state_was_left)
-{
-	struct journey *journey = &self->journey;
-	const char *why;
-	__u32 state;
-	int data_fd;
-
-	for (state = 0; next_session(journey, &state); state++) {
-		if (state == VFIO_DEVICE_STATE_RESUMING)
-			journey_load(journey, journey->image.len);
-		data_fd = take_fd(journey);
-		vfio_mig_set(self->dev, VFIO_DEVICE_STATE_RUNNING);
-		why = data_fd_dead(data_fd, state);
-		EXPECT_EQ(NULL, why)
-			TH_LOG("%s: %s", mig_state_name(state), why);
-		close(data_fd);
-	}
-}
-
 /* A new session is not what an old fd sees, or disturbs */
 TEST_F(stale, fd_stays_dead_while_there_is_another_session)
 {
@@ -116,28 +83,6 @@ TEST_F(stale, fd_stays_dead_while_there_is_another_session)
 		why = journey_arrive(journey, &self->dst);
 		EXPECT_EQ(NULL, why)
 			TH_LOG("%s again: %s", mig_state_name(state), why);
-	}
-}
-
-TEST_F(stale, fd_is_dead_after_close_and_after_reopen)
-{
-	struct journey *journey = &self->journey;
-	const char *why;
-	__u32 state;
-	int data_fd;
-
-	for (state = 0; next_session(journey, &state); state++) {
-		data_fd = take_fd(journey);
-		vfio_dev_close(self->dev);
-		why = data_fd_dead(data_fd, state);
-		EXPECT_EQ(NULL, why)
-			TH_LOG("%s, closed: %s", mig_state_name(state), why);
-		vfio_dev_open(self->dev, self->mtty.mdev.uuid);
-		EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(self->dev));
-		why = data_fd_dead(data_fd, state);
-		EXPECT_EQ(NULL, why)
-			TH_LOG("%s, reopened: %s", mig_state_name(state), why);
-		close(data_fd);
 	}
 }
 

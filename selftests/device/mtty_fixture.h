@@ -7,7 +7,8 @@
  * Include this once for each fixture, with MTTY_FIXTURE defined as its name,
  * MTTY_NEEDS as the capability without which its tests make no sense,
  * STOP_COPY or PRE_COPY, and MTTY_MISSING as an expression that is NULL or a
- * reason to skip all of them.
+ * reason to skip all of them.  If there is something to undo after each test,
+ * MTTY_CLEANUP is what does it.
  */
 #ifndef MTTY_EXPAND
 #define MTTY_EXPAND(macro, ...)	macro(__VA_ARGS__)
@@ -68,10 +69,10 @@ MTTY_EXPAND(FIXTURE_SETUP, MTTY_FIXTURE)
 {
 	const char *why = MTTY_MISSING;
 
-	if (!mtty_available())
-		SKIP(return, "there is no mtty_mig driver");
 	if (why)
 		SKIP(return, "%s", why);
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
 	mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);
 	mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);
 	self->dev = &self->mtty.dev;
@@ -82,9 +83,13 @@ MTTY_EXPAND(FIXTURE_SETUP, MTTY_FIXTURE)
 MTTY_EXPAND(FIXTURE_TEARDOWN, MTTY_FIXTURE)
 {
 	journey_free(&self->journey);
+#ifdef MTTY_CLEANUP
+	MTTY_CLEANUP;
+#endif
 	mtty_remove_all();
 }
 
 #undef MTTY_FIXTURE
 #undef MTTY_NEEDS
 #undef MTTY_MISSING
+#undef MTTY_CLEANUP

@@ -15,6 +15,8 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/vfio_dma.h"
+#include "dma.h"
 #include "journey.h"
 #include "knobs.h"
 #include "worker.h"
@@ -79,6 +81,30 @@ static void cause_dirty(struct journey *journey)
 	knob_write(journey->mtty, "dirty", "0 1");
 }
 
+/* The device writes to its own memory, whenever it comes to it */
+static void cause_dma(struct journey *journey)
+{
+	static const struct dma_transfer transfer = {
+		.cmd = MTTY_MIG_DMA_OP_READ,
+		.src = 0x100000,
+		.dst = 0,
+		.len = MTTY_MIG_PAGE_SIZE,
+	};
+	struct vfio_buf buf;
+
+	vfio_buf_new(&journey->mtty->dev, &buf, transfer.src, transfer.len,
+		     false);
+	dma_start(journey->mtty, 0, &transfer);
+	if (dma_wait(journey->mtty, 0) != MTTY_MIG_DMA_COMPLETE)
+		die("DMA failed");
+	vfio_buf_unmap(&journey->mtty->dev, &buf);
+}
+
+static void cause_reinit(struct journey *journey)
+{
+	knob_write(journey->mtty, "reinit", "1");
+}
+
 static void cause_stop_copy(struct journey *journey)
 {
 	vfio_mig_set(&journey->mtty->dev, VFIO_DEVICE_STATE_STOP_COPY);
@@ -116,6 +142,8 @@ static const struct event events[] = {
 	{ "first write to a page", cause_first_write, READABLE },
 	{ "zeroes", cause_zeroes, READABLE },
 	{ "dirty", cause_dirty, READABLE },
+	{ "DMA to device memory", cause_dma, READABLE },
+	{ "reinit", cause_reinit, READABLE },
 	{ "STOP_COPY", cause_stop_copy, READABLE },
 	{ "RUNNING", cause_running, DEAD },
 	{ "reset", cause_reset, DEAD },
@@ -505,7 +533,7 @@ TEST_F(waiting, epoll_tells_each_edge_once)
 		EXPECT_EQ(0, epoll_now(epoll_fd));
 		n++;
 	}
-	EXPECT_EQ(4, n);
+	EXPECT_EQ(6, n);
 
 	cause_stop_copy(journey);
 	EXPECT_EQ(EPOLLIN, epoll_now(epoll_fd));

@@ -13,8 +13,6 @@
 #include "stream_edit.h"
 
 #define PAGE		MTTY_MIG_PAGE_SIZE
-#define PAGE_RECORD	(REC_PAYLOAD + 8 + PAGE)
-#define ZERO_RECORD	(REC_PAYLOAD + 8)
 
 static const __u8 zero_page[PAGE];
 

@@ -25,6 +25,10 @@
 #define REC_LENGTH	4	/* 4 */
 #define REC_PAYLOAD	8
 
+/* Records of a page, whole */
+#define PAGE_RECORD	(REC_PAYLOAD + 8 + 4096)
+#define ZERO_RECORD	(REC_PAYLOAD + 8)
+
 /* Record types */
 #define REC_PAGE	0x0001
 #define REC_ZERO	0x0002
