@@ -19,10 +19,12 @@ sanitize)
 	;;
 esac
 
+# Bump when what is done below changes the result.
+recipe=1
 # Everything that the result depends on, and the place: a build directory
 # knows its own path and the source's.
-key=$(hash_text "$source" "$(cat "$source/.mtty-mig-stamp")" "$(cat "${fragments[@]}")" \
-	"$(gcc --version | head -n 1)" "$(ld --version | head -n 1)" "$(cat "$0" "$SCRIPTS/uml-xstate.c")")
+key=$(hash_text "$recipe" "$source" "$(cat "$source/.mtty-mig-stamp")" \
+	"$(cat "${fragments[@]}")" "$(gcc --version | head -n 1)" "$(ld --version | head -n 1)")
 build=$CACHE/kernel/$flavour-$key
 
 if stamped "$build" "$key"; then
@@ -63,7 +65,6 @@ build_all() {
 }
 step "kernel-$flavour" build_all
 [ -x "$build/linux" ] || die "the kernel's build left no kernel in $build"
-step uml-xstate gcc -O2 -shared -fPIC -o "$build/uml-xstate.so" "$SCRIPTS/uml-xstate.c" -ldl
 # Nothing links against these any more.
 find "$build" -name '*.o' ! -path "$build/scripts/*" ! -path "$build/arch/*" -delete
 find "$build" -name '*.a' -delete

@@ -39,6 +39,7 @@ kernel=$("$SCRIPTS/kernel.sh" "$flavour" "$source")
 work=$CACHE/work/$(hash_text "$REPO")
 modules=$work/modules-${kernel##*/}
 "$SCRIPTS/modules.sh" "$kernel" "$modules"
+"$SCRIPTS/preload.sh" "$work/preload"
 
 uapi=$("$SCRIPTS/uapi.sh" "$source")
 case $verb in
@@ -93,11 +94,11 @@ fi
 # UML 6.12 has one processor, so more guests are what uses more of the host's.
 guests=$((JOBS < 4 ? JOBS : 4))
 options=(
-	--kernel "$kernel/linux" --preload "$kernel/uml-xstate.so" --run "$run"
+	--kernel "$kernel/linux" --preload "$work/preload/uml-xstate.so" --run "$run"
 	--log "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
 	--memory "${MEM:-$memory}" --guests "${GUESTS:-$guests}"
 	--timeout "${TIMEOUT:-600}" --silence "${SILENCE:-120}"
-	--test-timeout "${TEST_TIMEOUT:-100}" --args "${ARGS-}" --append "${APPEND-}" --leaks "${LEAKS:-1}"
+	--test-timeout "${TEST_TIMEOUT:-100}" "--args=${ARGS-}" "--append=${APPEND-}" --leaks "${LEAKS:-1}"
 )
 case $verb in
 run) options+=(run) ;;

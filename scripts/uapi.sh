@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 source=$1
-key=$(hash_text "$(cat "$source/.mtty-mig-stamp")" "$(cat "$0")")
+key=$(hash_text "$(cat "$source/.mtty-mig-stamp")")
 out=$CACHE/src/uapi-$key
 
 if ! stamped "$out" "$key"; then
