@@ -478,6 +478,9 @@ static void fsm_arc(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, !same_session(p->from, p->to),
 				mtty_test_fd_dead(test, session));
 
+	/* Changes are marked as long as there is somebody to send them to */
+	KUNIT_EXPECT_EQ(test, saving(p->to), mtty->mem->tracking);
+
 	/* Content: a session that loads begins with a reset device */
 	if (p->to == S(RESUMING))
 		KUNIT_EXPECT_NE(test, digest, mtty_device_digest(mtty));

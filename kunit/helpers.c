@@ -177,7 +177,8 @@ struct mtty_device *mtty_test_device(struct kunit *test,
 
 static void put_file(void *data)
 {
-	__fput_sync(data);
+	fput(data);
+	flush_delayed_fput();
 }
 
 /* Close a data fd before the end of the test */

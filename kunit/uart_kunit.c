@@ -231,6 +231,8 @@ static const struct fcr_case fcr_cases[] = {
 	{ "staying off keeps", false, 0, false },
 	{ "clear receiver empties", true,
 	  UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_RCVR, true },
+	{ "clear receiver without FIFOs keeps", false, UART_FCR_CLEAR_RCVR,
+	  false },
 	{ "clear transmitter keeps", true,
 	  UART_FCR_ENABLE_FIFO | UART_FCR_CLEAR_XMIT, false },
 	{ "a new trigger keeps", true,

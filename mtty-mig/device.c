@@ -401,7 +401,8 @@ static u64 region_size(struct mtty_device *mtty, unsigned int index)
 	case MTTY_MIG_CTRL_BAR:
 		return MTTY_MIG_CTRL_BAR_SIZE;
 	case MTTY_MIG_MEM_BAR:
-		return mtty->mem->size;
+		/* The size is the same all the while; who holds it is not */
+		return mtty_device_mem_size(mtty);
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		return MTTY_MIG_CFG_SIZE;
 	default:

@@ -92,13 +92,15 @@ static void uart_clear_rx(struct mtty_uart *uart)
 
 static void uart_set_fcr(struct mtty_uart *uart, u8 val)
 {
+	/* The other bits can be written only together with the enable bit */
+	if (!(val & UART_FCR_ENABLE_FIFO))
+		val = 0;
+
 	/* Switching the FIFOs on or off empties them */
 	if ((val ^ uart->fcr) & UART_FCR_ENABLE_FIFO ||
 	    val & UART_FCR_CLEAR_RCVR)
 		uart_clear_rx(uart);
-
-	/* The other bits can be written only together with the enable bit */
-	uart->fcr = val & UART_FCR_ENABLE_FIFO ? val & UART_FCR_KEPT : 0;
+	uart->fcr = val & UART_FCR_KEPT;
 }
 
 static void uart_set_ier(struct mtty_uart *uart, u8 val)
