@@ -35,19 +35,40 @@ FIXTURE_VARIANT(golden)
 	const __u8 *end;
 };
 
-#define VARIANT(version, name)						\
-	FIXTURE_VARIANT_ADD(golden, version##_##name)			\
-	{								\
-		.type = #name,						\
-		.begin = golden_##version##_##name,			\
-		.end = golden_##version##_##name##_end,			\
-	}
+FIXTURE_VARIANT_ADD(golden, 1_0_base)
+{
+	.type = "base",
+	.begin = golden_1_0_base,
+	.end = golden_1_0_base_end,
+};
 
-VARIANT(1_0, base);
-VARIANT(1_0, p2p);
-VARIANT(1_0, precopy);
-VARIANT(1_0, full);
-VARIANT(1_0, vpri);
+FIXTURE_VARIANT_ADD(golden, 1_0_p2p)
+{
+	.type = "p2p",
+	.begin = golden_1_0_p2p,
+	.end = golden_1_0_p2p_end,
+};
+
+FIXTURE_VARIANT_ADD(golden, 1_0_precopy)
+{
+	.type = "precopy",
+	.begin = golden_1_0_precopy,
+	.end = golden_1_0_precopy_end,
+};
+
+FIXTURE_VARIANT_ADD(golden, 1_0_full)
+{
+	.type = "full",
+	.begin = golden_1_0_full,
+	.end = golden_1_0_full_end,
+};
+
+FIXTURE_VARIANT_ADD(golden, 1_0_vpri)
+{
+	.type = "vpri",
+	.begin = golden_1_0_vpri,
+	.end = golden_1_0_vpri_end,
+};
 
 FIXTURE_SETUP(golden)
 {

@@ -86,7 +86,7 @@ static int msi_cap(struct mtty *mtty, __u8 id)
 	return at;
 }
 
-TEST_F(interrupt, INTx_is_masked_when_it_fires_and_fires_again_if_asserted)
+TEST_F(interrupt, intx_is_masked_when_it_fires_and_fires_again_if_asserted)
 {
 	struct vfio_dev *dev = &self->mtty.dev;
 
@@ -106,7 +106,7 @@ TEST_F(interrupt, INTx_is_masked_when_it_fires_and_fires_again_if_asserted)
 	EXPECT_EQ(0, eventfd_take(self->fds[0]));
 }
 
-TEST_F(interrupt, INTx_obeys_the_command_register_and_the_status_tells)
+TEST_F(interrupt, intx_obeys_the_command_register_and_the_status_tells)
 {
 	struct vfio_dev *dev = &self->mtty.dev;
 
@@ -210,7 +210,27 @@ TEST_F(interrupt, none_in_STOP_and_not_lost_after_it)
 	EXPECT_EQ(1, eventfd_take(self->fds[0]));
 }
 
-TEST_F(interrupt, INTx_that_is_asserted_fires_at_the_destination)
+/* uAPI, on STOP: for example PCI MSI-X and PCI config space must answer */
+TEST_F(interrupt, config_space_is_there_in_STOP)
+{
+	static const __u32 states[] = {
+		VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY,
+		VFIO_DEVICE_STATE_RESUMING,
+	};
+	struct vfio_dev *dev = &self->mtty.dev;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(states); i++) {
+		vfio_mig_set(dev, states[i]);
+		EXPECT_EQ(MTTY_MIG_PCI_VENDOR,
+			  vfio_region_read16(dev, CONFIG, PCI_VENDOR_ID));
+		vfio_region_write8(dev, CONFIG, PCI_INTERRUPT_LINE, 10 + i);
+		EXPECT_EQ(10 + i, vfio_region_read8(dev, CONFIG,
+						    PCI_INTERRUPT_LINE));
+	}
+}
+
+TEST_F(interrupt, intx_that_is_asserted_fires_at_the_destination)
 {
 	int fd = eventfd_new();
 
