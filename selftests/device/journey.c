@@ -184,6 +184,26 @@ const char *journey_alive(struct journey *journey)
 	return NULL;
 }
 
+/* A device that runs takes what is written to its registers */
+static bool device_runs(struct mtty *mtty)
+{
+	__u32 scratch = mtty_ctrl_in(mtty, MTTY_MIG_REG_SCRATCH);
+	bool runs;
+
+	mtty_ctrl_out(mtty, MTTY_MIG_REG_SCRATCH, ~scratch);
+	runs = mtty_ctrl_in(mtty, MTTY_MIG_REG_SCRATCH) == ~scratch;
+	mtty_ctrl_out(mtty, MTTY_MIG_REG_SCRATCH, scratch);
+	return runs;
+}
+
+static bool should_run(__u32 state)
+{
+	return state == VFIO_DEVICE_STATE_RUNNING ||
+	       state == VFIO_DEVICE_STATE_RUNNING_P2P ||
+	       state == VFIO_DEVICE_STATE_PRE_COPY ||
+	       state == VFIO_DEVICE_STATE_PRE_COPY_P2P;
+}
+
 /**
  * journey_stays - whether a device is where it was, with nothing changed
  * @journey: the journey
@@ -194,11 +214,20 @@ const char *journey_stays(struct journey *journey)
 {
 	__u32 state = vfio_mig_get(&journey->mtty->dev);
 	__u64 digest = mtty_digest(journey->mtty);
+	int data_fd, ret;
 
 	if (state != journey->state)
 		return WRONG("GET says %s", mig_state_name(state));
 	if (digest != journey_digest(journey))
 		return WRONG("the content is another one");
+	if (device_runs(journey->mtty) != should_run(state))
+		return WRONG("it %s in %s", should_run(state) ?
+			     "does not run" : "runs", mig_state_name(state));
+	/* A session that should have ended would come up here */
+	ret = __vfio_mig_set(&journey->mtty->dev, state, &data_fd);
+	if (ret || data_fd != -1)
+		return WRONG("SET %s to stay there gives %d, data_fd %d",
+			     mig_state_name(state), ret, data_fd);
 	return journey_alive(journey);
 }
 
