@@ -61,24 +61,51 @@ static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%llu\n", mtty_device_mem_size(mtty));
 }
 
+/* Not memparse(), which takes a number that is too large for one that is not */
+static int parse_size(const char *buf, u64 *size)
+{
+	unsigned int shift = 0;
+	char text[24], *last;
+	int ret;
+
+	if (strscpy(text, buf, sizeof(text)) < 1)
+		return -EINVAL;
+	last = text + strlen(text) - 1;
+	if (*last == '\n')
+		*last-- = 0;
+	if (last < text)
+		return -EINVAL;
+
+	switch (toupper(*last)) {
+	case 'G':
+		shift += 10;
+		fallthrough;
+	case 'M':
+		shift += 10;
+		fallthrough;
+	case 'K':
+		shift += 10;
+		*last = 0;
+	}
+	ret = kstrtou64(text, 0, size);
+	if (ret)
+		return ret;
+	if (*size > U64_MAX >> shift)
+		return -EINVAL;
+	*size <<= shift;
+	return 0;
+}
+
 static ssize_t mem_size_store(struct device *dev,
 			      struct device_attribute *attr,
 			      const char *buf, size_t count)
 {
 	struct mtty_device *mtty = dev_get_drvdata(dev);
-	char *end;
 	u64 size;
 	int ret;
 
-	/* memparse() takes a sign, and nothing at all, for a number */
-	if (!isdigit(*buf))
+	if (parse_size(buf, &size))
 		return -EINVAL;
-	size = memparse(buf, &end);
-	if (*end == '\n')
-		end++;
-	if (*end)
-		return -EINVAL;
-
 	ret = mtty_device_set_mem_size(mtty, size);
 	return ret ?: count;
 }

@@ -214,6 +214,7 @@ const char *journey_stays(struct journey *journey)
 {
 	__u32 state = vfio_mig_get(&journey->mtty->dev);
 	__u64 digest = mtty_digest(journey->mtty);
+	int data_fd, ret;
 
 	if (state != journey->state)
 		return WRONG("GET says %s", mig_state_name(state));
@@ -222,6 +223,11 @@ const char *journey_stays(struct journey *journey)
 	if (device_runs(journey->mtty) != should_run(state))
 		return WRONG("it %s in %s", should_run(state) ?
 			     "does not run" : "runs", mig_state_name(state));
+	/* A session that should have ended would come up here */
+	ret = __vfio_mig_set(&journey->mtty->dev, state, &data_fd);
+	if (ret || data_fd != -1)
+		return WRONG("SET %s to stay there gives %d, data_fd %d",
+			     mig_state_name(state), ret, data_fd);
 	return journey_alive(journey);
 }
 
