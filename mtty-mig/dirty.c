@@ -42,31 +42,22 @@ static void dirty_clear(struct mtty_dirty *dirty)
 	dirty->error = 0;
 }
 
-/* Mark [first, last], which is within a logged range */
-static int dirty_mark_range(struct mtty_dirty *dirty, u64 first, u64 last)
+static int dirty_mark_page(struct mtty_dirty *dirty, unsigned long page)
 {
-	unsigned long page = first >> dirty->page_shift;
-	unsigned long last_page = last >> dirty->page_shift;
+	unsigned long group = page >> DIRTY_GROUP_SHIFT;
+	void *old = xa_load(&dirty->pages, group);
+	unsigned long bits = old ? xa_to_value(old) : 0;
 
-	do {
-		unsigned long group = page >> DIRTY_GROUP_SHIFT;
-		void *old = xa_load(&dirty->pages, group);
-		unsigned long bits = old ? xa_to_value(old) : 0;
-
-		bits |= 1UL << (page % DIRTY_GROUP);
-		old = xa_store(&dirty->pages, group, xa_mk_value(bits),
-			       GFP_KERNEL_ACCOUNT);
-		if (xa_is_err(old))
-			return xa_err(old);
-	} while (page++ != last_page);
-	return 0;
+	bits |= 1UL << (page % DIRTY_GROUP);
+	return xa_err(xa_store(&dirty->pages, group, xa_mk_value(bits),
+			       GFP_KERNEL_ACCOUNT));
 }
 
 /**
  * mtty_dirty_mark - the device has written to user memory
  * @dirty: the log
  * @iova: where
- * @len: bytes, not 0
+ * @len: bytes, not 0; within one page of 4 KiB, the smallest that is tracked
  *
  * A page that cannot be marked for want of memory makes the next report
  * fail: a VMM then takes all memory for dirty.
@@ -83,8 +74,7 @@ void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 
 		if (iova > range->last || last < range->first)
 			continue;
-		ret = dirty_mark_range(dirty, max(iova, range->first),
-				       min(last, range->last));
+		ret = dirty_mark_page(dirty, iova >> dirty->page_shift);
 		if (ret)
 			dirty->error = ret;
 	}

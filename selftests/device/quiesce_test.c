@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whoever stops DMA waits for the chunk that is under way.
+ *
+ * User memory that is not there yet holds a chunk up for as long as a test
+ * likes: userfaultfd tells when the device wants it, and the device gets it
+ * when the test provides it. Until then a state, reset or close that stops the
+ * transfer must not have been reached.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/userfaultfd.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "../lib/vfio_dma.h"
+#include "dma.h"
+
+#define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
+#define IOVA		0x40000000ULL
+#define PAGES		4
+
+FIXTURE(quiesce)
+{
+	struct mtty mtty;
+	__u8 *buf;
+	int uffd;
+	pthread_t thread;
+	void (*stop)(struct mtty *mtty);
+	bool returned;
+};
+
+static void set_state(struct mtty *mtty, __u32 state)
+{
+	int fd = vfio_mig_set(&mtty->dev, state);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static void to_running_p2p(struct mtty *mtty)
+{
+	set_state(mtty, VFIO_DEVICE_STATE_RUNNING_P2P);
+}
+
+static void to_pre_copy_p2p(struct mtty *mtty)
+{
+	set_state(mtty, VFIO_DEVICE_STATE_PRE_COPY_P2P);
+}
+
+static void to_stop(struct mtty *mtty)
+{
+	set_state(mtty, VFIO_DEVICE_STATE_STOP);
+}
+
+static void to_stop_copy(struct mtty *mtty)
+{
+	set_state(mtty, VFIO_DEVICE_STATE_STOP_COPY);
+}
+
+static void reset_device(struct mtty *mtty)
+{
+	vfio_dev_reset(&mtty->dev);
+}
+
+static void close_device(struct mtty *mtty)
+{
+	vfio_dev_close(&mtty->dev);
+}
+
+FIXTURE_VARIANT(quiesce)
+{
+	void (*stop)(struct mtty *mtty);
+	bool p2p;
+};
+
+#define STOPPED_BY(what, is_p2p)					\
+	FIXTURE_VARIANT_ADD(quiesce, what) {				\
+		.stop = what,						\
+		.p2p = is_p2p,						\
+	}
+
+STOPPED_BY(to_running_p2p, true);
+STOPPED_BY(to_pre_copy_p2p, true);
+STOPPED_BY(to_stop, false);
+STOPPED_BY(to_stop_copy, false);
+STOPPED_BY(reset_device, false);
+STOPPED_BY(close_device, false);
+
+FIXTURE_SETUP(quiesce)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
+	self->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (self->uffd < 0)
+		SKIP(return, "no userfaultfd for the kernel's accesses: %s",
+		     strerror(errno));
+
+	mtty_new(&self->mtty, "full", PAGE);
+	self->buf = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->buf);
+	must(__vfio_dma_map(&self->mtty.dev, self->buf, IOVA, PAGES * PAGE,
+			    true));
+	reg.range.start = (__u64)(unsigned long)self->buf;
+	reg.range.len = PAGES * PAGE;
+	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_API, &api));
+	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &reg));
+	self->stop = variant->stop;
+}
+
+FIXTURE_TEARDOWN(quiesce)
+{
+	mtty_remove_all();
+}
+
+/* Wait until the device wants a page */
+static void await_fault(struct __test_metadata *_metadata, int uffd)
+{
+	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	ASSERT_EQ(1, poll(&pfd, 1, 10000));
+	ASSERT_EQ((ssize_t)sizeof(msg), read(uffd, &msg, sizeof(msg)));
+	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
+}
+
+static void provide(struct __test_metadata *_metadata, int uffd, void *buf,
+		    unsigned int pages)
+{
+	struct uffdio_zeropage zero = {
+		.range = {
+			.start = (__u64)(unsigned long)buf,
+			.len = pages * PAGE,
+		},
+	};
+
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+}
+
+static void *stopper(void *arg)
+{
+	FIXTURE_DATA(quiesce) *self = arg;
+
+	self->stop(&self->mtty);
+	__atomic_store_n(&self->returned, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+TEST_F(quiesce, waits_for_the_chunk_under_way)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGES * PAGE,
+	};
+	__u8 last[MTTY_MIG_PAGE_SIZE] = { 0 };
+
+	if (variant->p2p)
+		dma_peer_window(&self->mtty, IOVA, PAGE);
+	dma_start(&self->mtty, 0, &t);
+	await_fault(_metadata, self->uffd);
+
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, stopper, self));
+	/* Time enough to be wrong: one that waits takes as long as it must */
+	usleep(100000);
+	EXPECT_FALSE(__atomic_load_n(&self->returned, __ATOMIC_SEQ_CST));
+
+	provide(_metadata, self->uffd, self->buf, PAGES);
+	ASSERT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_TRUE(self->returned);
+
+	/* The chunk that was under way, and no other */
+	EXPECT_EQ(0xff, self->buf[0]);
+	EXPECT_EQ(0xff, self->buf[PAGE - 1]);
+	EXPECT_EQ(0, memcmp(last, self->buf + PAGE, PAGE));
+	EXPECT_EQ(0, memcmp(last, self->buf + (PAGES - 1) * PAGE, PAGE));
+}
+
+/* uAPI: if the device can identify P2P, it need stop only that */
+TEST_F(quiesce, does_not_wait_for_what_may_go_on)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGE,
+	};
+
+	if (!variant->p2p)
+		SKIP(return, "in this state nothing may go on");
+	dma_peer_window(&self->mtty, IOVA + PAGE, PAGE);
+	dma_start(&self->mtty, 0, &t);
+	await_fault(_metadata, self->uffd);
+	variant->stop(&self->mtty);
+	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&self->mtty, 0));
+	provide(_metadata, self->uffd, self->buf, PAGES);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&self->mtty, 0));
+}
+
+TEST_HARNESS_MAIN
