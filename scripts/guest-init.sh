@@ -27,8 +27,12 @@ mount -t tmpfs tmpfs /dev/shm
 mount -t devpts devpts /dev/pts
 # A mount of its own: the host's directory may lie below what the next two hide.
 mount -t tmpfs tmpfs /run
-mkdir /run/lab
-mount -t hostfs -o "$LAB" hostfs /run/lab
+# All of the host first, because how hostfs is told of a part of it depends on
+# the version of mount.
+mkdir /run/host /run/lab
+mount -t hostfs hostfs /run/host
+mount --bind "/run/host$LAB" /run/lab
+umount /run/host
 cd /run/lab || exit 1
 mount -t tmpfs tmpfs /tmp
 
