@@ -27,14 +27,27 @@
 #define IOVA		0x40000000ULL
 #define PAGES		4
 
-FIXTURE(quiesce)
-{
+/**
+ * struct held - a device whose DMA is held up
+ * @mtty: the device
+ * @buf: user memory at IOVA, none of which is there yet
+ * @uffd: tells when the device wants it
+ * @thread: who stops the DMA
+ * @stop: how
+ * @returned: it has returned from that
+ */
+struct held {
 	struct mtty mtty;
 	__u8 *buf;
 	int uffd;
 	pthread_t thread;
 	void (*stop)(struct mtty *mtty);
 	bool returned;
+};
+
+FIXTURE(quiesce)
+{
+	struct held held;
 };
 
 static void set_state(struct mtty *mtty, __u32 state)
@@ -94,7 +107,8 @@ STOPPED_BY(to_stop_copy, false);
 STOPPED_BY(reset_device, false);
 STOPPED_BY(close_device, false);
 
-FIXTURE_SETUP(quiesce)
+/* NULL, or why it cannot be */
+static const char *held_new(struct held *held, const char *type)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
@@ -102,23 +116,33 @@ FIXTURE_SETUP(quiesce)
 	};
 
 	if (!mtty_available())
-		SKIP(return, "there is no mtty_mig driver");
-	self->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (self->uffd < 0)
-		SKIP(return, "no userfaultfd for the kernel's accesses: %s",
-		     strerror(errno));
+		return "there is no mtty_mig driver";
+	held->uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	if (held->uffd < 0)
+		return "no userfaultfd for the kernel's accesses";
 
-	mtty_new(&self->mtty, "full", PAGE);
-	self->buf = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
+	mtty_new(&held->mtty, type, PAGE);
+	held->buf = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, self->buf);
-	must(__vfio_dma_map(&self->mtty.dev, self->buf, IOVA, PAGES * PAGE,
+	if (held->buf == MAP_FAILED)
+		die("no memory");
+	must(__vfio_dma_map(&held->mtty.dev, held->buf, IOVA, PAGES * PAGE,
 			    true));
-	reg.range.start = (__u64)(unsigned long)self->buf;
+	reg.range.start = (__u64)(unsigned long)held->buf;
 	reg.range.len = PAGES * PAGE;
-	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_API, &api));
-	ASSERT_EQ(0, ioctl(self->uffd, UFFDIO_REGISTER, &reg));
-	self->stop = variant->stop;
+	if (ioctl(held->uffd, UFFDIO_API, &api) ||
+	    ioctl(held->uffd, UFFDIO_REGISTER, &reg))
+		die("userfaultfd: %s", strerror(errno));
+	return NULL;
+}
+
+FIXTURE_SETUP(quiesce)
+{
+	const char *reason = held_new(&self->held, "full");
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	self->held.stop = variant->stop;
 }
 
 FIXTURE_TEARDOWN(quiesce)
@@ -152,11 +176,27 @@ static void provide(struct __test_metadata *_metadata, int uffd, void *buf,
 
 static void *stopper(void *arg)
 {
-	FIXTURE_DATA(quiesce) *self = arg;
+	struct held *held = arg;
 
-	self->stop(&self->mtty);
-	__atomic_store_n(&self->returned, true, __ATOMIC_SEQ_CST);
+	held->stop(&held->mtty);
+	__atomic_store_n(&held->returned, true, __ATOMIC_SEQ_CST);
 	return NULL;
+}
+
+/* Let a thread stop the DMA, and see that it does not return */
+static void begin_stop(struct __test_metadata *_metadata, struct held *held)
+{
+	ASSERT_EQ(0, pthread_create(&held->thread, NULL, stopper, held));
+	/* Time enough to be wrong: one that waits takes as long as it must */
+	usleep(100000);
+	EXPECT_FALSE(__atomic_load_n(&held->returned, __ATOMIC_SEQ_CST));
+}
+
+static void end_stop(struct __test_metadata *_metadata, struct held *held)
+{
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	ASSERT_EQ(0, pthread_join(held->thread, NULL));
+	EXPECT_TRUE(held->returned);
 }
 
 TEST_F(quiesce, waits_for_the_chunk_under_way)
@@ -166,26 +206,20 @@ TEST_F(quiesce, waits_for_the_chunk_under_way)
 		.dst = IOVA, .len = PAGES * PAGE,
 	};
 	__u8 last[MTTY_MIG_PAGE_SIZE] = { 0 };
+	struct held *held = &self->held;
 
 	if (variant->p2p)
-		dma_peer_window(&self->mtty, IOVA, PAGE);
-	dma_start(&self->mtty, 0, &t);
-	await_fault(_metadata, self->uffd);
-
-	ASSERT_EQ(0, pthread_create(&self->thread, NULL, stopper, self));
-	/* Time enough to be wrong: one that waits takes as long as it must */
-	usleep(100000);
-	EXPECT_FALSE(__atomic_load_n(&self->returned, __ATOMIC_SEQ_CST));
-
-	provide(_metadata, self->uffd, self->buf, PAGES);
-	ASSERT_EQ(0, pthread_join(self->thread, NULL));
-	EXPECT_TRUE(self->returned);
+		dma_peer_window(&held->mtty, IOVA, PAGE);
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	begin_stop(_metadata, held);
+	end_stop(_metadata, held);
 
 	/* The chunk that was under way, and no other */
-	EXPECT_EQ(0xff, self->buf[0]);
-	EXPECT_EQ(0xff, self->buf[PAGE - 1]);
-	EXPECT_EQ(0, memcmp(last, self->buf + PAGE, PAGE));
-	EXPECT_EQ(0, memcmp(last, self->buf + (PAGES - 1) * PAGE, PAGE));
+	EXPECT_EQ(0xff, held->buf[0]);
+	EXPECT_EQ(0xff, held->buf[PAGE - 1]);
+	EXPECT_EQ(0, memcmp(last, held->buf + PAGE, PAGE));
+	EXPECT_EQ(0, memcmp(last, held->buf + (PAGES - 1) * PAGE, PAGE));
 }
 
 /* uAPI: if the device can identify P2P, it need stop only that */
@@ -195,16 +229,63 @@ TEST_F(quiesce, does_not_wait_for_what_may_go_on)
 		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
 		.dst = IOVA, .len = PAGE,
 	};
+	struct held *held = &self->held;
 
 	if (!variant->p2p)
 		SKIP(return, "in this state nothing may go on");
-	dma_peer_window(&self->mtty, IOVA + PAGE, PAGE);
-	dma_start(&self->mtty, 0, &t);
-	await_fault(_metadata, self->uffd);
-	variant->stop(&self->mtty);
-	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&self->mtty, 0));
-	provide(_metadata, self->uffd, self->buf, PAGES);
-	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&self->mtty, 0));
+	dma_peer_window(&held->mtty, IOVA + PAGE, PAGE);
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	variant->stop(&held->mtty);
+	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&held->mtty, 0));
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+}
+
+FIXTURE(registers)
+{
+	struct held held;
+};
+
+FIXTURE_SETUP(registers)
+{
+	const char *reason = held_new(&self->held, "precopy");
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	self->held.stop = to_stop_copy;
+}
+
+FIXTURE_TEARDOWN(registers)
+{
+	mtty_remove_all();
+}
+
+/*
+ * Or the DONE count that is sent would be old, and the destination would
+ * transfer again what the chunk under way has transferred. Without P2P one arc
+ * both stops the device and begins to send its registers.
+ */
+TEST_F(registers, are_not_sent_before_the_chunk_under_way_is_done)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGES * PAGE,
+	};
+	struct held *held = &self->held;
+	struct mig_stream stream = {};
+	__u8 byte;
+	int fd;
+
+	fd = vfio_mig_set(&held->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
+	mig_stream_read(&stream, fd, MIG_CHUNK, -ENOMSG);
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	begin_stop(_metadata, held);
+	EXPECT_EQ(-ENOMSG, mig_read(fd, &byte, 1));
+	end_stop(_metadata, held);
+	EXPECT_EQ(PAGE, dma_done(&held->mtty, 0));
+	mig_stream_free(&stream);
 }
 
 TEST_HARNESS_MAIN
