@@ -11,7 +11,7 @@
 #   TIMEOUT=600     seconds for the guest; SILENCE=120 seconds without a word,
 #                   TEST_TIMEOUT=100 seconds for one selftest
 #   GUESTS=N        so many guests at once (default: one a processor, up to 4)
-#   MEM=MB          of each guest; LEAKS=0 without the search for leaks;
+#   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND

@@ -107,7 +107,7 @@ if [ -f modules/mdev.ko ]; then
 	load mdev
 fi
 load mtty_mig
-if [ -w $leak ]; then
+if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
 	echo clear >$leak
