@@ -54,7 +54,7 @@ done
 echo "$REPO" >"$work/checkout"
 touch "$work/.mtty-mig-stamp"
 prune 3 "$work" 'modules-*'
-prune 8 "$CACHE/work" '*'
+prune 16 "$CACHE/work" '*'
 
 # The guest gets copies: the next build may begin while it runs.
 run=$(mktemp -d "$CACHE/run/XXXXXX")
