@@ -8,6 +8,7 @@
 #   lab.sh run|check|kunit|selftests|shell|update
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
 
 verb=$1
 flavour=plain
@@ -20,56 +21,30 @@ run | shell | update)
 	;;
 esac
 
-check_choice
-"$SCRIPTS/packages.sh"
-make_cache
-lock_cache
-
 if [ "$verb" = update ]; then
+	check_choice
+	"$SCRIPTS/packages.sh"
+	make_cache
+	lock_cache
 	source=$("$SCRIPTS/source.sh" update)
 	say "in use: ${source##*/}"
 	exit 0
 fi
 
-source=$("$SCRIPTS/source.sh")
-kernel=$("$SCRIPTS/kernel.sh" "$flavour" "$source")
-
-# What is built from the checkout has a place of its own for each checkout, so
-# that each is built step by step from its own last state.
-work=$CACHE/work/$(hash_text "$REPO")
-modules=$work/modules-${kernel##*/}
-"$SCRIPTS/modules.sh" "$kernel" "$modules"
-"$SCRIPTS/preload.sh" "$work/preload"
-
-uapi=$("$SCRIPTS/uapi.sh" "$source")
 case $verb in
 run) parts=(tools) ;;
 check | selftests) parts=(selftests) ;;
 kunit) parts=() ;;
 shell) parts=(tools selftests) ;;
 esac
-for part in "${parts[@]}"; do
-	"$SCRIPTS/userspace.sh" "$part" "$source" "$uapi" "$work/$part"
-done
-echo "$REPO" >"$work/checkout"
-touch "$work/.mtty-mig-stamp"
-prune 3 "$work" 'modules-*'
-prune 16 "$CACHE/work" '*'
-
-# The guest gets copies: the next build may begin while it runs.
-run=$(mktemp -d "$CACHE/run/XXXXXX")
-trap 'rm -rf "$run"' EXIT
-mkdir "$run/modules"
-cp "$SCRIPTS/guest-init.sh" "$run/"
-cp "$modules"/*/*.ko "$kernel"/drivers/vfio/mdev/mdev.ko "$run/modules/"
-for part in "${parts[@]}"; do
-	cp -r "$work/$part" "$run/$part"
-done
+setup_kernel "$flavour"
+setup_modules
+setup_programs "${parts[@]}"
+setup_run "$modules"/*/*.ko "$kernel/drivers/vfio/mdev/mdev.ko" -- "${parts[@]}"
 
 tests=()
 if [ "$verb" = check ] || [ "$verb" = selftests ]; then
-	mapfile -t all < <(make -s --no-print-directory -C "$REPO/selftests" \
-		KSRC="$source" UAPI="$uapi" OUTPUT="$work/selftests" list)
+	mapfile -t all < <(all_selftests)
 	for test in "${all[@]}"; do
 		# shellcheck disable=SC2053 # TEST is a pattern
 		if [ -z "${TEST-}" ] || [[ $test == $TEST || ${test##*/} == $TEST ]]; then
@@ -81,31 +56,7 @@ if [ "$verb" = check ] || [ "$verb" = selftests ]; then
 fi
 unlock_cache
 
-# A run that was killed could not remove its directory.
-find "$CACHE/run" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
-# Keep the logs of the last runs.
-find "$CACHE/logs" -name '*-[0-9]*.*' -printf '%T@ %p\n' | sort -rn | tail -n +91 |
-	cut -d' ' -f2- | xargs -r -d '\n' rm -f
-
-memory=512
-if [ "$flavour" = sanitize ]; then
-	memory=1024
-fi
-# To follow each allocation takes nearly half of a sanitized run's time.
-leaks=${LEAKS:-0}
-append=${APPEND-}
-if [ "$leaks" = 0 ]; then
-	append="kmemleak=off $append"
-fi
-# UML 6.12 has one processor, so more guests are what uses more of the host's.
-guests=$((JOBS < 4 ? JOBS : 4))
-options=(
-	--kernel "$kernel/linux" --preload "$work/preload/uml-xstate.so" --run "$run"
-	--log "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
-	--memory "${MEM:-$memory}" --guests "${GUESTS:-$guests}"
-	--timeout "${TIMEOUT:-600}" --silence "${SILENCE:-120}"
-	--test-timeout "${TEST_TIMEOUT:-100}" "--args=${ARGS-}" "--append=$append" --leaks "$leaks"
-)
+guest_options options
 case $verb in
 run) options+=(run) ;;
 shell) options+=(shell) ;;
@@ -118,17 +69,4 @@ case $verb in
 run) say "booting Linux $(cat "$kernel/include/config/kernel.release") in User Mode Linux" ;;
 shell) say "booting; tools/ and selftests/ are here, 'exit' ends the guest" ;;
 esac
-
-# In the background and waited for, so that a signal to this script alone
-# reaches the guest, too; from the keyboard both get it.
-"$SCRIPTS/guest.py" "${options[@]}" <&0 &
-guest=$!
-trap 'kill -TERM $guest 2>/dev/null' TERM HUP
-trap : INT
-status=0
-while :; do
-	status=0
-	wait $guest || status=$?
-	kill -0 $guest 2>/dev/null || break
-done
-exit $status
+wait_for "$SCRIPTS/guest.py" "${options[@]}"
