@@ -13,12 +13,14 @@
 #   GUESTS=N        so many guests at once (default: one a processor, up to 4)
 #   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
+#   DRIVER=mtty_mig the driver that conformance is about: mtty_mig or mtty;
+#                   TYPES='...' only these types, ISOLATE=1 a boot a test
 
-export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND DRIVER TYPES ISOLATE
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests conformance shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -35,6 +37,9 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+conformance: ## hold a driver against the rules: DRIVER=mtty_mig or mtty
+	@scripts/conformance.sh
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

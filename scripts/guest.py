@@ -173,6 +173,7 @@ class Tester(Job):
         super().__init__(args, log)
         self.check = check
         self.unit = None
+        self.failed = False
         self._parser = None
         self._begun = 0
         self._lines = []
@@ -185,7 +186,7 @@ class Tester(Job):
     def show(self, line):
         """Now, or when the unit is complete if other guests run, too."""
         if self.check.live:
-            print(line, flush=True)
+            self.check.write([line])
         else:
             self._lines.append(line)
 
@@ -203,10 +204,11 @@ class Tester(Job):
         cases = self._parser.finish(status, timeout, cut_off).cases
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
+        self.failed |= any(case.status == 'failed' for case in cases)
         self.show(f'# took {time.monotonic() - self._begun:.1f} s')
         self.show(self.check.result(self.unit, cases))
         if self._lines:
-            print('\n'.join(self._lines), flush=True)
+            self.check.write(self._lines)
             self._lines = []
         self.unit = self._parser = None
 
@@ -297,6 +299,10 @@ class Check:
         skip = ' # SKIP' if not numbers['failed'] and not numbers['passed'] else ''
         return f'{verdict} {len(self.finished)} {label(unit)}{skip}'
 
+    def write(self, lines):
+        """Output of the tests."""
+        print('\n'.join(lines), flush=True)
+
     def claimed(self):
         """How many units some guest has taken."""
         return len(os.listdir(f'{self.args.run}/claims'))
@@ -322,8 +328,7 @@ class Check:
         start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
                    TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks,
                    ISOLATE=int(self.isolate))
-        print('KTAP version 1')
-        print(f'1..{len(self.units)}', flush=True)
+        self.write(['KTAP version 1', f'1..{len(self.units)}'])
         self._memory = uml.memory_dir(args.run, self.wanted * (args.memory + 64))
         try:
             for _ in range(self.wanted):
