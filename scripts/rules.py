@@ -136,7 +136,8 @@ class Catalogue:
         while at < end and not self.lines[at]:
             at += 1
         rule.summary = self.lines[at] if at < end else ''
-        if not rule.summary.endswith('.') or at + 1 < end and self.lines[at + 1]:
+        if not rule.summary.endswith('.') or len(rule.summary) > 79 or \
+           at + 1 < end and self.lines[at + 1]:
             self._error(min(at, end - 1),
                         f'{rule.name}: the first paragraph is not one line, the rule')
 
@@ -208,7 +209,8 @@ def names_of(code):
     function = re.search(r'(\w+)\s*@', shape.split('=')[0])
     if function:
         return {function.group(1)}
-    return set(re.findall(r'(\w+)\s*(?=[=;,])', shape))
+    shape = re.sub(r'=[^,;]*', '=', shape)
+    return set(re.findall(r'(\b[A-Za-z_]\w*)\s*(?=[=;,])', shape))
 
 
 class Definition:
@@ -491,7 +493,7 @@ def table_text(project):
     lines = []
     for name, rule in project.rules.items():
         lines.append('')
-        lines.append(f"{name:<11} {rule.fields['level']:<7} {rule.summary}"[:100])
+        lines.append(f"{name:<11} {rule.fields['level']:<7} {rule.summary}")
         for word, values in (('tests', project.tests_of(name) or ['(none)']),
                              ('mutants', mutants_or_why(project, name))):
             for value in values:
