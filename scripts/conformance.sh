@@ -74,4 +74,4 @@ grep -q '^CONFIG_VFIO_IOMMU_TYPE1=[ym]' "$kernel/include/config/auto.conf" ||
 	options+=(--no-type1)
 say "conformance of $driver on Linux $release: $types"
 [ "$isolate" = 0 ] || say "each test has a boot of its own (ISOLATE=0: all in one)"
-wait_for "$SCRIPTS/conformance.py" "${options[@]}" "${tests[@]}"
+wait_for "$SCRIPTS/conformance_lab.py" "${options[@]}" "${tests[@]}"

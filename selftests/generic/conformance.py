@@ -18,6 +18,7 @@ could not be brought to its end, 2 for a call that cannot be understood.
 import argparse
 import collections
 import fnmatch
+import glob
 import json
 import os
 import platform
@@ -66,6 +67,7 @@ class Report:
         self.perhaps_unjudged = collections.defaultdict(list)
         self.judged = collections.Counter()
         self.skipped = collections.defaultdict(collections.Counter)
+        self.not_run = []
         self.nameless = []      # failures that no rule explains
         self.traces = []
 
@@ -119,8 +121,12 @@ class Report:
         return words[-1].lstrip('# ') if words else 'failed'
 
     def rows(self):
-        """[{rule, level, verdict, summary, details}], in the catalogue's order."""
+        """[{rule, level, verdict, summary, details}], in the catalogue's order.
+
+        Without the rules whose tests were not run; these are .not_run then.
+        """
         rows = Rows()
+        self.not_run = []
         for name, rule in self.rules.items():
             details = []
             if self.violations[name] or self.unjudged[name]:
@@ -136,8 +142,8 @@ class Report:
                 verdict = 'skip'
                 details = [self._main_reason(self.skipped[name])]
             else:
-                verdict = 'skip'
-                details = ['its tests were not run']
+                self.not_run.append(name)
+                continue
             rows.append({'rule': name, 'level': rule['level'], 'verdict': verdict,
                          'summary': rule['summary'], 'details': details})
         return rows
@@ -193,7 +199,8 @@ class Report:
             out += ['  | ' + line for line in trace]
         out += ['', f'{len(rows)} rules: {rows.count("pass")} pass, {rows.count("FAIL")} FAIL '
                 f'(of these {sum(r["verdict"] == "FAIL" and r["level"] == "must" for r in rows)} '
-                f'must), {rows.count("skip")} skip']
+                f'must), {rows.count("skip")} skip'
+                + (f'; {len(self.not_run)} more were not looked at' if self.not_run else '')]
         return '\n'.join(out)
 
     def rst(self, details=4):
@@ -283,6 +290,30 @@ def list_tests(program):
     return ['.'.join(filter(None, (fixture, variant, test)))
             for fixture, variants, tests in fixtures
             for variant in variants or [''] for test in tests]
+
+
+def why_not(device):
+    """What keeps a device from being tested, in words, or None."""
+    name = os.path.basename(device)
+    places = [f'/sys/bus/mdev/devices/{name}', f'/sys/bus/pci/devices/{name}',
+              f'/sys/class/vfio-dev/{name}/device']
+    sysfs = next((place for place in places if os.path.exists(place)), None)
+    if not sysfs:
+        return (f"there is no device '{device}': neither a mediated device of that UUID nor a PCI "
+                'device of that address (0000:3b:00.1) nor a node in /dev/vfio/devices')
+    if not os.path.exists(f'{sysfs}/driver'):
+        return f'{device} has no driver: bind it to its VFIO driver first'
+    nodes = [f'/dev/vfio/devices/{node}' for node in
+             (os.listdir(f'{sysfs}/vfio-dev') if os.path.isdir(f'{sysfs}/vfio-dev') else ())]
+    if os.path.exists(f'{sysfs}/iommu_group'):
+        nodes.append('/dev/vfio/' + os.path.basename(os.path.realpath(f'{sysfs}/iommu_group')))
+    nodes = [node for node in nodes if os.path.exists(node)]
+    if not nodes:
+        driver = os.path.basename(os.path.realpath(f'{sysfs}/driver'))
+        return f'{device} belongs to {driver}, which is no VFIO driver: bind it to its VFIO driver'
+    if not any(os.access(node, os.R_OK | os.W_OK) for node in nodes):
+        return f'no right to open {" or ".join(nodes)}: call this as root, or change its owner'
+    return None
 
 
 def tainted():
@@ -380,12 +411,23 @@ def main():
         print('conformance.py: say which device: --device or --type (see --help)',
               file=sys.stderr)
         return 2
+    if args.type and not glob.glob(f'/sys/class/mdev_bus/*/mdev_supported_types/{args.type}'):
+        print(f'conformance.py: no driver that is loaded offers the mdev type {args.type}; '
+              'there are: ' + ' '.join(sorted(
+                  os.path.basename(path) for path in
+                  glob.glob('/sys/class/mdev_bus/*/mdev_supported_types/*'))), file=sys.stderr)
+        return 2
     if args.rule and args.rule not in catalogue['rules']:
         print(f'conformance.py: there is no rule {args.rule} (see --list)', file=sys.stderr)
         return 2
     if not programs(catalogue, args.test, args.rule):
         print(f'conformance.py: no test program is called {args.test}', file=sys.stderr)
         return 2
+    for device in filter(None, (args.device, args.second)):
+        why = why_not(device)
+        if why:
+            print(f'conformance.py: {why}', file=sys.stderr)
+            return 2
     report = run_here(args, catalogue)
     about = f'{args.device or args.type}, Linux {platform.release()}'
     report.write(args, about)
@@ -396,4 +438,9 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # Nobody reads any more: do not let Python try again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(141)
