@@ -96,7 +96,7 @@ static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 		return ret;
 	if (channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
-	return mtty_engine_step(mtty, channel, bytes) ? count : -EBUSY;
+	return mtty_engine_step(mtty, channel, bytes) ?: count;
 }
 
 static const struct file_operations engine_step_fops = {

@@ -240,21 +240,23 @@ void mtty_engine_hold(struct mtty_device *mtty, bool hold)
  * @bytes: how far; it stops at the end of the chunk that reaches it
  *
  * Context: Takes hw_lock; may wait for user memory.
- * Return: bytes that were transferred; 0 if the channel is idle, may not run
- * in this state, or ended in an error.
+ * Return: 0; -EBUSY if nothing was transferred, because the channel is idle,
+ * may not run in this state, or ended in an error at once; -ENOMEM.
  */
-u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
+int mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
 	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
 	u64 done = 0;
-	u32 len = 1;
+	u32 len;
 
-	while (buf && done < bytes && len) {
+	if (!buf)
+		return -ENOMEM;
+	do {
 		len = engine_step(&mtty->engine[channel], buf);
 		done += len;
-	}
+	} while (len && done < bytes);
 	kfree(buf);
-	return done;
+	return done ? 0 : -EBUSY;
 }
 
 /**

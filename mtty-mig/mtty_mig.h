@@ -229,7 +229,7 @@ void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val);
 void mtty_engine_kick(struct mtty_device *mtty);
 void mtty_engine_hold(struct mtty_device *mtty, bool hold);
-u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
+int mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
 void mtty_engine_drain(struct mtty_device *mtty);
 void mtty_engine_flush(struct mtty_device *mtty);
