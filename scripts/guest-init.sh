@@ -103,10 +103,36 @@ scan_for_leaks() {
 	cat $leak
 }
 
+# Which lines and branches of the driver ran, which arcs were walked and which
+# faults fired: all of it in the end, in a folder for each guest.
+gcov=/sys/kernel/debug/gcov
+trace=/sys/kernel/tracing/instances/coverage
+
+begin_coverage() {
+	mkdir -p "coverage/$TOKEN" $trace
+	echo 65536 >$trace/buffer_size_kb
+	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
+	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
+}
+
+# The module's events go with it, its counters stay (gcov_persist).
+end_trace() {
+	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
+		<$trace/trace | sort | uniq -c >"coverage/$TOKEN/trace"
+	grep -H . $trace/per_cpu/cpu*/stats >"coverage/$TOKEN/stats"
+}
+
+end_coverage() {
+	find $gcov -name '*.gcda' | while read -r file; do
+		cat "$file" >"coverage/$TOKEN/${file##*/}"
+	done
+}
+
 if [ -f modules/mdev.ko ]; then
 	load mdev
 fi
 load mtty_mig
+[ ! -d $gcov ] || begin_coverage
 if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
@@ -136,7 +162,9 @@ check)
 	if [ -d /sys/module/mtty_mig_kunit ]; then
 		unload mtty_mig_kunit
 	fi
+	[ ! -d $gcov ] || end_trace
 	unload mtty_mig
+	[ ! -d $gcov ] || end_coverage
 	finish 0
 	;;
 shell)
