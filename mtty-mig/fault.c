@@ -17,6 +17,7 @@
 #include <linux/uaccess.h>
 
 #include "mtty_mig.h"
+#include "trace.h"
 
 /* More than there are arcs in all capability sets together */
 #define FAULT_MAX_ARCS		24
@@ -57,11 +58,28 @@ static const char * const point_names[MTTY_NR_FAULT_POINTS] = {
 	[MTTY_FAULT_WRITE]	= "write",
 };
 
+/* The name of a point, or false if there is no such point */
+static bool fault_name(unsigned int point, char *buf, size_t size)
+{
+	enum vfio_device_mig_state from, to;
+
+	if (point >= 2 * FAULT_MAX_ARCS) {
+		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
+		return true;
+	}
+	if (!mtty_fsm_arc(point / 2, &from, &to))
+		return false;
+	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
+		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
+	return true;
+}
+
 static int fault_fire(struct mtty_device *mtty, unsigned int point,
 		      bool *to_error)
 {
 	struct mtty_faults *faults = mtty->faults;
 	struct mtty_fault_plan *plan = &faults->plans[point];
+	char name[FAULT_LINE_MAX];
 	int error = 0;
 
 	spin_lock(&faults->lock);
@@ -73,6 +91,11 @@ static int fault_fire(struct mtty_device *mtty, unsigned int point,
 			plan->error = 0;
 	}
 	spin_unlock(&faults->lock);
+	if (!error)
+		return 0;
+
+	fault_name(point, name, sizeof(name));
+	trace_mtty_mig_fault(mtty, name, error);
 	return error;
 }
 
@@ -113,22 +136,6 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 }
 
 /* debugfs */
-
-/* The name of a point, or false if there is no such point */
-static bool fault_name(unsigned int point, char *buf, size_t size)
-{
-	enum vfio_device_mig_state from, to;
-
-	if (point >= 2 * FAULT_MAX_ARCS) {
-		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
-		return true;
-	}
-	if (!mtty_fsm_arc(point / 2, &from, &to))
-		return false;
-	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
-		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
-	return true;
-}
 
 static int fault_find(const char *name)
 {

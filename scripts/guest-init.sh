@@ -70,6 +70,38 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# Which lines and branches of the driver ran, which arcs were walked and which
+# faults fired: all of it in the end, in a folder for each guest.
+gcov=/sys/kernel/debug/gcov
+trace=/sys/kernel/tracing/instances/coverage
+
+begin_coverage() {
+	mkdir -p "coverage/$TOKEN" $trace
+	echo 65536 >$trace/buffer_size_kb
+	trace_on
+}
+
+trace_on() {
+	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
+	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
+}
+
+# After each unit, for a module takes its events along when it goes, and a test
+# may unload the driver; the counters stay (gcov_persist).
+take_trace() {
+	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
+		<$trace/trace | sort | uniq -c >>"coverage/$TOKEN/trace"
+	grep -H . $trace/per_cpu/cpu*/stats >>"coverage/$TOKEN/stats"
+	echo >$trace/trace
+	trace_on
+}
+
+end_coverage() {
+	find $gcov -name '*.gcda' | while read -r file; do
+		cat "$file" >"coverage/$TOKEN/${file##*/}"
+	done
+}
+
 # run_program PROGRAM[@TYPE[@WORD...]]: a selftest, for a type of device, with
 # words of its own.
 run_program() {
@@ -107,6 +139,7 @@ run_units() {
 		if [ -d /sys/module/mtty_mig_kunit ]; then
 			unload mtty_mig_kunit
 		fi
+		[ ! -d $gcov ] || take_trace
 		# A boot for each unit: the host boots the next guest.
 		[ "$ISOLATE" = 0 ] || break
 	done
@@ -128,6 +161,7 @@ scan_for_leaks() {
 for module in $MODULES; do
 	load "$module"
 done
+[ ! -d $gcov ] || begin_coverage
 if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
@@ -155,6 +189,7 @@ check)
 		scan_for_leaks
 	fi
 	unload "${MODULES##* }"
+	[ ! -d $gcov ] || end_coverage
 	finish 0
 	;;
 shell)

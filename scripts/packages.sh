@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint]
+#   packages.sh [lint|coverage]
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,9 +16,10 @@ need=(
 	flock:util-linux setsid:util-linux stty:coreutils
 	cmp:diffutils find:findutils
 )
-if [ "${1-}" = lint ]; then
-	need+=(shellcheck:shellcheck)
-fi
+case ${1-} in
+lint) need+=(shellcheck:shellcheck) ;;
+coverage) need+=(gcov:gcc genhtml:lcov) ;;
+esac
 
 missing_programs=()
 missing_packages=()

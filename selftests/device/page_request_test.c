@@ -258,6 +258,9 @@ TEST_F(page_request, drain_holds_new_ones_back_and_tells_when_it_is_done)
 	EXPECT_EQ(0, eventfd_take(fd));
 	answer(&self->mtty, 1);
 	EXPECT_EQ(1, eventfd_take(fd));
+	/* Once: an answer to nothing ends nothing */
+	mtty_ctrl_out(&self->mtty, PRI(ANSWER), 1);
+	EXPECT_EQ(0, eventfd_take(fd));
 	EXPECT_EQ(0, __vfio_mig_set(dev, STATE(STOP), &data_fd));
 	EXPECT_EQ(3, mtty_ctrl_in(&self->mtty, PRI(QUEUED)));
 }
