@@ -13,12 +13,15 @@
 #   GUESTS=N        so many guests at once (default: one a processor, up to 4)
 #   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
+#   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
+#                   see each, not only up to the first that fails
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export MUTANT KEEP_GOING
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests mutants shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -35,6 +38,9 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+mutants: ## put mistakes into the driver and see that the tests notice; MUTANT=PATTERN
+	@scripts/mutants.sh
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell
