@@ -13,15 +13,17 @@
 #   GUESTS=N        so many guests at once (default: one a processor, up to 4)
 #   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
+#   DRIVER=mtty_mig the driver that conformance is about: mtty_mig or mtty;
+#                   TYPES='...' only these types, ISOLATE=1 a boot a test
 #   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
 #                   see each, not only up to the first that fails
 
-export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND DRIVER TYPES ISOLATE
 export MUTANT KEEP_GOING
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests mutants shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests conformance rules mutants shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -42,6 +44,9 @@ selftests: ## only the selftests; TEST=PATTERN for some of them
 mutants: ## put mistakes into the driver and see that the tests notice; MUTANT=PATTERN
 	@scripts/mutants.sh
 
+conformance: ## hold a driver against the rules: DRIVER=mtty_mig or mtty
+	@scripts/conformance.sh
+
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell
 
@@ -56,6 +61,11 @@ lint: ## checkpatch, shellcheck and the lab's own tests
 
 selfcheck: ## only the lab's own tests
 	@python3 -B -m unittest discover -q -s scripts/tests
+
+rules: ## which tests check a rule, which mutants break it; also in build/rules.html
+	@mkdir -p build
+	@scripts/rules.py table --format html >build/rules.html
+	@scripts/rules.py table
 
 clean: ## remove build/
 	rm -rf build

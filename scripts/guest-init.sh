@@ -70,6 +70,24 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# run_program PROGRAM[@TYPE[@WORD...]]: a selftest, for a type of device, with
+# words of its own.
+run_program() {
+	program=${1%%@*}
+	words=
+	case $1 in
+	*@*)
+		words=${1#*@}
+		export VFIO_TEST_TYPE="${words%%@*}"
+		words=${words#"$VFIO_TEST_TYPE"}
+		words=$(echo "$words" | tr @ ' ')
+		;;
+	esac
+	# shellcheck disable=SC2086 # ARGS and words are words
+	cd "selftests/${program%/*}" &&
+		exec timeout -k 5 "$TEST_TIMEOUT" "./${program##*/}" $words $ARGS
+}
+
 # The guests of one run share the list of units; each takes the next one that
 # nobody has: mkdir on the host's directory succeeds for one of them only.
 run_units() {
@@ -82,12 +100,11 @@ run_units() {
 		if [ "$unit" = kunit ]; then
 			insmod modules/mtty_mig_kunit.ko
 		else
-			# shellcheck disable=SC2086 # ARGS are words
-			(cd "selftests/$(dirname "$unit")" &&
-				exec timeout -k 5 "$TEST_TIMEOUT" "./${unit##*/}" $ARGS) \
-				</dev/null >/dev/tty1 2>&1
+			(run_program "$unit") </dev/null >/dev/tty1 2>&1
 		fi
 		mark end $?
+		# A boot for each unit: the host boots the next guest.
+		[ "$ISOLATE" = 0 ] || break
 	done
 	set +f
 }
@@ -103,10 +120,9 @@ scan_for_leaks() {
 	cat $leak
 }
 
-if [ -f modules/mdev.ko ]; then
-	load mdev
-fi
-load mtty_mig
+for module in $MODULES; do
+	load "$module"
+done
 if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
@@ -136,7 +152,7 @@ check)
 	if [ -d /sys/module/mtty_mig_kunit ]; then
 		unload mtty_mig_kunit
 	fi
-	unload mtty_mig
+	unload "${MODULES##* }"
 	finish 0
 	;;
 shell)

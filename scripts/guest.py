@@ -88,7 +88,7 @@ def start_file(args, **job):
     """The variables that guest-init.sh reads."""
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
-           'TERM': os.environ.get('TERM', 'dumb'), **job}
+           'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules, **job}
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
         for name, value in job.items():
             quoted = str(value).replace("'", "'\\''")
@@ -160,6 +160,12 @@ class Shell(Job):
         return 1 if self.guest.status is None else self.guest.status
 
 
+def label(unit):
+    """PROGRAM[@TYPE[@WORD...]] for people: what is run, and for what."""
+    program, *rest = unit.split('@')
+    return f'{program}({rest[0]})' if rest else program
+
+
 class Tester(Job):
     """A guest that runs tests: KUnit in its log, selftests in 'out'."""
 
@@ -167,6 +173,7 @@ class Tester(Job):
         super().__init__(args, log)
         self.check = check
         self.unit = None
+        self.failed = False
         self._parser = None
         self._begun = 0
         self._lines = []
@@ -179,15 +186,15 @@ class Tester(Job):
     def show(self, line):
         """Now, or when the unit is complete if other guests run, too."""
         if self.check.live:
-            print(line, flush=True)
+            self.check.write([line])
         else:
             self._lines.append(line)
 
     def begin(self, unit):
         self.unit = unit
-        self._parser = ktap.Parser(unit, plan_needed=unit != 'kunit')
+        self._parser = ktap.Parser(label(unit), plan_needed=unit != 'kunit')
         self._begun = time.monotonic()
-        self.show(f'# {"suites" if unit == "kunit" else "selftests"}: {unit}')
+        self.show(f'# {"suites" if unit == "kunit" else "selftests"}: {label(unit)}')
 
     def end(self, status, cut_off=None):
         if self._rest_out:
@@ -197,10 +204,11 @@ class Tester(Job):
         cases = self._parser.finish(status, timeout, cut_off).cases
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
+        self.failed |= any(case.status == 'failed' for case in cases)
         self.show(f'# took {time.monotonic() - self._begun:.1f} s')
         self.show(self.check.result(self.unit, cases))
         if self._lines:
-            print('\n'.join(self._lines), flush=True)
+            self.check.write(self._lines)
             self._lines = []
         self.unit = self._parser = None
 
@@ -262,21 +270,25 @@ class Tester(Job):
 
 
 class Check:
-    """make check: all units, on as many guests as there are processors."""
+    """make check: all units, on as many guests as there are processors.
+
+    A guest that dies costs the unit that it ran; another one goes on with the
+    rest.  With isolate each unit has a boot of its own.
+    """
+
+    isolate = False
 
     def __init__(self, args):
         self.args = args
         self.units = (['kunit'] if args.kunit else []) + args.tests
-        guests = min(args.guests, len(self.units))
-        self.live = guests == 1
+        self.wanted = min(args.guests, len(self.units))
+        self.live = self.wanted == 1
         self.cases = []
         self.finished = []
         self.told = set()
         os.mkdir(f'{args.run}/claims')
         self.guests = []
-        for number in range(1, guests + 1):
-            name = '' if self.live else f'-guest{number}'
-            self.guests.append(Tester(args, f'{args.log}{name}.log', self))
+        self._memory = None
 
     def result(self, unit, cases):
         """A unit is complete: its result line."""
@@ -285,29 +297,56 @@ class Check:
         numbers = ktap.count(cases)
         verdict = 'not ok' if numbers['failed'] else 'ok'
         skip = ' # SKIP' if not numbers['failed'] and not numbers['passed'] else ''
-        return f'{verdict} {len(self.finished)} {unit}{skip}'
+        return f'{verdict} {len(self.finished)} {label(unit)}{skip}'
 
-    def main(self):
+    def write(self, lines):
+        """Output of the tests."""
+        print('\n'.join(lines), flush=True)
+
+    def claimed(self):
+        """How many units some guest has taken."""
+        return len(os.listdir(f'{self.args.run}/claims'))
+
+    def boot(self):
+        number = len(self.guests) + 1
+        name = '' if self.live and not self.isolate else f'-guest{number}'
+        tester = Tester(self.args, f'{self.args.log}{name}.log', self)
+        tester.claimed_before = self.claimed()
+        self.guests.append(tester)
+        tester.guest.boot(self.args, f'check{number}', self._memory)
+        return tester.guest
+
+    def another(self, guest):
+        """A guest ended: are there units left that it should have run?"""
+        claimed = self.claimed()
+        if claimed >= len(self.units) or claimed == guest.job.claimed_before:
+            return None
+        return self.boot()
+
+    def run_all(self):
         args = self.args
         start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
-                   TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks)
-        print('KTAP version 1')
-        print(f'1..{len(self.units)}', flush=True)
-        tmpdir = uml.memory_dir(args.run, len(self.guests) * (args.memory + 64))
+                   TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks,
+                   ISOLATE=int(self.isolate))
+        self.write(['KTAP version 1', f'1..{len(self.units)}'])
+        self._memory = uml.memory_dir(args.run, self.wanted * (args.memory + 64))
         try:
-            for number, tester in enumerate(self.guests):
-                tester.guest.boot(args, f'check{number}', tmpdir)
-            uml.watch([tester.guest for tester in self.guests])
+            for _ in range(self.wanted):
+                self.boot()
+            uml.watch([tester.guest for tester in self.guests], more=self.another)
         finally:
             for tester in self.guests:
                 tester.guest.kill()
         for unit in self.units:
             if unit not in self.finished:
-                self.cases.append(ktap.Case(unit, 'failed', 'did not run'))
+                self.cases.append(ktap.Case(label(unit), 'failed', 'did not run'))
         for tester in self.guests:
             for why in tester.broken:
                 if why not in self.told:
                     self.cases.append(ktap.Case('guest', 'failed', why))
+
+    def main(self):
+        self.run_all()
         return self.summary()
 
     def summary(self):
@@ -335,8 +374,9 @@ class Check:
         return 1 if failed or reports or not numbers['passed'] else 0
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+def arguments(description):
+    """What all jobs need to be told."""
+    args = argparse.ArgumentParser(description=description)
     args.add_argument('--kernel', required=True)
     args.add_argument('--preload', default='', help='a library for the UML process')
     args.add_argument('--run', required=True, help="the run's directory")
@@ -348,12 +388,15 @@ def main():
     args.add_argument('--guests', type=int, default=1, help='how many at once')
     args.add_argument('--append', default='', help='more for the kernel\'s command line')
     args.add_argument('--args', default='', help='words for the program in the guest')
+    args.add_argument('--modules', default='mdev mtty_mig',
+                      help='what is loaded, the driver last')
     args.add_argument('--kunit', action='store_true')
     args.add_argument('--leaks', type=int, default=1)
-    args.add_argument('job', choices=('run', 'check', 'shell'))
-    args.add_argument('tests', nargs='*')
-    args = args.parse_args()
+    return args
 
+
+def run_job(args, job):
+    """Call job(args), and end in order whatever comes between."""
     # Ctrl-C, a closed terminal and kill all take the way through finally.
     # SIGINT too must be asked for: a shell starts what it does not wait for
     # with that signal ignored.
@@ -368,9 +411,7 @@ def main():
     for number in signals:
         signal.signal(number, interrupted)
     try:
-        if args.job == 'run':
-            return run(args)
-        return {'check': Check, 'shell': Shell}[args.job](args).main()
+        return job(args)
     except KeyboardInterrupt:
         print(f'\nlab: interrupted; the guest is ended, its log is {args.log}*.log',
               file=sys.stderr)
@@ -382,6 +423,18 @@ def main():
         # Nobody reads any more: do not let Python try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+
+
+def main():
+    args = arguments(__doc__.split('\n', maxsplit=1)[0])
+    args.add_argument('job', choices=('run', 'check', 'shell'))
+    args.add_argument('tests', nargs='*')
+    args = args.parse_args()
+    return run_job(args, {
+        'run': run,
+        'check': lambda args: Check(args).main(),
+        'shell': lambda args: Shell(args).main(),
+    }[args.job])
 
 
 if __name__ == '__main__':

@@ -53,6 +53,7 @@ if [ "$verb" = check ] || [ "$verb" = selftests ]; then
 	done
 	[ ${#tests[@]} -gt 0 ] ||
 		die "no selftest is called '${TEST-}'; there are:" "${all[@]}"
+	mapfile -t tests < <(selftest_units "${tests[@]}")
 fi
 unlock_cache
 

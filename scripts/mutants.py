@@ -109,6 +109,11 @@ def apply(mutant, tree):
         raise BadMutant('does not apply: ' + done.stderr.strip())
 
 
+def units_of(hint, units):
+    """A program of the generic tests is several units: one for each type of device."""
+    return [unit for unit in units if hint in (unit, unit.split('@')[0])]
+
+
 def copy_sources(repo, tree):
     shutil.rmtree(tree, ignore_errors=True)
     for part in SOURCES:
@@ -280,7 +285,8 @@ class Worker:
             shutil.rmtree(f'{self.args.run}/claims', ignore_errors=True)
             os.mkdir(f'{self.args.run}/claims')
             guest.start_file(self.args, JOB='check', UNITS=' '.join(left), ARGS=self.args.args,
-                             TEST_TIMEOUT=self.args.test_timeout, LEAKS=int(leaks))
+                             TEST_TIMEOUT=self.args.test_timeout, LEAKS=int(leaks),
+                             ISOLATE=0)
             options = argparse.Namespace(**vars(self.args))
             if not leaks:
                 options.append = 'kmemleak=off ' + options.append
@@ -311,7 +317,7 @@ class Worker:
             self.make(mutant)
         except BadMutant as why:
             return mutant, 'broken', [('', '', str(why))], time.monotonic() - start
-        first = [unit for unit in mutant.hints if unit in self.args.units]
+        first = [unit for hint in mutant.hints for unit in units_of(hint, self.args.units)]
         rest = [unit for unit in self.args.units if unit not in first]
         # To look for leaks takes its time too, so what is expected to show
         # one is asked alone first.
@@ -353,6 +359,7 @@ def do_mutant(job):
 
 def describe(kill):
     unit, case, why = kill
+    unit = guest.label(unit)
     why = why.splitlines()[0]
     if len(why) > 100:
         why = why[:97] + '...'
@@ -397,7 +404,7 @@ def table(results):
 
 
 class Run:
-    """make mutants"""
+    """The mutants one after the other, and what is told of them."""
 
     def __init__(self, args, mutants):
         self.args = args
@@ -501,39 +508,8 @@ class Run:
         return 1 if failed else 0
 
 
-def main():
-    args = argparse.ArgumentParser(description=__doc__.split('\n\n', maxsplit=1)[0])
-    # As guest.py has them
-    args.add_argument('--kernel', required=True)
-    args.add_argument('--preload', default='')
-    args.add_argument('--run', required=True)
-    args.add_argument('--log', required=True)
-    args.add_argument('--memory', type=int, required=True)
-    args.add_argument('--timeout', type=int, default=600)
-    args.add_argument('--silence', type=float, default=25)
-    args.add_argument('--test-timeout', type=int, default=100)
-    args.add_argument('--guests', type=int, default=1, help='how many at once')
-    args.add_argument('--append', default='')
-    args.add_argument('--args', default='')
-    args.add_argument('--leaks', type=int, help='not used: each patch says it')
-    # Ours
-    args.add_argument('--repo', required=True, help='the checkout')
-    args.add_argument('--scratch', required=True, help='a directory to build in')
-    args.add_argument('--key', required=True, help='stands for all that the mutants do not change')
-    args.add_argument('--pattern', default='*', help='which mutants')
-    args.add_argument('--some', action='store_true', help='UNITS are not all that there are')
-    args.add_argument('--keep-going', action='store_true',
-                      help='let all tests see a mutant, not only up to the first that notices')
-    args.add_argument('units', nargs='+')
-    args = args.parse_args()
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def interrupted(number, _):
-        for each in signals:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt(number)
-
+def run(args):
+    """make mutants"""
     pool = None
     try:
         # What is edited meanwhile shall not matter.
@@ -543,29 +519,36 @@ def main():
         if not mutants:
             raise BadMutant(f"no mutant is called '{args.pattern}'")
         for mutant in mutants:
-            unknown = set(mutant.hints) - set(args.units)
-            if unknown and not args.some:
-                raise BadMutant(f'{mutant.name}: no test is called {" ".join(unknown)}')
+            for hint in mutant.hints:
+                if not args.some and not units_of(hint, args.units):
+                    raise BadMutant(f'{mutant.name}: no test is called {hint}')
         shutil.rmtree(f'{args.scratch}/logs', ignore_errors=True)
         os.mkdir(f'{args.scratch}/logs')
-        # No more than can be at work: for the plain driver, all.
         numbers = multiprocessing.SimpleQueue()
         for number in range(args.guests):
             numbers.put(number)
         pool = multiprocessing.Pool(args.guests, start_worker, (args, numbers))
-        for number in signals:
-            signal.signal(number, interrupted)
         return Run(args, mutants).main(pool)
-    except KeyboardInterrupt:
-        print('\nlab: interrupted', file=sys.stderr)
-        return 130
-    except (BadMutant, uml.NoPlace) as why:
+    except BadMutant as why:
         print(f'lab: error: {why}', file=sys.stderr)
         return 1
     finally:
         if pool:
             pool.terminate()
             pool.join()
+
+
+def main():
+    args = guest.arguments(__doc__.split('\n\n', maxsplit=1)[0])
+    args.add_argument('--repo', required=True, help='the checkout')
+    args.add_argument('--scratch', required=True, help='a directory to build in')
+    args.add_argument('--key', required=True, help='stands for all that the mutants do not change')
+    args.add_argument('--pattern', default='*', help='which mutants')
+    args.add_argument('--some', action='store_true', help='UNITS are not all that there are')
+    args.add_argument('--keep-going', action='store_true',
+                      help='let all tests see a mutant, not only up to the first that notices')
+    args.add_argument('units', nargs='+')
+    return guest.run_job(args.parse_args(), run)
 
 
 if __name__ == '__main__':

@@ -17,14 +17,15 @@ setup_run "$kernel/drivers/vfio/mdev/mdev.ko" -- selftests
 mapfile -t all < <(all_selftests)
 
 # With TEST= one sees what some of the tests notice by themselves.
-units=()
+tests=()
 for test in kunit "${all[@]}"; do
 	# shellcheck disable=SC2053 # TEST is a pattern
 	if [ -z "${TEST-}" ] || [[ $test == $TEST || ${test##*/} == $TEST ]]; then
-		units+=("$test")
+		tests+=("$test")
 	fi
 done
-[ ${#units[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" kunit "${all[@]}"
+[ ${#tests[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" kunit "${all[@]}"
+mapfile -t units < <(selftest_units "${tests[@]}")
 
 # One at a time for a checkout: it builds in a place that is kept.
 scratch=$work/mutants

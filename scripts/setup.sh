@@ -74,6 +74,23 @@ all_selftests() {
 		KSRC="$source" UAPI="$uapi" OUTPUT="$work/selftests" list
 }
 
+# selftest_units PROGRAM...: what the guests run.  A generic program runs for
+# each of our types; over every way in for the one that can do all.
+selftest_units() {
+	local program type
+	for program; do
+		case $program in
+		generic/*)
+			echo "$program@mtty_mig-full"
+			for type in none base p2p precopy; do
+				echo "$program@mtty_mig-$type@-v@cdev"
+			done
+			;;
+		*) echo "$program" ;;
+		esac
+	done
+}
+
 # guest_options NAME: how guest.py is called, in the array of that name.
 # LEAKS: to follow each allocation takes nearly half of a sanitized run's time.
 guest_options() {

@@ -163,14 +163,22 @@ class Guest:
         return self.why is not None
 
 
-def watch(guests, others=None):
-    """Until all guests have ended.  others: {descriptor: what to call}."""
+def watch(guests, others=None, more=None):
+    """Until all guests have ended.
+
+    others: {descriptor: what to call}.  more(guest): called when one has ended,
+    may give another one, booted, that goes on in its place.
+    """
     selector = selectors.DefaultSelector()
     running = list(guests)
+
+    def listen(guest):
+        for descriptor in guest.channels:
+            selector.register(descriptor, selectors.EVENT_READ, guest)
+
     try:
         for guest in running:
-            for descriptor in guest.channels:
-                selector.register(descriptor, selectors.EVENT_READ, guest)
+            listen(guest)
         for descriptor, call in (others or {}).items():
             selector.register(descriptor, selectors.EVENT_READ, call)
         while running:
@@ -190,6 +198,10 @@ def watch(guests, others=None):
                         selector.unregister(descriptor)
                     guest.kill()
                     guest.job.ended()
+                    another = more(guest) if more else None
+                    if another:
+                        running.append(another)
+                        listen(another)
     finally:
-        for guest in guests:
+        for guest in running:
             guest.kill()

@@ -6,10 +6,11 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/rule.h"
 #include "dut.h"
 
 #define DUT_FIXTURE	data_fd
-#define DUT_NEEDS	STOP_COPY
+#define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
 /*
@@ -121,7 +122,7 @@ TEST_F(data_fd, second_session_starts_afresh)
 }
 
 #define DUT_FIXTURE	pre_copy
-#define DUT_NEEDS	PRE_COPY
+#define DUT_NEEDS	DUT_PRE_COPY
 #include "dut_fixture.h"
 
 /* The two states that are called PRE_COPY states */

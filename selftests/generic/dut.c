@@ -1,71 +1,135 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device under test. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
-#include "../lib/mdev.h"
 #include "dut.h"
 
-/* The device that a variable names, or a new mediated device */
-static const char *dut_open_named(struct dut *dut, const char *variable,
-				  const char *type)
+static const char *env(const char *name, const char *otherwise)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : otherwise;
+}
+
+static int try_open(struct dut *dut)
+{
+	int ret = __vfio_dev_open(&dut->dev, dut->name, dut->way);
+
+	if (ret)
+		return ret;
+	ret = __vfio_mig_flags(&dut->dev, &dut->flags);
+	return ret == -ENOTTY ? 0 : ret;
+}
+
+/*
+ * What a kernel without a way in answers: it has no such node, or knows no
+ * such IOMMU.  A device that is bound to no VFIO driver has no node either,
+ * so that only tells if the device is known to have another way.
+ */
+static const char *no_way(struct dut *dut, int error)
 {
 	static char why[256];
-	const char *given = getenv(variable);
+	enum vfio_way way;
 
-	dut->given = given && *given;
-	if (dut->given) {
+	if (error != -ENOENT && error != -EINVAL && error != -ENODEV &&
+	    error != -ENOTTY && error != -EOPNOTSUPP)
+		return NULL;
+	for (way = 0; way < VFIO_NR_WAYS; way++) {
+		struct vfio_dev dev;
+
+		if (way == dut->way || __vfio_dev_open(&dev, dut->name, way))
+			continue;
+		vfio_dev_close(&dev);
+		snprintf(why, sizeof(why), "no way in: %s: %s",
+			 vfio_way_name(dut->way), strerror(-error));
+		return why;
+	}
+	return NULL;
+}
+
+/* The device that the user gave, or a new one */
+static const char *find_and_open(struct dut *dut, const char *given)
+{
+	const char *type = env("VFIO_TEST_TYPE", "mtty_mig-full");
+	static char why[256];
+	const char *missing;
+	int ret;
+
+	dut->made = !given;
+	if (given) {
 		snprintf(dut->name, sizeof(dut->name), "%s", given);
 	} else {
-		struct mdev mdev;
-
 		if (!mdev_type_exists(type)) {
 			snprintf(why, sizeof(why),
-				 "%s is not set, and there is no mdev type %s",
-				 variable, type);
+				 "no device: VFIO_TEST_DEVICE names none, and there is no mdev type %s",
+				 type);
 			return why;
 		}
-		mdev_create(&mdev, type);
-		snprintf(dut->name, sizeof(dut->name), "%s", mdev.uuid);
+		mdev_create(&dut->mdev, type);
+		snprintf(dut->name, sizeof(dut->name), "%s", dut->mdev.uuid);
 	}
-	vfio_dev_open(&dut->dev, dut->name);
-	dut->flags = vfio_mig_flags(&dut->dev);
-	return NULL;
+	ret = try_open(dut);
+	if (!ret)
+		return NULL;
+	missing = no_way(dut, ret);
+	if (!missing)
+		die("cannot open %s by way of %s: %s", dut->name,
+		    vfio_way_name(dut->way), strerror(-ret));
+	return missing;
+}
+
+/* What a device has not, of what tests need */
+static const char *missing(struct dut *dut, __u64 needs)
+{
+	static char why[256];
+	const char *what;
+
+	if (needs & DUT_ANY)
+		return NULL;
+	if (needs & DUT_NONE) {
+		snprintf(why, sizeof(why), "the device has migration (%s)",
+			 mig_flags_name(dut->flags));
+		return dut->flags ? why : NULL;
+	}
+	if (!dut->flags)
+		return "the device has no migration";
+	if (needs & DUT_LOG && !dut_has_log(dut))
+		return "the device has no DMA logging";
+	needs &= ~DUT_LOG & ~dut->flags;
+	if (!needs)
+		return NULL;
+	what = mig_flags_name(needs);
+	snprintf(why, sizeof(why), "the device has no %s (it has %s)", what,
+		 mig_flags_name(dut->flags));
+	return why;
 }
 
 /**
  * dut_open - open the device under test
  * @dut: filled in
- * @flags: the capabilities, VFIO_MIGRATION_*, that the tests are now run for
- * @type: the type of mediated device that has them
+ * @way: how
+ * @needs: what the tests need of it: DUT_*
  *
  * Return: NULL, or why the tests cannot be run; then there is nothing left to
  * close.
  */
-const char *dut_open(struct dut *dut, __u64 flags, const char *type)
+const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs)
 {
-	static char reason[256];
 	const char *why;
 
-	why = dut_open_named(dut, "VFIO_TEST_DEVICE", type);
-	if (why)
-		return why;
-	if (dut->flags != flags) {
-		/* What we asked for ourselves is no reason to skip a test */
-		if (!dut->given)
-			die("%s has %s, not %s", type,
-			    mig_flags_name(dut->flags), mig_flags_name(flags));
-		snprintf(reason, sizeof(reason), "the device has %s, not %s",
-			 mig_flags_name(dut->flags), mig_flags_name(flags));
-		why = reason;
-	} else if (!vfio_dev_can_reset(&dut->dev)) {
-		why = "the device has no VFIO_DEVICE_RESET";
-	}
+	dut->way = way;
+	why = find_and_open(dut, env("VFIO_TEST_DEVICE", NULL));
+	if (!why)
+		why = missing(dut, needs);
 	if (why)
 		dut_close_all();
+	else if (dut->flags)
+		dut_fresh(dut);
 	return why;
 }
 
@@ -73,18 +137,25 @@ const char *dut_open(struct dut *dut, __u64 flags, const char *type)
  * dut_open_second - open a second device like the first
  * @dut: filled in
  * @first: the first
- * @type: the type of mediated device to make if none is given
  *
  * Return: NULL, or why there is no second device.
  */
-const char *dut_open_second(struct dut *dut, const struct dut *first,
-			    const char *type)
+const char *dut_open_second(struct dut *dut, const struct dut *first)
 {
-	const char *given = getenv("VFIO_TEST_DEVICE_2");
+	const char *given = env("VFIO_TEST_DEVICE_2", NULL);
+	const char *why;
 
-	if (first->given && !(given && *given))
-		return "VFIO_TEST_DEVICE is set, but not VFIO_TEST_DEVICE_2";
-	return dut_open_named(dut, "VFIO_TEST_DEVICE_2", type);
+	if (!first->made && !given)
+		return "no second device: VFIO_TEST_DEVICE_2 names none";
+	dut->way = first->way;
+	why = find_and_open(dut, given);
+	if (why)
+		return why;
+	if (dut->flags != first->flags)
+		return "the second device has other capabilities";
+	if (dut->flags)
+		dut_fresh(dut);
+	return NULL;
 }
 
 /**
@@ -94,7 +165,21 @@ const char *dut_open_second(struct dut *dut, const struct dut *first,
 void dut_reopen(struct dut *dut)
 {
 	vfio_dev_close(&dut->dev);
-	vfio_dev_open(&dut->dev, dut->name);
+	must(__vfio_dev_open(&dut->dev, dut->name, dut->way));
+}
+
+/**
+ * __dut_remove - remove a device that was made for the test
+ * @dut: the device; closed by this
+ *
+ * Return: 0, or -errno: -EPERM for a device that is the user's.
+ */
+int __dut_remove(struct dut *dut)
+{
+	if (!dut->made)
+		return -EPERM;
+	vfio_dev_close(&dut->dev);
+	return __mdev_remove(&dut->mdev);
 }
 
 /**
@@ -108,7 +193,33 @@ void dut_close_all(void)
 }
 
 /**
- * dut_go - reset the device and put it into a state, or end the process
+ * dut_fresh - the device as it is after a reset: open and RUNNING
+ * @dut: the device
+ *
+ * By VFIO_DEVICE_RESET if the device says that it has it, or else by a new
+ * device, or at least a newly opened one.  Ends the process if the device is
+ * not to be had in RUNNING.
+ */
+void dut_fresh(struct dut *dut)
+{
+	__u32 state;
+
+	if (!vfio_dev_can_reset(&dut->dev) || __vfio_dev_reset(&dut->dev)) {
+		if (dut->made) {
+			must(__dut_remove(dut));
+			find_and_open(dut, NULL);
+		} else {
+			dut_reopen(dut);
+		}
+	}
+	state = vfio_mig_get(&dut->dev);
+	if (state != VFIO_DEVICE_STATE_RUNNING)
+		die("the device is in %s after reset, or when it is opened",
+		    mig_state_name(state));
+}
+
+/**
+ * dut_go - put a fresh device into a state, or end the process
  * @dut: the device
  * @state: the state
  *
@@ -116,7 +227,7 @@ void dut_close_all(void)
  */
 int dut_go(struct dut *dut, __u32 state)
 {
-	vfio_dev_reset(&dut->dev);
+	dut_fresh(dut);
 	return vfio_mig_set(&dut->dev, state);
 }
 
@@ -133,4 +244,17 @@ bool dut_has_state(const struct dut *dut, __u32 *state)
 	       !mig_model_supported(dut->flags, *state))
 		(*state)++;
 	return *state < VFIO_DEVICE_STATE_NR;
+}
+
+/**
+ * dut_has_log - whether the device has DMA logging
+ * @dut: the device
+ *
+ * Return: true if it has.
+ */
+bool dut_has_log(struct dut *dut)
+{
+	return !__vfio_feature(&dut->dev, VFIO_DEVICE_FEATURE_PROBE |
+			       VFIO_DEVICE_FEATURE_SET |
+			       VFIO_DEVICE_FEATURE_DMA_LOGGING_START, NULL, 0);
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device under test.
+ * The device under test, of which the tests know nothing but the uAPI.
  *
- * It is the one that the environment variable VFIO_TEST_DEVICE names (UUID of
- * a mediated device, PCI address or /dev/vfio/devices path; VFIO_TEST_DEVICE_2
- * for tests with two), or else a new mediated device of the mtty-mig driver.
- * The tests know nothing of it but the uAPI.
- *
- * Each test is run for each legal set of capabilities: a device that is given
- * runs in the variant that is like it and is skipped in the others.
+ * VFIO_TEST_DEVICE	the device: UUID of a mediated device, PCI address, or
+ *			path of its character device in /dev/vfio/devices
+ * VFIO_TEST_DEVICE_2	another one like it, for tests with two
+ * VFIO_TEST_TYPE	or: the type of mediated device to make one of, or
+ *			two; mtty_mig-full if nothing is said
  */
 #ifndef SELFTESTS_GENERIC_DUT_H
 #define SELFTESTS_GENERIC_DUT_H
@@ -17,6 +15,7 @@
 #include <stddef.h>
 #include <linux/vfio.h>
 
+#include "../lib/mdev.h"
 #include "../lib/mig_model.h"
 #include "../lib/vfio_dev.h"
 #include "../lib/vfio_mig.h"
@@ -24,27 +23,37 @@
 /**
  * struct dut - the device under test
  * @dev: the device
- * @name: what to open it by again
+ * @way: how it is opened
+ * @name: what to open it by
  * @flags: its VFIO_MIGRATION_*
- * @given: the user named it
+ * @made: it is a mediated device of ours: @mdev
+ * @mdev: that device
  */
 struct dut {
 	struct vfio_dev dev;
+	enum vfio_way way;
 	char name[128];
 	__u64 flags;
-	bool given;
+	bool made;
+	struct mdev mdev;
 };
 
-const char *dut_open(struct dut *dut, __u64 flags, const char *type);
-const char *dut_open_second(struct dut *dut, const struct dut *first,
-			    const char *type);
-void dut_reopen(struct dut *dut);
-void dut_close_all(void);
-int dut_go(struct dut *dut, __u32 state);
-bool dut_has_state(const struct dut *dut, __u32 *state);
-
+/* What tests may need of a device; see dut_missing() */
 #define DUT_STOP_COPY	VFIO_MIGRATION_STOP_COPY
 #define DUT_P2P		(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P)
 #define DUT_PRE_COPY	(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY)
+#define DUT_ANY		(1ULL << 61)	/* whether it migrates or not */
+#define DUT_NONE	(1ULL << 62)	/* no migration */
+#define DUT_LOG		(1ULL << 63)	/* DMA logging, beside the others */
+
+const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs);
+const char *dut_open_second(struct dut *dut, const struct dut *first);
+void dut_reopen(struct dut *dut);
+int __dut_remove(struct dut *dut);
+void dut_close_all(void);
+void dut_fresh(struct dut *dut);
+int dut_go(struct dut *dut, __u32 state);
+bool dut_has_state(const struct dut *dut, __u32 *state);
+bool dut_has_log(struct dut *dut);
 
 #endif /* SELFTESTS_GENERIC_DUT_H */

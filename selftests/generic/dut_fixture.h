@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A fixture with an open device in it, self->dut, and its variants: the legal
- * sets of capabilities, named like the types of mediated device that have
- * them.
+ * A fixture with an open device in it, self->dut, and its variants: the ways
+ * in.
  *
  * Include this once for each fixture, with DUT_FIXTURE defined as its name,
- * and DUT_NEEDS as the capabilities without which its tests make no sense:
- * STOP_COPY, PRE_COPY, or NONE for a device without migration.
+ * and DUT_NEEDS as what its tests need of a device: one of DUT_* in dut.h.
  */
 #ifndef DUT_EXPAND
 #define DUT_EXPAND(macro, ...)	macro(__VA_ARGS__)
-
-/* Values of DUT_NEEDS; not 0, which an unknown name would be */
-#define NONE		1
-#define STOP_COPY	2
-#define PRE_COPY	3
 #endif
 
 DUT_EXPAND(FIXTURE, DUT_FIXTURE)
@@ -24,49 +17,27 @@ DUT_EXPAND(FIXTURE, DUT_FIXTURE)
 
 DUT_EXPAND(FIXTURE_VARIANT, DUT_FIXTURE)
 {
-	__u64 flags;
-	const char *type;
+	enum vfio_way way;
 };
 
-#if DUT_NEEDS == NONE
-DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, none)
+DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, cdev)
 {
-	.flags = 0,
-	.type = "mtty_mig-none",
-};
-#endif
-
-#if DUT_NEEDS == STOP_COPY
-DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, base)
-{
-	.flags = DUT_STOP_COPY,
-	.type = "mtty_mig-base",
+	.way = VFIO_WAY_CDEV,
 };
 
-DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, p2p)
+DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, group_type1)
 {
-	.flags = DUT_P2P,
-	.type = "mtty_mig-p2p",
-};
-#endif
-
-#if DUT_NEEDS == STOP_COPY || DUT_NEEDS == PRE_COPY
-DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, precopy)
-{
-	.flags = DUT_PRE_COPY,
-	.type = "mtty_mig-precopy",
+	.way = VFIO_WAY_GROUP_TYPE1,
 };
 
-DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, full)
+DUT_EXPAND(FIXTURE_VARIANT_ADD, DUT_FIXTURE, group_iommufd)
 {
-	.flags = MIG_FLAGS_ALL,
-	.type = "mtty_mig-full",
+	.way = VFIO_WAY_GROUP_IOMMUFD,
 };
-#endif
 
 DUT_EXPAND(FIXTURE_SETUP, DUT_FIXTURE)
 {
-	const char *why = dut_open(&self->dut, variant->flags, variant->type);
+	const char *why = dut_open(&self->dut, variant->way, DUT_NEEDS);
 
 	if (why)
 		SKIP(return, "%s", why);
@@ -74,6 +45,7 @@ DUT_EXPAND(FIXTURE_SETUP, DUT_FIXTURE)
 
 DUT_EXPAND(FIXTURE_TEARDOWN, DUT_FIXTURE)
 {
+	rules_report();
 	dut_close_all();
 }
 

@@ -3,6 +3,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/rule.h"
 #include "dut.h"
 
 #define GET	VFIO_DEVICE_FEATURE_GET
@@ -33,39 +34,53 @@ static const struct feature {
 };
 
 #define DUT_FIXTURE	features
-#define DUT_NEEDS	STOP_COPY
+#define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
 /* "at least VFIO_MIGRATION_STOP_COPY must be set" */
 TEST_F(features, MIGRATION_tells_a_legal_set)
 {
-	__u64 flags;
+	__u64 flags = 0;
 
-	ASSERT_EQ(0, __vfio_mig_flags(&self->dut.dev, &flags));
-	EXPECT_TRUE(flags & VFIO_MIGRATION_STOP_COPY);
+	RULE_OK("MIG-FEAT-03", __vfio_mig_flags(&self->dut.dev, &flags),
+		"GET MIGRATION");
+	RULE("MIG-FEAT-01", flags & VFIO_MIGRATION_STOP_COPY,
+	     "STOP_COPY, seen flags %#llx", (unsigned long long)flags);
 	/* "Other combinations [...] to be defined in the future" */
-	EXPECT_EQ(0, flags & ~(__u64)MIG_FLAGS_ALL);
+	RULE("MIG-FEAT-02", !(flags & ~(__u64)MIG_FLAGS_ALL),
+	     "defined flags only, seen %#llx", (unsigned long long)flags);
+}
+
+TEST_F(features, features_of_migration_exist_together)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		__u64 data[2] = {};
+
+		RULE_OK("MIG-FEAT-03",
+			__vfio_feature(&self->dut.dev, GET | features[i].index,
+				       data, features[i].len),
+			"GET %s", features[i].name);
+	}
 }
 
 /* "PROBE [...] can be combined with GET and/or SET" */
 TEST_F(features, PROBE_tells_which_of_GET_and_SET_exist)
 {
-	unsigned int i;
+	static const __u32 ops[] = { 0, GET, SET, GET | SET };
+	unsigned int i, j;
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		const struct feature *f = &features[i];
-		const __u32 ops[] = { 0, GET, SET, GET | SET };
-		unsigned int j;
 
-		for (j = 0; j < ARRAY_LEN(ops); j++) {
-			int ret = __vfio_feature(&self->dut.dev, PROBE |
-						 ops[j] | f->index, NULL, 0);
-
-			EXPECT_EQ(ops[j] & ~f->ops ? -EINVAL : 0, ret)
-				TH_LOG("%s: PROBE%s%s", f->name,
-				       ops[j] & GET ? " | GET" : "",
-				       ops[j] & SET ? " | SET" : "");
-		}
+		for (j = 0; j < ARRAY_LEN(ops); j++)
+			RULE_ERRNO("MIG-FEAT-04",
+				   ops[j] & ~f->ops ? -EINVAL : 0,
+				   __vfio_feature(&self->dut.dev, PROBE |
+						  ops[j] | f->index, NULL, 0),
+				   "PROBE%s%s %s", ops[j] & GET ? " | GET" : "",
+				   ops[j] & SET ? " | SET" : "", f->name);
 	}
 }
 
@@ -76,74 +91,77 @@ TEST_F(features, PROBE_changes_nothing)
 		.device_state = VFIO_DEVICE_STATE_STOP,
 	};
 
-	EXPECT_EQ(0, __vfio_feature(&self->dut.dev, PROBE | SET |
-				    VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
-				    &mig, sizeof(mig)));
-	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&self->dut.dev));
+	RULE_OK("MIG-FEAT-05",
+		__vfio_feature(&self->dut.dev, PROBE | SET |
+			       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+			       &mig, sizeof(mig)),
+		"PROBE | SET STOP");
+	RULE_STATE("MIG-FEAT-05", VFIO_DEVICE_STATE_RUNNING,
+		   vfio_mig_get(&self->dut.dev), "GET after PROBE | SET STOP");
+	RULE_OK("MIG-FEAT-05",
+		__vfio_feature(&self->dut.dev, PROBE | SET |
+			       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, NULL, 0),
+		"PROBE | SET without data");
 }
 
-TEST_F(features, op_that_a_feature_has_not_is_refused)
+/* "GET and SET are mutually exclusive, except for use with PROBE" */
+TEST_F(features, call_names_one_method_that_the_feature_has)
 {
-	unsigned int i;
+	unsigned int i, j;
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		const struct feature *f = &features[i];
-		__u64 data[2] = {};
+		const struct {
+			__u32 flags;
+			const char *name;
+		} bad[] = {
+			{ 0, "neither GET nor SET" },
+			{ GET | SET, "GET | SET" },
+			{ GET | UNKNOWN, "GET and an unknown flag" },
+			{ f->ops & SET ? 0 : SET, "SET" },
+		};
 
-		/* Without PROBE, exactly one of GET and SET */
-		EXPECT_EQ(-EINVAL, __vfio_feature(&self->dut.dev, f->index,
-						  data, f->len))
-			TH_LOG("%s: neither GET nor SET", f->name);
-		EXPECT_EQ(-EINVAL, __vfio_feature(&self->dut.dev, GET | SET |
-						  f->index, data, f->len))
-			TH_LOG("%s: GET and SET", f->name);
-		if (!(f->ops & SET))
-			EXPECT_EQ(-EINVAL,
-				  __vfio_feature(&self->dut.dev, SET |
-						 f->index, data, f->len))
-				TH_LOG("%s: SET", f->name);
-		EXPECT_EQ(-EINVAL, __vfio_feature(&self->dut.dev, GET |
-						  UNKNOWN | f->index, data,
-						  f->len))
-			TH_LOG("%s: unknown flag", f->name);
+		for (j = 0; j < ARRAY_LEN(bad); j++) {
+			__u64 data[2] = {};
+
+			RULE_ERRNO("MIG-FEAT-06", -EINVAL,
+				   __vfio_feature(&self->dut.dev, bad[j].flags |
+						  f->index, data, f->len),
+				   "%s of %s", bad[j].name, f->name);
+		}
 	}
 }
 
 /* "@argsz: Size of this structure": the kernel may not touch what is beyond */
-TEST_F(features, argsz_one_short_is_refused)
+TEST_F(features, argsz_too_short_is_refused)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		const struct feature *f = &features[i];
 		__u64 data[2] = { ~0ULL, ~0ULL };
-		__u32 len;
+		__u32 argsz;
 
-		for (len = 0; len < f->len; len++) {
-			__u32 argsz = sizeof(struct vfio_device_feature) + len;
-
-			EXPECT_EQ(-EINVAL,
-				  __vfio_feature_argsz(&self->dut.dev, GET |
-						       f->index, data, f->len,
-						       argsz))
-				TH_LOG("%s: %u bytes of data", f->name, len);
-		}
-		EXPECT_EQ(~0ULL, data[0])
-			TH_LOG("%s: written all the same", f->name);
-		EXPECT_EQ(-EINVAL,
-			  __vfio_feature_argsz(&self->dut.dev, GET | f->index,
-					       data, f->len,
-					       sizeof(struct
-						      vfio_device_feature) - 1))
-			TH_LOG("%s: not even a header", f->name);
+		for (argsz = 0;
+		     argsz < sizeof(struct vfio_device_feature) + f->len;
+		     argsz++)
+			RULE_ERRNO("MIG-FEAT-07", -EINVAL,
+				   __vfio_feature_argsz(&self->dut.dev, GET |
+							f->index, data, f->len,
+							argsz),
+				   "GET %s with argsz %u", f->name, argsz);
+		RULE("MIG-FEAT-07", data[0] == ~0ULL && data[1] == ~0ULL,
+		     "data untouched, seen %#llx %#llx: GET %s",
+		     (unsigned long long)data[0], (unsigned long long)data[1],
+		     f->name);
 	}
 }
 
 /* A user built for a newer kernel has a longer structure */
 TEST_F(features, argsz_longer_is_accepted)
 {
-	const __u8 fill[] = { 0x00, 0xff };
-	unsigned int i, j;
+	static const __u8 fill[] = { 0x00, 0xff };
+	unsigned int i, j, k;
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		const struct feature *f = &features[i];
@@ -152,13 +170,14 @@ TEST_F(features, argsz_longer_is_accepted)
 			__u8 data[64];
 
 			memset(data, fill[j], sizeof(data));
-			EXPECT_EQ(0, __vfio_feature(&self->dut.dev, GET |
-						    f->index, data,
-						    f->len + 1))
-				TH_LOG("%s", f->name);
-			EXPECT_EQ(fill[j], data[f->len])
-				TH_LOG("%s: wrote beyond its structure",
-				       f->name);
+			RULE_OK("MIG-FEAT-08",
+				__vfio_feature(&self->dut.dev, GET | f->index,
+					       data, sizeof(data)),
+				"GET %s with 64 bytes of %#x", f->name,
+				fill[j]);
+			for (k = f->len; k < sizeof(data); k++)
+				RULE_EQ("MIG-FEAT-08", fill[j], data[k],
+					"byte %u after GET %s", k, f->name);
 		}
 	}
 }
@@ -172,60 +191,61 @@ TEST_F(features, GET_state_has_no_data_fd)
 		struct vfio_device_feature_mig_state mig = { .data_fd = -2 };
 		int data_fd = dut_go(&self->dut, state);
 
-		EXPECT_EQ(0, __vfio_feature(&self->dut.dev, GET |
-					    VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
-					    &mig, sizeof(mig)));
-		EXPECT_EQ(-1, mig.data_fd);
-		EXPECT_EQ(state, mig.device_state);
+		RULE_OK("MIG-FSM-14",
+			__vfio_feature(&self->dut.dev, GET |
+				       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+				       &mig, sizeof(mig)),
+			"GET in %s", mig_state_name(state));
+		RULE_EQ("MIG-FSM-14", -1, mig.data_fd, "data_fd in %s",
+			mig_state_name(state));
+		RULE_STATE("MIG-FSM-14", state, mig.device_state, "GET");
 		if (data_fd >= 0)
 			close(data_fd);
 	}
 }
 
-/* "Can be called on each device state" */
-TEST_F(features, MIG_DATA_SIZE_in_each_state)
+#define DUT_FIXTURE	any
+#define DUT_NEEDS	DUT_ANY
+#include "dut_fixture.h"
+
+/* QEMU takes any other errno than ENOTTY for a device that is broken */
+TEST_F(any, feature_that_no_kernel_has_is_ENOTTY)
 {
-	__u32 state;
+	static const __u32 ops[] = { GET, SET, PROBE, PROBE | GET };
+	unsigned int i;
 
-	for (state = 0; dut_has_state(&self->dut, &state); state++) {
-		int data_fd = dut_go(&self->dut, state);
-		__u64 bytes;
+	for (i = 0; i < ARRAY_LEN(ops); i++) {
+		__u64 data[2] = {};
 
-		EXPECT_EQ(0, __vfio_mig_data_size(&self->dut.dev, &bytes))
-			TH_LOG("%s", mig_state_name(state));
-		if (data_fd >= 0)
-			close(data_fd);
+		RULE_ERRNO("MIG-FEAT-10", -ENOTTY,
+			   __vfio_feature(&self->dut.dev, ops[i] |
+					  VFIO_DEVICE_FEATURE_MASK, data,
+					  sizeof(data)),
+			   "feature %#x, flags %#x", VFIO_DEVICE_FEATURE_MASK,
+			   ops[i]);
 	}
 }
 
 #define DUT_FIXTURE	no_migration
-#define DUT_NEEDS	NONE
+#define DUT_NEEDS	DUT_NONE
 #include "dut_fixture.h"
 
 /* A VMM tells by ENOTTY that it has to do without */
 TEST_F(no_migration, features_are_ENOTTY)
 {
-	unsigned int i;
+	static const __u32 ops[] = { GET, SET, PROBE | GET, PROBE | SET };
+	unsigned int i, j;
 
-	for (i = 0; i < ARRAY_LEN(features); i++) {
-		const struct feature *f = &features[i];
-		__u64 data[2] = {};
+	for (i = 0; i < ARRAY_LEN(features); i++)
+		for (j = 0; j < ARRAY_LEN(ops); j++) {
+			__u64 data[2] = {};
 
-		EXPECT_EQ(-ENOTTY, __vfio_feature(&self->dut.dev, GET |
-						  f->index, data, f->len))
-			TH_LOG("%s: GET", f->name);
-		EXPECT_EQ(-ENOTTY, __vfio_feature(&self->dut.dev, SET |
-						  f->index, data, f->len))
-			TH_LOG("%s: SET", f->name);
-		EXPECT_EQ(-ENOTTY, __vfio_feature(&self->dut.dev, PROBE | GET |
-						  f->index, NULL, 0))
-			TH_LOG("%s: PROBE | GET", f->name);
-	}
-}
-
-TEST_F(no_migration, reset_works)
-{
-	EXPECT_EQ(0, __vfio_dev_reset(&self->dut.dev));
+			RULE_ERRNO("MIG-FEAT-09", -ENOTTY,
+				   __vfio_feature(&self->dut.dev, ops[j] |
+						  features[i].index, data,
+						  features[i].len),
+				   "%s, flags %#x", features[i].name, ops[j]);
+		}
 }
 
 TEST_HARNESS_MAIN

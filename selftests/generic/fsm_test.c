@@ -8,6 +8,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/rule.h"
 #include "dut.h"
 
 /* All legal sets of capabilities */
@@ -68,7 +69,7 @@ TEST(model_rules_leave_one_path)
 }
 
 #define DUT_FIXTURE	fsm
-#define DUT_NEEDS	STOP_COPY
+#define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
 /*

@@ -7,10 +7,11 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/rule.h"
 #include "dut.h"
 
 #define DUT_FIXTURE	migrate
-#define DUT_NEEDS	STOP_COPY
+#define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
 /* Bytes at a time; one byte only where the stream is short */
@@ -95,7 +96,7 @@ TEST_F(migrate, there_and_back)
 	struct dut second;
 	const char *why;
 
-	why = dut_open_second(&second, &self->dut, variant->type);
+	why = dut_open_second(&second, &self->dut);
 	if (why)
 		SKIP(return, "%s", why);
 	ASSERT_EQ(self->dut.flags, second.flags);
@@ -119,7 +120,7 @@ TEST_F(migrate, there_and_back)
 }
 
 #define DUT_FIXTURE	pre_copy
-#define DUT_NEEDS	PRE_COPY
+#define DUT_NEEDS	DUT_PRE_COPY
 #include "dut_fixture.h"
 
 /* Leaving pre-copy early "might make things slower", and no more */

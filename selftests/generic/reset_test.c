@@ -6,10 +6,11 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/rule.h"
 #include "dut.h"
 
 #define DUT_FIXTURE	reset
-#define DUT_NEEDS	STOP_COPY
+#define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
 /* A session that is over gives no data, takes none, and is not "empty" */
@@ -142,7 +143,7 @@ TEST_F(reset, data_fd_outlives_the_open_device)
 			fd_poll(data_fd, POLLIN | POLLOUT);
 			EXPECT_EQ(0, close(data_fd));
 		}
-		vfio_dev_open(&self->dut.dev, self->dut.name);
+		dut_reopen(&self->dut);
 	}
 }
 

@@ -148,8 +148,25 @@ static int open_group(struct vfio_dev *dev, const char *sysfs,
 	return dev->fd < 0 ? -errno : 0;
 }
 
+/*
+ * With IOMMUFD_VFIO_CONTAINER, /dev/vfio/vfio is iommufd under another name,
+ * which its own ioctls give away.
+ */
+static bool is_iommufd(const char *container)
+{
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int fd = open_node(container);
+	bool yes = fd >= 0 && !do_ioctl(fd, IOMMU_IOAS_ALLOC, &alloc);
+
+	if (fd >= 0)
+		close(fd);
+	return yes;
+}
+
 static int open_group_type1(struct vfio_dev *dev, const char *sysfs)
 {
+	if (is_iommufd("/dev/vfio/vfio"))
+		return -EOPNOTSUPP;
 	return open_group(dev, sysfs, "/dev/vfio/vfio");
 }
 

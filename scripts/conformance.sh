@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make conformance: hold a driver's devices against the rules of the uAPI.
+#
+#   DRIVER=mtty_mig	this project's, all its types (the default)
+#   DRIVER=mtty		the kernel's own sample
+#   ISOLATE=0|1		a boot for each test; 1 for other drivers than ours
+#   TYPES='...'		only these types of mediated device
+#   TEST=PATTERN	only the programs of that name
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
+
+# guest_options names the logs after it
+# shellcheck disable=SC2034
+verb=conformance
+driver=${DRIVER:-mtty_mig}
+case $driver in
+mtty_mig)
+	types='mtty_mig-none mtty_mig-base mtty_mig-p2p mtty_mig-precopy mtty_mig-full'
+	isolate=0
+	;;
+mtty)
+	types=mtty-1
+	isolate=1
+	;;
+*)
+	die "DRIVER=$driver is not known; it can be: mtty_mig, mtty" \
+		"a device of this machine is tested by conformance.py --device, see Documentation/conformance.rst"
+	;;
+esac
+types=${TYPES:-$types}
+isolate=${ISOLATE:-$isolate}
+
+if [ "${SAN:-1}" = 0 ]; then
+	setup_kernel plain
+else
+	setup_kernel sanitize
+fi
+case $driver in
+mtty_mig)
+	setup_modules
+	module=$modules/mtty-mig/mtty_mig.ko
+	;;
+mtty)
+	module=$kernel/samples/vfio-mdev/mtty.ko
+	;;
+esac
+setup_programs selftests
+setup_run "$kernel/drivers/vfio/mdev/mdev.ko" "$module" -- selftests
+
+tests=()
+while IFS= read -r test; do
+	# shellcheck disable=SC2053 # TEST is a pattern
+	if [[ $test == generic/* ]] && [[ ${test##*/} == ${TEST:-*} ]]; then
+		tests+=("$test")
+	fi
+done < <(all_selftests)
+[ ${#tests[@]} -gt 0 ] || die "no generic test is called '${TEST-}'"
+unlock_cache
+
+release=$(cat "$kernel/include/config/kernel.release")
+out=$REPO/build/conformance
+mkdir -p "$out"
+guest_options options
+options+=(
+	--modules "mdev $driver" --driver "$driver" --release "$release"
+	--isolate "$isolate" --types "$types" --tap "$out/$driver.tap"
+	--junit "$out/$driver.xml" --json "$out/$driver.json"
+	--ktap "$out/$driver.ktap" --rst "$out/$driver.rst"
+)
+grep -q '^CONFIG_VFIO_IOMMU_TYPE1=[ym]' "$kernel/include/config/auto.conf" ||
+	options+=(--no-type1)
+say "conformance of $driver on Linux $release: $types"
+[ "$isolate" = 0 ] || say "each test has a boot of its own (ISOLATE=0: all in one)"
+wait_for "$SCRIPTS/conformance_lab.py" "${options[@]}" "${tests[@]}"
