@@ -99,11 +99,11 @@ def read_all(directory, pattern='*'):
             if fnmatch.fnmatch(os.path.basename(path)[:-len('.patch')], pattern)]
 
 
-def apply(mutant, tree):
+def apply(mutant, tree, *options):
     """Put the mistake into a copy of the sources.  git allows no fuzz."""
     # The tree may lie in somebody's repository, which is none of ours.
     env = {**os.environ, 'GIT_CEILING_DIRECTORIES': os.path.dirname(os.path.realpath(tree))}
-    done = subprocess.run(['git', 'apply', '--whitespace=nowarn', '-'], cwd=tree, env=env,
+    done = subprocess.run(['git', 'apply', '--whitespace=nowarn', *options, '-'], cwd=tree, env=env,
                           input=mutant.patch, text=True, capture_output=True, check=False)
     if done.returncode:
         raise BadMutant('does not apply: ' + done.stderr.strip())
