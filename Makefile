@@ -15,12 +15,15 @@
 #   APPEND='...'    more for the guest kernel's command line
 #   DRIVER=mtty_mig the driver that conformance is about: mtty_mig or mtty;
 #                   TYPES='...' only these types, ISOLATE=1 a boot a test
+#   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
+#                   see each, not only up to the first that fails
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND DRIVER TYPES ISOLATE
+export MUTANT KEEP_GOING
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests conformance rules shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests conformance rules mutants shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -37,6 +40,9 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+mutants: ## put mistakes into the driver and see that the tests notice; MUTANT=PATTERN
+	@scripts/mutants.sh
 
 conformance: ## hold a driver against the rules: DRIVER=mtty_mig or mtty
 	@scripts/conformance.sh

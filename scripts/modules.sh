@@ -6,12 +6,15 @@
 # ever lies in the checkout; all in one kbuild run, because the suites use what
 # the driver exports.
 #
-#   modules.sh KDIR OUTPUT
+#   modules.sh KDIR OUTPUT [SOURCES]
+#
+# SOURCES: a directory with what is built, if it is not this checkout.
 
 . "$(dirname "$0")/lib.sh"
 
 kdir=$1
 out=$2
+REPO=${3:-$REPO}
 parts=(mtty-mig)
 
 hint="KDIR= has to name a configured and prepared kernel build, such as /lib/modules/VERSION/build from a linux-headers package"

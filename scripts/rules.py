@@ -389,7 +389,8 @@ def read_mutants(folder):
                 if line.startswith(('diff ', '--- ')):
                     break
                 if line.startswith('Rules:'):
-                    rules += line[len('Rules:'):].replace(',', ' ').split()
+                    ids = line[len('Rules:'):].replace(',', ' ').split()
+                    rules += [name for name in ids if name != 'none']
         mutants[name[:-len('.patch')]] = rules
     return mutants
 

@@ -6,6 +6,9 @@
  * likes: userfaultfd tells when the device wants it, and the device gets it
  * when the test provides it. Until then a state, reset or close that stops the
  * transfer must not have been reached.
+ *
+ * And what else depends on a chunk that is under way: when it is in the DMA
+ * log, and which transfer it counts for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -286,6 +289,83 @@ TEST_F(registers, are_not_sent_before_the_chunk_under_way_is_done)
 	end_stop(_metadata, held);
 	EXPECT_EQ(PAGE, dma_done(&held->mtty, 0));
 	mig_stream_free(&stream);
+}
+
+FIXTURE(under_way)
+{
+	struct held held;
+};
+
+FIXTURE_SETUP(under_way)
+{
+	const char *reason = held_new(&self->held, "full");
+
+	if (reason)
+		SKIP(return, "%s", reason);
+}
+
+FIXTURE_TEARDOWN(under_way)
+{
+	mtty_remove_all();
+}
+
+/*
+ * A VMM copies a page after it was reported. If a report could clear the page
+ * before it is written, the copy would have the old content, and the new one
+ * would be in no log.
+ */
+TEST_F(under_way, page_is_in_the_log_after_it_was_written)
+{
+	struct vfio_device_feature_dma_logging_range range = {
+		.iova = IOVA,
+		.length = PAGES * PAGE,
+	};
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGE,
+	};
+	struct held *held = &self->held;
+	struct vfio_dev *dev = &held->mtty.dev;
+	__u64 page_size = PAGE;
+	__u64 before = 0, after = 0;
+
+	must(__dma_log_start(dev, &range, 1, &page_size));
+	if (__dma_log_report(dev, IOVA, PAGES * PAGE, PAGE, &before) ==
+	    -EOPNOTSUPP)
+		SKIP(return, "this kernel has no CONFIG_IOMMUFD_DRIVER");
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	must(__dma_log_report(dev, IOVA, PAGES * PAGE, PAGE, &before));
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+	must(__dma_log_report(dev, IOVA, PAGES * PAGE, PAGE, &after));
+	EXPECT_EQ(1, after);
+}
+
+/* The chunk cannot be called back, but its transfer is over */
+TEST_F(under_way, chunk_of_an_aborted_transfer_counts_for_no_other)
+{
+	const struct dma_transfer aborted = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGE,
+	};
+	const struct dma_transfer next = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA + PAGE, .len = 2 * PAGE,
+	};
+	struct held *held = &self->held;
+	__u8 filled[2 * MTTY_MIG_PAGE_SIZE];
+
+	memset(filled, 0xff, sizeof(filled));
+	dma_start(&held->mtty, 0, &aborted);
+	await_fault(_metadata, held->uffd);
+	mtty_ctrl_out(&held->mtty, MTTY_MIG_DMA(0) + MTTY_MIG_DMA_CTRL,
+		      MTTY_MIG_DMA_ABORT);
+	ASSERT_EQ(MTTY_MIG_DMA_ERROR, dma_status(&held->mtty, 0));
+	dma_start(&held->mtty, 0, &next);
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+	EXPECT_EQ(0, memcmp(filled, held->buf + PAGE, sizeof(filled)));
 }
 
 TEST_HARNESS_MAIN

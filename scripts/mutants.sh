@@ -1,0 +1,48 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make mutants: put each mistake of selftests/mutants/ into the driver, alone,
+# and see that the tests notice.  See Documentation/mutants.rst.
+#
+#   mutants.sh
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
+
+verb=mutants
+setup_kernel sanitize
+setup_modules
+setup_programs selftests
+setup_run "$kernel/drivers/vfio/mdev/mdev.ko" -- selftests
+mapfile -t all < <(all_selftests)
+
+# With TEST= one sees what some of the tests notice by themselves.
+tests=()
+for test in kunit "${all[@]}"; do
+	# shellcheck disable=SC2053 # TEST is a pattern
+	if [ -z "${TEST-}" ] || [[ $test == $TEST || ${test##*/} == $TEST ]]; then
+		tests+=("$test")
+	fi
+done
+[ ${#tests[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" kunit "${all[@]}"
+mapfile -t units < <(selftest_units "${tests[@]}")
+
+# One at a time for a checkout: it builds in a place that is kept.
+scratch=$work/mutants
+mkdir -p "$scratch"
+exec 8>"$scratch/lock"
+flock -n 8 || die "another 'make mutants' of this checkout is at work"
+unlock_cache
+
+# Whether a mutant is looked at for leaks is said in its patch; how long a
+# guest may be silent is short, for it costs time with each mutant that hangs.
+LEAKS=1
+SILENCE=${SILENCE:-25}
+guest_options options
+[ "${KEEP_GOING:-0}" = 0 ] || options+=(--keep-going)
+[ -z "${TEST-}" ] || options+=(--some)
+wait_for "$SCRIPTS/mutants.py" "${options[@]}" \
+	--repo "$REPO" --scratch "$scratch" \
+	--key "$(hash_text "$(cat "$modules/.mtty-mig-stamp" \
+		"$work/selftests/.mtty-mig-stamp" "$kernel/.mtty-mig-stamp")" "${units[*]}")" \
+	--pattern "${MUTANT:-*}" "${units[@]}"
