@@ -19,20 +19,34 @@
 
 static struct workqueue_struct *engine_wq;
 
+static bool engine_to_peer(const struct mtty_engine *engine)
+{
+	const struct mtty_hw *hw = &engine->mtty->hw;
+
+	return mtty_dma_to_peer(&hw->dma[engine->channel], hw->peer_base,
+				hw->peer_size);
+}
+
+/* Whether there may be DMA, to a peer or not */
+static bool run_allows(enum mtty_run run, bool to_peer)
+{
+	return run == MTTY_RUNNING || (run == MTTY_RUNNING_P2P && !to_peer);
+}
+
 static bool engine_may_run(const struct mtty_engine *engine)
 {
-	struct mtty_device *mtty = engine->mtty;
-	const struct mtty_hw *hw = &mtty->hw;
+	return run_allows(engine->mtty->run, engine_to_peer(engine));
+}
 
-	switch (mtty->run) {
-	case MTTY_RUNNING:
-		return true;
-	case MTTY_RUNNING_P2P:
-		return !mtty_dma_to_peer(&hw->dma[engine->channel],
-					 hw->peer_base, hw->peer_size);
-	default:
-		return false;
-	}
+/*
+ * Whether no chunk is under way that should not be. The registers do not tell:
+ * they may have been written since it was begun. Of the two fields @to_peer
+ * changes only while there is no chunk, so it can be read without hw_lock.
+ */
+static bool engine_quiet(const struct mtty_engine *engine)
+{
+	return !READ_ONCE(engine->in_flight) ||
+	       run_allows(engine->mtty->run, READ_ONCE(engine->to_peer));
 }
 
 static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
@@ -92,6 +106,7 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 		mtty_mem_read(mtty->mem, chunk.src, buf, chunk.len);
 	else if (chunk.op == MTTY_MIG_DMA_OP_FILL)
 		engine_fill(buf, &chunk, dma->pattern);
+	WRITE_ONCE(engine->to_peer, engine_to_peer(engine));
 	WRITE_ONCE(engine->in_flight, true);
 	transfer = engine->transfer;
 	mutex_unlock(&mtty->hw_lock);
@@ -208,11 +223,11 @@ void mtty_engine_drain(struct mtty_device *mtty)
 		bool wait;
 
 		mutex_lock(&mtty->hw_lock);
-		wait = engine->in_flight && !engine_may_run(engine);
+		wait = !engine_quiet(engine);
 		mutex_unlock(&mtty->hw_lock);
 		if (wait)
 			wait_event(mtty->engine_wait,
-				   !READ_ONCE(engine->in_flight));
+				   engine_quiet(engine));
 	}
 }
 

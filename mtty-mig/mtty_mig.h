@@ -86,6 +86,7 @@ struct mtty_irqs {
  * @channel: which channel of mtty_device.hw.dma
  * @work: transfers the next chunks
  * @in_flight: a chunk is under way, without hw_lock; under hw_lock
+ * @to_peer: this chunk is of a transfer to a peer; under hw_lock
  * @transfer: counts transfers that were aborted; under hw_lock
  */
 struct mtty_engine {
@@ -93,6 +94,7 @@ struct mtty_engine {
 	unsigned int channel;
 	struct delayed_work work;
 	bool in_flight;
+	bool to_peer;
 	unsigned int transfer;
 };
 
