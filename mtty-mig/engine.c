@@ -269,6 +269,11 @@ u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 		done += len;
 	}
 	kfree(buf);
+
+	/* Let go meanwhile, the work may have found a chunk under way */
+	mutex_lock(&mtty->hw_lock);
+	mtty_engine_kick(mtty);
+	mutex_unlock(&mtty->hw_lock);
 	return done;
 }
 
