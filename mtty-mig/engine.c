@@ -174,14 +174,20 @@ static void engine_work(struct work_struct *work)
 void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val)
 {
+	struct mtty_engine *engine = &mtty->engine[channel];
 	struct mtty_dma *dma = &mtty->hw.dma[channel];
-	bool busy = dma->status & MTTY_MIG_DMA_BUSY;
+	bool was_busy = dma->status & MTTY_MIG_DMA_BUSY;
+	bool is_busy;
 
 	mtty_dma_write(dma, offset, val, mtty->mem->size);
+	is_busy = dma->status & MTTY_MIG_DMA_BUSY;
 
 	/* A chunk of it that is in flight must not count for the next one */
-	if (busy && !(dma->status & MTTY_MIG_DMA_BUSY))
-		mtty->engine[channel].transfer++;
+	if (was_busy && !is_busy)
+		engine->transfer++;
+	/* Nor must the time that a slow one has to wait */
+	if (!was_busy && is_busy)
+		cancel_delayed_work(&engine->work);
 	mtty_engine_kick(mtty);
 }
 
