@@ -142,7 +142,8 @@ static void engine_work(struct work_struct *work)
 	u64 budget = rate ? (u64)rate * jiffies_to_msecs(1) : ENGINE_BURST;
 	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
 	unsigned long delay = buf ? 0 : 1;
-	u64 done = 0;
+	/* Less than the budget, or this would be taken for an idle channel */
+	u64 done = rate && buf ? min(engine->ahead, budget - 1) : 0;
 	u32 len = 0;
 
 	/* Without memory it is tried again, as if the bus were busy */
@@ -154,11 +155,12 @@ static void engine_work(struct work_struct *work)
 	}
 	kfree(buf);
 
+	engine->ahead = 0;
 	if ((buf && !len) || READ_ONCE(engine->mtty->engine_held))
 		return;
 	/* A chunk may be more than a slow rate allows in one jiffy */
 	if (rate)
-		delay = max(div64_u64(done, budget), 1ULL);
+		delay = max(div64_u64_rem(done, budget, &engine->ahead), 1ULL);
 	queue_delayed_work(engine_wq, &engine->work, delay);
 }
 

@@ -88,6 +88,7 @@ struct mtty_irqs {
  * @in_flight: a chunk is under way, without hw_lock; under hw_lock
  * @to_peer: this chunk is of a transfer to a peer; under hw_lock
  * @transfer: counts transfers that were aborted; under hw_lock
+ * @ahead: bytes that @work transferred before it was their time; its own
  */
 struct mtty_engine {
 	struct mtty_device *mtty;
@@ -96,6 +97,7 @@ struct mtty_engine {
 	bool in_flight;
 	bool to_peer;
 	unsigned int transfer;
+	u64 ahead;
 };
 
 /**
