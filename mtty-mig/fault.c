@@ -7,6 +7,7 @@
  * debugfs file "fault", and disarmed by an ERRNO of 0. Documentation/debugfs.rst
  * has the words.
  */
+#include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
@@ -112,6 +113,7 @@ int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
 
 	return fault_fire(mtty, 2 * FAULT_MAX_ARCS + point, &to_error);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_fault);
 
 /**
  * mtty_fault_arc - whether to fail an arc
@@ -134,6 +136,7 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 			return fault_fire(mtty, 2 * i + after, to_error);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_fault_arc);
 
 /* debugfs */
 
