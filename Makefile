@@ -14,11 +14,15 @@
 #   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
 
+#
+#   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
+#   input, MERGE=1 to put what was found into selftests/fuzz/corpus
+
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests fuzz shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -35,6 +39,9 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+fuzz: ## fuzz the reader of the migration stream, on the host
+	@FOR='$(SECONDS)' RUNS='$(RUNS)' SEED='$(SEED)' INPUT='$(INPUT)' MERGE='$(MERGE)' scripts/fuzz.sh run
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

@@ -17,6 +17,7 @@ import termios
 import time
 import tty
 
+import hostunit
 import klog
 import ktap
 import uml
@@ -267,8 +268,9 @@ class Check:
     def __init__(self, args):
         self.args = args
         self.units = (['kunit'] if args.kunit else []) + args.tests
+        self.hosts = [hostunit.HostUnit(self, option, args.test_timeout) for option in args.host]
         guests = min(args.guests, len(self.units))
-        self.live = guests == 1
+        self.live = guests == 1 and not self.hosts
         self.cases = []
         self.finished = []
         self.told = set()
@@ -292,16 +294,19 @@ class Check:
         start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
                    TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks)
         print('KTAP version 1')
-        print(f'1..{len(self.units)}', flush=True)
+        units = self.units + [host.name for host in self.hosts]
+        print(f'1..{len(units)}', flush=True)
         tmpdir = uml.memory_dir(args.run, len(self.guests) * (args.memory + 64))
         try:
             for number, tester in enumerate(self.guests):
                 tester.guest.boot(args, f'check{number}', tmpdir)
-            uml.watch([tester.guest for tester in self.guests])
+            for host in self.hosts:
+                host.start()
+            uml.watch([tester.guest for tester in self.guests] + self.hosts)
         finally:
-            for tester in self.guests:
-                tester.guest.kill()
-        for unit in self.units:
+            for process in [tester.guest for tester in self.guests] + self.hosts:
+                process.kill()
+        for unit in units:
             if unit not in self.finished:
                 self.cases.append(ktap.Case(unit, 'failed', 'did not run'))
         for tester in self.guests:
@@ -350,6 +355,8 @@ def main():
     args.add_argument('--args', default='', help='words for the program in the guest')
     args.add_argument('--kunit', action='store_true')
     args.add_argument('--leaks', type=int, default=1)
+    args.add_argument('--host', action='append', default=[], metavar='NAME=COMMAND',
+                      help='run this on the host, too; it prints KTAP')
     args.add_argument('job', choices=('run', 'check', 'shell'))
     args.add_argument('tests', nargs='*')
     args = args.parse_args()

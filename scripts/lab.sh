@@ -21,7 +21,11 @@ run | shell | update)
 esac
 
 check_choice
-"$SCRIPTS/packages.sh"
+if [ "$verb" = check ]; then
+	"$SCRIPTS/packages.sh" fuzz
+else
+	"$SCRIPTS/packages.sh"
+fi
 make_cache
 lock_cache
 
@@ -51,6 +55,12 @@ esac
 for part in "${parts[@]}"; do
 	"$SCRIPTS/userspace.sh" "$part" "$source" "$uapi" "$work/$part"
 done
+# What make check runs on the host, beside the guests
+hosts=()
+if [ "$verb" = check ]; then
+	"$SCRIPTS/fuzz.sh" build "$uapi" "$work/fuzz"
+	hosts+=(--host "fuzz=$SCRIPTS/fuzz.sh check $work/fuzz/stream_fuzz")
+fi
 echo "$REPO" >"$work/checkout"
 touch "$work/.mtty-mig-stamp"
 prune 3 "$work" 'modules-*'
@@ -111,7 +121,7 @@ run) options+=(run) ;;
 shell) options+=(shell) ;;
 kunit) options+=(--kunit check) ;;
 selftests) options+=(check "${tests[@]}") ;;
-check) options+=(--kunit check "${tests[@]}") ;;
+check) options+=("${hosts[@]}" --kunit check "${tests[@]}") ;;
 esac
 
 case $verb in

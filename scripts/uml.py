@@ -164,24 +164,28 @@ class Guest:
 
 
 def watch(guests, others=None):
-    """Until all guests have ended.  others: {descriptor: what to call}."""
+    """Until all guests have ended.  others: {descriptor: what to call}.
+
+    A guest is what has a Guest's .channels, .read(), .ended(), .kill() and .job.
+    """
     selector = selectors.DefaultSelector()
     running = list(guests)
     try:
         for guest in running:
             for descriptor in guest.channels:
-                selector.register(descriptor, selectors.EVENT_READ, guest)
+                selector.register(descriptor, selectors.EVENT_READ, (guest, guest.read))
         for descriptor, call in (others or {}).items():
-            selector.register(descriptor, selectors.EVENT_READ, call)
+            selector.register(descriptor, selectors.EVENT_READ, (None, call))
         while running:
             events = selector.select(0.25)
             for key, _ in events:
-                if isinstance(key.data, Guest):
-                    if not key.data.read(key.fd):
+                guest, call = key.data
+                if guest:
+                    if not call(key.fd):
                         selector.unregister(key.fd)
-                        del key.data.channels[key.fd]
+                        del guest.channels[key.fd]
                         os.close(key.fd)
-                elif not key.data():
+                elif not call():
                     selector.unregister(key.fd)
             for guest in list(running):
                 if guest.ended(not events):
