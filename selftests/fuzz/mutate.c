@@ -307,7 +307,7 @@ static void change(struct draft *draft)
 	unsigned int i;
 
 	find_records(draft);
-	if (!draft->nr || below(draft, 24) == 0) {
+	if (!draft->nr || below(draft, 12) == 0) {
 		begin_anew(draft);
 		return;
 	}
