@@ -18,12 +18,16 @@
 #   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
 #                   see each, not only up to the first that fails
 
+#
+#   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
+#   input, MERGE=1 to put what was found into selftests/fuzz/corpus
+
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND DRIVER TYPES ISOLATE
 export MUTANT KEEP_GOING
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests conformance rules mutants shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests conformance rules mutants coverage fuzz shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -46,6 +50,9 @@ mutants: ## put mistakes into the driver and see that the tests notice; MUTANT=P
 
 conformance: ## hold a driver against the rules: DRIVER=mtty_mig or mtty
 	@scripts/conformance.sh
+
+fuzz: ## fuzz the reader of the migration stream, on the host
+	@FOR='$(SECONDS)' RUNS='$(RUNS)' SEED='$(SEED)' INPUT='$(INPUT)' MERGE='$(MERGE)' scripts/fuzz.sh run
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The fuzzer of the migration stream (selftests/fuzz), on the host.
+#
+#   fuzz.sh build UAPI OUTPUT   build it; called with the cache locked
+#   fuzz.sh check PROGRAM       what make check has of it, as KTAP
+#   fuzz.sh run                 make fuzz: FOR=SECONDS, RUNS=N, SEED=N,
+#                               INPUT=FILE, MERGE=1
+
+. "$(dirname "$0")/lib.sh"
+
+fuzz=$REPO/selftests/fuzz
+# What was found, where the user sees it
+found=$REPO/build/fuzz
+# So many take about five seconds, and the same seed finds the same.
+check_runs=20000
+# The longest stream of a device with four pages has 17 KiB.
+options=(-max_len=20480 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$found/")
+
+build() {
+	local uapi=$1 out=$2 key
+	key=$(hash_text "$(hash_files mtty-mig selftests/fuzz/*.[ch] selftests/fuzz/Makefile \
+		selftests/device/{stream_spec,stream_format,xxh64}.* selftests/lib/check.h)" \
+		"$uapi" "$(clang --version | head -n 1)")
+	if stamped "$out" "$key"; then
+		used "$out"
+		return
+	fi
+	say "building the fuzzer"
+	rm -rf "$out"
+	mkdir -p "$out"
+	step fuzz make -C "$fuzz" -j"$JOBS" UAPI="$uapi/include" OUTPUT="$out"
+	stamp "$out" "$key"
+}
+
+# The inputs in a directory, as arguments
+inputs() { find "$1" -type f ! -name README -print0 | sort -z; }
+
+# keep LOG: tell where the input is that LOG says was kept.
+keep() {
+	sed -n 's/.*Test unit written to \(.*\)/\1/p' "$1" | while IFS= read -r input; do
+		input=${input#"$REPO/"}
+		echo "the input is kept: $input"
+		echo "to replay it: make fuzz INPUT=$input"
+		echo "when it is fixed: cp $input selftests/fuzz/crashes/, and make check replays it"
+	done
+}
+
+# What libFuzzer has to say of a failure, without the noise
+why() { grep -v -E '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' "$1" | head -n 40 || true; }
+
+# result NUMBER NAME LOG COMMAND...: run it, print a result line
+result() {
+	local number=$1 name=$2 log=$3
+	shift 3
+	if "$@" >"$log" 2>&1 </dev/null; then
+		sed -n 's/^verdicts: /# &/p; s/^#[0-9]*\tDONE */# /p' "$log"
+		echo "ok $number $name"
+	else
+		# Replaying, the last one named is the one
+		grep '^Running: ' "$log" | tail -n 1 | sed "s,$REPO/,,; s/^/# /"
+		{ why "$log"; keep "$log"; } | sed 's/^/# /'
+		echo "not ok $number $name"
+	fi
+}
+
+check() {
+	local program=$1 replay
+	tmp=$(mktemp -d)
+	trap 'rm -rf "$tmp"' EXIT
+	mkdir -p "$found" "$tmp/corpus"
+	echo "TAP version 13"
+	echo "1..3"
+	mapfile -d '' -t replay < <(inputs "$fuzz/corpus")
+	echo "# ${#replay[@]} inputs"
+	result 1 corpus_replay "$tmp/log" "$program" "${options[@]}" "${replay[@]}"
+	mapfile -d '' -t replay < <(inputs "$fuzz/crashes")
+	if [ ${#replay[@]} -gt 0 ]; then
+		echo "# ${#replay[@]} inputs"
+		result 2 crashes_replay "$tmp/log" "$program" "${options[@]}" "${replay[@]}"
+	else
+		echo "ok 2 crashes_replay # SKIP no input has crashed it yet"
+	fi
+	result 3 fuzz_runs "$tmp/log" "$program" "${options[@]}" "-runs=$check_runs" -seed=1 \
+		"$tmp/corpus" "$fuzz/corpus"
+}
+
+# How far it is, of all that libFuzzer prints: once every few seconds
+progress() {
+	awk '
+	/^#[0-9]+\t/ {
+		now = systime()
+		if (now < last + 5 && $2 != "DONE")
+			next
+		last = now
+		for (i = 3; i < NF; i++) {
+			if ($i == "cov:") edges = $(i + 1)
+			if ($i == "ft:") features = $(i + 1)
+			if ($i == "corp:") corpus = $(i + 1)
+			if ($i == "exec/s:") speed = $(i + 1)
+		}
+		printf "lab: %9d runs, %s each second, %s edges, %s features, %s inputs\n", \
+			substr($1, 2), speed, edges, features, corpus
+		fflush()
+	}'
+}
+
+run() {
+	local program source uapi work log seed=${SEED:-} limit status=0 before
+	"$SCRIPTS/packages.sh" fuzz
+	make_cache
+	lock_cache
+	source=$("$SCRIPTS/source.sh")
+	uapi=$("$SCRIPTS/uapi.sh" "$source")
+	work=$CACHE/work/$(hash_text "$REPO")
+	mkdir -p "$work" "$found/corpus"
+	build "$uapi" "$work/fuzz"
+	program=$found/stream_fuzz
+	cp "$work/fuzz/stream_fuzz" "$program"
+	unlock_cache
+
+	if [ -n "${INPUT:-}" ]; then
+		exec "$program" "${options[@]}" "$INPUT"
+	fi
+	if [ "${MERGE:-0}" != 0 ]; then
+		merge "$program"
+		return
+	fi
+
+	limit=-max_total_time=${FOR:-60}
+	if [ -n "${RUNS:-}" ]; then
+		limit=-runs=$RUNS
+	fi
+	if [ -z "$seed" ]; then
+		seed=$(($(od -An -N4 -tu4 /dev/urandom) / 2))
+	fi
+	log=$found/log
+	before=$(find "$found/corpus" -type f | wc -l)
+	say "fuzzing the reader of the stream: $limit SEED=$seed"
+	"$program" "${options[@]}" "$limit" "-seed=$seed" "$found/corpus" "$fuzz/corpus" \
+		"$REPO/selftests/device/golden" "$fuzz/crashes" 2>&1 </dev/null |
+		tee "$log" | progress || status=$?
+	if [ "$status" -ne 0 ]; then
+		say "it found something:"
+		why "$log" | quote >&2
+		keep "$log" | while IFS= read -r line; do say "$line"; done
+	fi
+	say "$(sed -n 's/^INFO: Loaded 1 modules *(\([0-9]*\) inline.*/\1 edges in all/p' "$log")," \
+		"$(sed -n 's/^#\([0-9]*\)	.*/\1/p' "$log" | tail -n 1) runs;" \
+		"$(($(find "$found/corpus" -type f | wc -l) - before)) new inputs in build/fuzz/corpus" \
+		"('make fuzz MERGE=1' takes what counts into selftests/fuzz/corpus)"
+	sed -n 's/^verdicts: /lab: &/p' "$log" >&2
+	say "the whole output: build/fuzz/log"
+	return "$status"
+}
+
+# As few and as short inputs as reach the same edges, old and new ones. How often
+# they are reached is left to the fuzzer, for there is no end to it.
+merge() {
+	local new=$found/merged
+	rm -rf "$new"
+	mkdir "$new"
+	"$1" "${options[@]}" -merge=1 -use_counters=0 "$new" "$fuzz/corpus" "$found/corpus" \
+		"$REPO/selftests/device/golden" >"$found/log" 2>&1 </dev/null ||
+		die "the merge failed; its output is in build/fuzz/log"
+	rm -rf "$fuzz/corpus"
+	mv "$new" "$fuzz/corpus"
+	say "selftests/fuzz/corpus has now $(find "$fuzz/corpus" -type f | wc -l) inputs," \
+		"$(du -bs "$fuzz/corpus" | cut -f1) bytes"
+}
+
+"$@"
