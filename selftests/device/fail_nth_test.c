@@ -113,9 +113,9 @@ static int do_ioctl(int fd, unsigned long cmd, void *arg)
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }
 
-/* Two devices, of which one goes through the FSM */
+/* A device that goes through the FSM, and one to arrive at */
 
-FIXTURE(walks)
+FIXTURE(arcs)
 {
 	struct mtty mtty;
 	struct mtty dst;
@@ -125,27 +125,27 @@ FIXTURE(walks)
 	int users;
 };
 
-FIXTURE_VARIANT(walks)
+FIXTURE_VARIANT(arcs)
 {
 	const char *type;
 	__u64 flags;
 };
 
 /* All that full is, and page requests */
-FIXTURE_VARIANT_ADD(walks, vpri)
+FIXTURE_VARIANT_ADD(arcs, vpri)
 {
 	.type = "vpri",
 	.flags = MIG_FLAGS_ALL,
 };
 
 /* For the arcs that a device with P2P does not have */
-FIXTURE_VARIANT_ADD(walks, precopy)
+FIXTURE_VARIANT_ADD(arcs, precopy)
 {
 	.type = "precopy",
 	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY,
 };
 
-FIXTURE_SETUP(walks)
+FIXTURE_SETUP(arcs)
 {
 	const char *why = walks_missing();
 
@@ -159,7 +159,7 @@ FIXTURE_SETUP(walks)
 	fail_nth_setup();
 }
 
-FIXTURE_TEARDOWN(walks)
+FIXTURE_TEARDOWN(arcs)
 {
 	fail_nth_restore();
 	journey_free(&self->journey);
@@ -281,7 +281,7 @@ static void walk_transition(struct __test_metadata *_metadata,
 	walk_end(_metadata, walk);
 }
 
-TEST_F_TIMEOUT(walks, transitions, WALK_TIMEOUT)
+TEST_F_TIMEOUT(arcs, transitions, WALK_TIMEOUT)
 {
 	unsigned int i, n = 0;
 
@@ -302,6 +302,63 @@ TEST_F_TIMEOUT(walks, transitions, WALK_TIMEOUT)
 	}
 	/* All arcs of the driver's table: 15 with P2P, 3 only without */
 	EXPECT_EQ(variant->flags & VFIO_MIGRATION_P2P ? 15 : 3, n);
+}
+
+/* And one that can do all, for everything else */
+
+#define LOG_PAGES	4
+
+/* What the calls below need of it */
+struct bench {
+	struct journey *journey;
+	struct mtty *mtty;
+	struct vfio_dev *dev;
+	struct vfio_buf buf;
+	int eventfds[MTTY_MIG_NR_VECTORS];
+};
+
+FIXTURE(walks)
+{
+	struct mtty mtty;
+	struct mtty dst;
+	struct vfio_dev *dev;
+	struct journey journey;
+	struct bench bench;
+	struct fail_nth walk;
+	int users;
+};
+
+FIXTURE_SETUP(walks)
+{
+	struct bench *bench = &self->bench;
+	const char *why = walks_missing();
+	unsigned int i;
+
+	if (why)
+		SKIP(return, "%s", why);
+	self->users = module_users();
+	mtty_new(&self->mtty, "vpri", JOURNEY_MEM_SIZE);
+	mtty_new(&self->dst, "vpri", JOURNEY_MEM_SIZE);
+	self->dev = &self->mtty.dev;
+	journey_prepare(&self->journey, &self->mtty, MIG_FLAGS_ALL);
+	bench->journey = &self->journey;
+	bench->mtty = &self->mtty;
+	bench->dev = &self->mtty.dev;
+	vfio_buf_new(bench->dev, &bench->buf, 1 << 20,
+		     LOG_PAGES * MTTY_MIG_PAGE_SIZE, true);
+	memset(bench->buf.addr, 0, bench->buf.len);
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
+		bench->eventfds[i] = eventfd_new();
+	fail_nth_setup();
+}
+
+FIXTURE_TEARDOWN(walks)
+{
+	fail_nth_restore();
+	journey_free(&self->journey);
+	mtty_remove_all();
+	EXPECT_EQ(self->users, module_users())
+		TH_LOG("the module has users that are gone");
 }
 
 /* The data fd */
@@ -352,10 +409,8 @@ TEST_F_TIMEOUT(walks, read, WALK_TIMEOUT)
 		__u32 state = saving_states[i / ARRAY_LEN(chunks)];
 		size_t chunk = chunks[i % ARRAY_LEN(chunks)];
 
-		if (!mig_model_supported(variant->flags, state))
-			continue;
-		snprintf(name, sizeof(name), "%s read in %s by %zu",
-			 variant->type, mig_state_name(state), chunk);
+		snprintf(name, sizeof(name), "read in %s by %zu",
+			 mig_state_name(state), chunk);
 		/* As many calls as it takes when nothing fails */
 		journey_go(journey, state);
 		journey_room(journey);
@@ -430,8 +485,7 @@ TEST_F_TIMEOUT(walks, write, WALK_TIMEOUT)
 	int ret;
 
 	for (i = 0; i < ARRAY_LEN(chunks); i++) {
-		snprintf(name, sizeof(name), "%s write by %zu", variant->type,
-			 chunks[i]);
+		snprintf(name, sizeof(name), "write by %zu", chunks[i]);
 		journey_go(journey, VFIO_DEVICE_STATE_RESUMING);
 		write_all(journey, chunks[i], &clean);
 
@@ -486,8 +540,8 @@ TEST_F_TIMEOUT(walks, region_write, WALK_TIMEOUT)
 	for (i = 0; i < sizeof(data); i += MTTY_MIG_PAGE_SIZE)
 		mtty_fill_page(data + i, 7, i);
 	for (i = 0; i < ARRAY_LEN(states); i++) {
-		snprintf(name, sizeof(name), "%s write to memory in %s",
-			 variant->type, mig_state_name(states[i]));
+		snprintf(name, sizeof(name), "write to memory in %s",
+			 mig_state_name(states[i]));
 		/* The buffer, and of each of three parts a copy; two pages */
 		fail_nth_begin(&self->walk, name, 1 + 3 + 2);
 		while (fail_nth_next(&self->walk)) {
@@ -537,8 +591,8 @@ TEST_F_TIMEOUT(walks, region_read, WALK_TIMEOUT)
 	ssize_t n;
 
 	for (i = 0; i < ARRAY_LEN(regions); i++) {
-		snprintf(name, sizeof(name), "%s read region %u",
-			 variant->type, regions[i].index);
+		snprintf(name, sizeof(name), "read region %u",
+			 regions[i].index);
 		journey_go(journey, VFIO_DEVICE_STATE_RUNNING);
 		vfio_region_read(self->dev, regions[i].index, 0, expect,
 				 regions[i].len);
@@ -579,8 +633,8 @@ TEST_F_TIMEOUT(walks, register_write, WALK_TIMEOUT)
 		__u8 seen[4] = {};
 		ssize_t n;
 
-		snprintf(name, sizeof(name), "%s write region %u",
-			 variant->type, regs[i].index);
+		snprintf(name, sizeof(name), "write region %u",
+			 regs[i].index);
 		fail_nth_begin(&self->walk, name, 1 + 1);
 		while (fail_nth_next(&self->walk)) {
 			vfio_dev_reset(self->dev);
@@ -604,14 +658,6 @@ TEST_F_TIMEOUT(walks, register_write, WALK_TIMEOUT)
 }
 
 /* Calls that change nothing, or nothing but what is looked at afterwards */
-
-struct bench {
-	struct journey *journey;
-	struct mtty *mtty;
-	struct vfio_dev *dev;
-	struct vfio_buf buf;
-	int eventfds[MTTY_MIG_NR_VECTORS];
-};
 
 static int call_info(struct bench *bench)
 {
@@ -793,8 +839,6 @@ static const char *after_log_stop(struct bench *bench, bool done)
 		return "the log cannot be stopped any more";
 	return call_log_stop(bench) == -EINVAL ? NULL : "the log goes on";
 }
-
-#define LOG_PAGES	4
 
 static __u64 bitmap;
 
@@ -1012,48 +1056,8 @@ static const struct call {
 	  after_answer },
 };
 
-FIXTURE(bench)
-{
-	struct mtty mtty;
-	struct journey journey;
-	struct bench bench;
-	struct fail_nth walk;
-	int users;
-};
-
-FIXTURE_SETUP(bench)
-{
-	struct bench *bench = &self->bench;
-	const char *why = walks_missing();
-	unsigned int i;
-
-	if (why)
-		SKIP(return, "%s", why);
-	self->users = module_users();
-	mtty_new(&self->mtty, "vpri", JOURNEY_MEM_SIZE);
-	journey_prepare(&self->journey, &self->mtty, MIG_FLAGS_ALL);
-	bench->journey = &self->journey;
-	bench->mtty = &self->mtty;
-	bench->dev = &self->mtty.dev;
-	vfio_buf_new(bench->dev, &bench->buf, 1 << 20,
-		     LOG_PAGES * MTTY_MIG_PAGE_SIZE, true);
-	memset(bench->buf.addr, 0, bench->buf.len);
-	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
-		bench->eventfds[i] = eventfd_new();
-	fail_nth_setup();
-}
-
-FIXTURE_TEARDOWN(bench)
-{
-	fail_nth_restore();
-	journey_free(&self->journey);
-	mtty_remove_all();
-	EXPECT_EQ(self->users, module_users())
-		TH_LOG("the module has users that are gone");
-}
-
 /* In pre-copy, where there is a session and the device still runs */
-TEST_F_TIMEOUT(bench, calls, WALK_TIMEOUT)
+TEST_F_TIMEOUT(walks, calls, WALK_TIMEOUT)
 {
 	struct bench *bench = &self->bench;
 	struct fail_nth *walk = &self->walk;
@@ -1088,14 +1092,12 @@ TEST_F_TIMEOUT(bench, calls, WALK_TIMEOUT)
 }
 
 /* A device that changes while it is tracked: nothing of it gets lost */
-TEST_F_TIMEOUT(bench, dirty, WALK_TIMEOUT)
+TEST_F_TIMEOUT(walks, dirty, WALK_TIMEOUT)
 {
 	struct journey *journey = &self->journey;
 	struct fail_nth *walk = &self->walk;
-	struct mtty dst;
 	int ret;
 
-	mtty_new(&dst, "vpri", JOURNEY_MEM_SIZE);
 	/* The path, the buffer and its copy, and the pages that are zero */
 	fail_nth_begin(walk, "write dirty", 10);
 	while (fail_nth_next(walk)) {
@@ -1110,7 +1112,7 @@ TEST_F_TIMEOUT(bench, dirty, WALK_TIMEOUT)
 			knob_write(&self->mtty, "dirty", "0 %d",
 				   JOURNEY_PAGES);
 		journey->digest = mtty_digest(&self->mtty);
-		fine(_metadata, walk, journey_arrive(journey, &dst), "");
+		fine(_metadata, walk, journey_arrive(journey, &self->dst), "");
 	}
 	walk_end(_metadata, walk);
 }
@@ -1133,7 +1135,7 @@ static __u64 pages_with(const struct vfio_buf *buf, __u8 val)
  * The engine, by hand: a channel that cannot go on says so, and each page
  * that it has written is in the log, or the log says that it is not complete.
  */
-TEST_F_TIMEOUT(bench, engine_step_to_user_memory, WALK_TIMEOUT)
+TEST_F_TIMEOUT(walks, engine_step_to_user_memory, WALK_TIMEOUT)
 {
 	struct bench *bench = &self->bench;
 	struct fail_nth *walk = &self->walk;
@@ -1194,7 +1196,7 @@ TEST_F_TIMEOUT(bench, engine_step_to_user_memory, WALK_TIMEOUT)
 }
 
 /* The other direction: pages of device memory that cannot be had */
-TEST_F_TIMEOUT(bench, engine_step_to_device_memory, WALK_TIMEOUT)
+TEST_F_TIMEOUT(walks, engine_step_to_device_memory, WALK_TIMEOUT)
 {
 	struct bench *bench = &self->bench;
 	struct fail_nth *walk = &self->walk;
@@ -1244,7 +1246,7 @@ TEST_F_TIMEOUT(bench, engine_step_to_device_memory, WALK_TIMEOUT)
  * What no single failure brings about: see fail_nodes(). A page that has no
  * place in its array is not there, and is given back.
  */
-TEST_F(bench, no_nodes_for_device_memory)
+TEST_F(walks, no_nodes_for_device_memory)
 {
 	struct journey *journey = &self->journey;
 	struct vfio_dev *dev = self->bench.dev;
@@ -1285,7 +1287,7 @@ TEST_F(bench, no_nodes_for_device_memory)
 }
 
 /* The transfer is not to blame, and takes place; but the log is not complete */
-TEST_F(bench, no_nodes_for_the_log)
+TEST_F(walks, no_nodes_for_the_log)
 {
 	struct bench *bench = &self->bench;
 	const struct dma_transfer fill = {
@@ -1402,8 +1404,7 @@ TEST_F_TIMEOUT(walks, open, WALK_TIMEOUT)
 		vfio_dev_close(self->dev);
 		if (__vfio_dev_open(self->dev, uuid, ways[i].way))
 			continue;
-		snprintf(name, sizeof(name), "%s open by %s", variant->type,
-			 ways[i].name);
+		snprintf(name, sizeof(name), "open by %s", ways[i].name);
 		fail_nth_begin(walk, name, ways[i].floor);
 		while (fail_nth_next(walk)) {
 			struct opened opened = { -1, -1, -1 };
@@ -1445,9 +1446,9 @@ TEST_F_TIMEOUT(walks, close, WALK_TIMEOUT)
 	int data_fd;
 
 	for (state = 0; state < VFIO_DEVICE_STATE_NR; state++) {
-		if (!mig_model_supported(variant->flags, state))
+		if (!mig_model_supported(MIG_FLAGS_ALL, state))
 			continue;
-		snprintf(name, sizeof(name), "%s close in %s", variant->type,
+		snprintf(name, sizeof(name), "close in %s",
 			 mig_state_name(state));
 		fail_nth_begin(walk, name, 0);
 		while (fail_nth_next(walk)) {
