@@ -50,40 +50,45 @@ keep() {
 # What libFuzzer has to say of a failure, without the noise
 why() { grep -v -E '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' "$1" | head -n 40 || true; }
 
-# result NUMBER NAME LOG COMMAND...: run it, print a result line
+# result NUMBER NAME COMMAND...: run it, print a result line
 result() {
-	local number=$1 name=$2 log=$3
-	shift 3
+	local number=$1 name=$2 log=$tmp/log
+	shift 2
 	if "$@" >"$log" 2>&1 </dev/null; then
 		sed -n 's/^verdicts: /# &/p; s/^#[0-9]*\tDONE */# /p' "$log"
 		echo "ok $number $name"
-	else
-		# Replaying, the last one named is the one
-		grep '^Running: ' "$log" | tail -n 1 | sed "s,$REPO/,,; s/^/# /"
-		{ why "$log"; keep "$log"; } | sed 's/^/# /'
-		echo "not ok $number $name"
+		return
 	fi
+	# When inputs are replayed, the last one named is the one.
+	sed -n "s,$REPO/,,; s/^Running: /# &/p" "$log" | tail -n 1
+	{ why "$log"; keep "$log"; } | sed 's/^/# /'
+	echo "not ok $number $name"
+}
+
+# replay NUMBER NAME PROGRAM DIRECTORY: each input in it
+replay() {
+	local number=$1 name=$2 program=$3 all
+	mapfile -d '' -t all < <(inputs "$4")
+	if [ ${#all[@]} -eq 0 ]; then
+		echo "ok $number $name # SKIP there is no input"
+		return
+	fi
+	echo "# ${#all[@]} inputs"
+	result "$number" "$name" "$program" "${options[@]}" "${all[@]}"
 }
 
 check() {
-	local program=$1 replay
+	local program=$1
 	tmp=$(mktemp -d)
 	trap 'rm -rf "$tmp"' EXIT
 	mkdir -p "$found" "$tmp/corpus"
 	echo "TAP version 13"
-	echo "1..3"
-	mapfile -d '' -t replay < <(inputs "$fuzz/corpus")
-	echo "# ${#replay[@]} inputs"
-	result 1 corpus_replay "$tmp/log" "$program" "${options[@]}" "${replay[@]}"
-	mapfile -d '' -t replay < <(inputs "$fuzz/crashes")
-	if [ ${#replay[@]} -gt 0 ]; then
-		echo "# ${#replay[@]} inputs"
-		result 2 crashes_replay "$tmp/log" "$program" "${options[@]}" "${replay[@]}"
-	else
-		echo "ok 2 crashes_replay # SKIP no input has crashed it yet"
-	fi
-	result 3 fuzz_runs "$tmp/log" "$program" "${options[@]}" "-runs=$check_runs" -seed=1 \
-		"$tmp/corpus" "$fuzz/corpus"
+	echo "1..4"
+	replay 1 corpus_replay "$program" "$fuzz/corpus"
+	replay 2 edges_replay "$program" "$fuzz/edges"
+	replay 3 crashes_replay "$program" "$fuzz/crashes"
+	result 4 fuzz_runs "$program" "${options[@]}" "-runs=$check_runs" -seed=1 \
+		"$tmp/corpus" "$fuzz/corpus" "$fuzz/edges" "$fuzz/crashes"
 }
 
 # How far it is, of all that libFuzzer prints: once every few seconds
@@ -139,7 +144,7 @@ run() {
 	before=$(find "$found/corpus" -type f | wc -l)
 	say "fuzzing the reader of the stream: $limit SEED=$seed"
 	"$program" "${options[@]}" "$limit" "-seed=$seed" "$found/corpus" "$fuzz/corpus" \
-		"$REPO/selftests/device/golden" "$fuzz/crashes" 2>&1 </dev/null |
+		"$fuzz/edges" "$fuzz/crashes" "$REPO/selftests/device/golden" 2>&1 </dev/null |
 		tee "$log" | progress || status=$?
 	if [ "$status" -ne 0 ]; then
 		say "it found something:"
@@ -155,15 +160,18 @@ run() {
 	return "$status"
 }
 
-# As few and as short inputs as reach the same edges, old and new ones. How often
-# they are reached is left to the fuzzer, for there is no end to it.
+# As few and as short inputs as reach, with those in edges/, the same edges of the
+# program as all that there are. How often they are reached is left to the
+# fuzzer, for there is no end to it.
 merge() {
 	local new=$found/merged
 	rm -rf "$new"
-	mkdir "$new"
+	cp -r "$fuzz/edges" "$new"
+	rm "$new/README"
 	"$1" "${options[@]}" -merge=1 -use_counters=0 "$new" "$fuzz/corpus" "$found/corpus" \
 		"$REPO/selftests/device/golden" >"$found/log" 2>&1 </dev/null ||
 		die "the merge failed; its output is in build/fuzz/log"
+	(cd "$fuzz/edges" && find . -type f -exec rm -f "$new/{}" \;)
 	rm -rf "$fuzz/corpus"
 	mv "$new" "$fuzz/corpus"
 	say "selftests/fuzz/corpus has now $(find "$fuzz/corpus" -type f | wc -l) inputs," \

@@ -271,8 +271,8 @@ void exercise(struct mtty_hw *hw, u64 *seed)
 		case 9:
 			transfer(hw, dma);
 			break;
-		case 10:
-			while (at-- & 31)
+		case 10:	/* more than there can be, at times */
+			while (at-- & 63)
 				mtty_pri_write(&hw->pri, MTTY_MIG_PRI_RAISE_HI,
 					       val, true);
 			mtty_pri_write(&hw->pri, at % MTTY_MIG_PRI_SIZE & ~3,

@@ -94,20 +94,6 @@ static size_t rec_size(const struct draft *draft, unsigned int i)
 	return draft->start[i + 1] - draft->start[i];
 }
 
-/* Make the trailer right for what is before it, so that only that is wrong */
-static void seal(struct draft *draft)
-{
-	size_t payload;
-
-	if (!draft->nr || rec_type(draft, draft->nr - 1) != REC_TRAILER ||
-	    rec_size(draft, draft->nr - 1) < REC_PAYLOAD + TRAILER_SIZE)
-		return;
-	payload = draft->start[draft->nr - 1] + REC_PAYLOAD;
-	put(draft->data + payload + TRAILER_TOTAL, payload - REC_PAYLOAD, 8);
-	put(draft->data + payload + TRAILER_DIGEST,
-	    xxh64_of(draft->data, payload + TRAILER_DIGEST), 8);
-}
-
 /* Numbers at which a check may be off by one, of any length */
 static u64 edge(struct draft *draft, u64 near)
 {
@@ -132,6 +118,25 @@ static u64 edge(struct draft *draft, u64 near)
 static void change_number(struct draft *draft, size_t at, unsigned int len)
 {
 	put(draft->data + at, edge(draft, get(draft->data + at, len)), len);
+}
+
+/*
+ * Make the trailer right for what is before it, so that only that is wrong;
+ * or its digest alone, so that only its total is.
+ */
+static void seal(struct draft *draft)
+{
+	size_t payload;
+
+	if (!draft->nr || rec_type(draft, draft->nr - 1) != REC_TRAILER ||
+	    rec_size(draft, draft->nr - 1) < REC_PAYLOAD + TRAILER_SIZE)
+		return;
+	payload = draft->start[draft->nr - 1] + REC_PAYLOAD;
+	put(draft->data + payload + TRAILER_TOTAL, payload - REC_PAYLOAD, 8);
+	if (below(draft, 16) == 0)
+		change_number(draft, payload + TRAILER_TOTAL, 8);
+	put(draft->data + payload + TRAILER_DIGEST,
+	    xxh64_of(draft->data, payload + TRAILER_DIGEST), 8);
 }
 
 static void change_header(struct draft *draft)
@@ -214,6 +219,7 @@ static void change_payload(struct draft *draft, unsigned int i)
 	unsigned int len = lens[below(draft, ARRAY_SIZE(lens))];
 	u16 type = rec_type(draft, i);
 	u8 *p = draft->data + start;
+	size_t at;
 
 	/* Content does not matter, but whether it is zero does */
 	if (type == REC_PAGE && size > 8) {
@@ -226,11 +232,17 @@ static void change_payload(struct draft *draft, unsigned int i)
 		size = min_t(size_t, size, 8);
 	if (size < len)
 		return;
-	if (below(draft, 8) == 0)
+	at = below(draft, size / len) * len;
+	switch (below(draft, 8)) {
+	case 0:
 		LLVMFuzzerMutate(p, size, size);
-	else
-		change_number(draft, start + below(draft, size / len) * len,
-			      len);
+		break;
+	case 1:		/* fields that limit each other are next to each other */
+		put(p + at, get(p + below(draft, size / len) * len, len), len);
+		break;
+	default:
+		change_number(draft, start + at, len);
+	}
 }
 
 static void insert_record(struct draft *draft, unsigned int i)

@@ -186,10 +186,16 @@ static void check_saved(struct load *load, const struct mtty_hw *hw,
 	u8 *saved = malloc(SAVED_MAX);
 	struct stream_spec again;
 	const char *difference;
+	unsigned int i, pages = 0;
 	struct load other;
 	size_t len;
 
 	bug_unless(saved);
+	/* A page of zeroes takes no memory, however it came to be one */
+	for (i = 0; spec && i < SPEC_PAGES_MAX; i++)
+		pages += !!spec->page[i];
+	bug_unless(!spec || load->mem->nr_pages == pages);
+
 	len = save(saved, SAVED_MAX, load->type, load->mem, hw);
 	bug_unless(len);
 	spec_read(&again, saved, len, load->type, load->mem->size);
