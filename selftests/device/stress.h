@@ -12,9 +12,9 @@
 
 #include "random_run.h"
 
-const char *stress_walk(struct random_run *run, const char *type, __u64 flags);
-const char *stress_together(struct random_run *run, const char *type,
-			    __u64 flags);
+const char *walk_alone(struct random_run *run, const char *type, __u64 flags);
+const char *walk_together(struct random_run *run, const char *type,
+			  __u64 flags);
 
 /* Where a function of these says what is wrong */
 extern __thread char stress_trouble[256];

@@ -9,10 +9,11 @@
 #include "stress.h"
 
 /* Of each thread: about five seconds of all tests on a sanitized kernel */
-#define WALK_STEPS	700
+#define ALONE_STEPS	400
+#define TOGETHER_STEPS	160
 
 /* How many tests there are below, each with its share of MINUTES */
-#define SHARE		6
+#define SHARE		12
 
 __thread char stress_trouble[256];
 
@@ -63,16 +64,38 @@ FIXTURE_TEARDOWN(stress)
 	mtty_remove_all();
 }
 
-TEST_F_TIMEOUT(stress, alone, RUN_TIMEOUT)
+static const char *walk(struct random_run *run,
+			const FIXTURE_VARIANT(stress) *variant,
+			const char *how, unsigned long steps,
+			const char *(*stress)(struct random_run *run,
+					      const char *type, __u64 flags))
 {
-	struct random_run *run = &self->run;
+	char test[64];
 	const char *why;
 
-	run_begin(run, "stress_test", variant->name, WALK_STEPS, SHARE);
-	why = stress_walk(run, variant->type, variant->flags);
-	run_end(run);
+	snprintf(test, sizeof(test), "%s, %s", variant->name, how);
+	run_begin(run, "stress_test", test, steps, SHARE);
+	why = stress(run, variant->type, variant->flags);
 	if (why)
 		run_tell(run);
+	run_end(run);
+	return why;
+}
+
+TEST_F_TIMEOUT(stress, alone, RUN_TIMEOUT)
+{
+	const char *why = walk(&self->run, variant, "alone", ALONE_STEPS,
+			       walk_alone);
+
+	EXPECT_EQ(NULL, why)
+		TH_LOG("%s", why);
+}
+
+TEST_F_TIMEOUT(stress, together, RUN_TIMEOUT)
+{
+	const char *why = walk(&self->run, variant, "together", TOGETHER_STEPS,
+			       walk_together);
+
 	EXPECT_EQ(NULL, why)
 		TH_LOG("%s", why);
 }

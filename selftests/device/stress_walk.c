@@ -811,14 +811,14 @@ static const char *act(struct walk *walk)
 }
 
 /**
- * stress_walk - walk at random
+ * walk_alone - walk at random
  * @run: how far
  * @type: type of the device
  * @flags: its capabilities, VFIO_MIGRATION_*
  *
  * Return: NULL, or what was wrong.
  */
-const char *stress_walk(struct random_run *run, const char *type, __u64 flags)
+const char *walk_alone(struct random_run *run, const char *type, __u64 flags)
 {
 	static struct walk walk;
 	const char *why = NULL;
