@@ -13,12 +13,15 @@
 #   GUESTS=N        so many guests at once (default: one a processor, up to 4)
 #   MEM=MB          of each guest; LEAKS=1 with a search for leaked memory;
 #   APPEND='...'    more for the guest kernel's command line
+#   SEED=N|random   of the tests that go at random, with STEPS=N or MINUTES=N
+#                   for how long; CALLS=1 prints each call before it is made
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export SEED STEPS MINUTES CALLS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests stress shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -35,6 +38,13 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+# These see for themselves whether they still move
+stress: ## calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program
+	@TEST='$(or $(TEST),@(stress|ioctl_fuzz)_test)' \
+		MINUTES='$(or $(MINUTES),$(if $(STEPS),,1))' \
+		TIMEOUT='$(or $(TIMEOUT),86400)' TEST_TIMEOUT='$(or $(TEST_TIMEOUT),0)' \
+		scripts/lab.sh selftests
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

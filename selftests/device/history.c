@@ -102,6 +102,27 @@ static unsigned int after_busy(__u64 flags, __u32 from, __u32 to)
 	return 0;
 }
 
+/* What a stream that several have written to at once may be refused for */
+static bool is_refusal(int ret)
+{
+	switch (-ret) {
+	case EINVAL:
+	case EPROTOTYPE:
+	case EPROTONOSUPPORT:
+	case EMEDIUMTYPE:
+	case EMSGSIZE:
+	case EOPNOTSUPP:
+	case EPROTO:
+	case ERANGE:
+	case EBADMSG:
+	case E2BIG:
+	case ENODATA:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* The states that a SET may lead to, given what it returned; 0 if none */
 static unsigned int after_set(__u64 flags, __u32 from,
 			      const struct history_call *call)
@@ -111,6 +132,9 @@ static unsigned int after_set(__u64 flags, __u32 from,
 	if (from == VFIO_DEVICE_STATE_ERROR)
 		return call->ret == -EIO ? STATE(from) : 0;
 	mig_model_expect(flags, from, call->state, &expect);
+	if (from == VFIO_DEVICE_STATE_RESUMING && call->state != from &&
+	    !expect.ret && is_refusal(call->ret))
+		return STATE(from);
 	switch (call->ret) {
 	case 0:
 		return !expect.ret && expect.new_fd == call->new_fd ?
@@ -121,9 +145,6 @@ static unsigned int after_set(__u64 flags, __u32 from,
 		return after_fault(flags, from, call->state);
 	case -EBUSY:
 		return after_busy(flags, from, call->state);
-	case -ENODATA:
-		return !expect.ret && from == VFIO_DEVICE_STATE_RESUMING &&
-		       call->state != from ? STATE(from) : 0;
 	default:
 		return 0;
 	}

@@ -41,6 +41,7 @@
  * struct session - a data fd that a SET gave
  * @fd: the fd, open until the end of the round
  * @resumes: it is there to be written to
+ * @shared: several threads transfer at once, and what they get is anything
  * @dead: it has answered ENODEV, and must go on to do so
  * @ended: it has come to the end of the stream
  * @stream: what was read
@@ -50,6 +51,7 @@
 struct session {
 	int fd;
 	bool resumes;
+	bool shared;
 	bool dead;
 	bool ended;
 	struct mig_stream stream;
@@ -184,6 +186,7 @@ static void act_set(struct actor *actor)
 	session = &together->sessions[atomic_load(&together->nr_sessions)];
 	session->fd = data_fd;
 	session->resumes = to == VFIO_DEVICE_STATE_RESUMING;
+	session->shared = one_in(&actor->dice, 4);
 	atomic_fetch_add(&together->nr_sessions, 1);
 	pthread_mutex_unlock(&together->publish);
 }
@@ -249,7 +252,7 @@ static void act_reset(struct actor *actor)
 			     &together->mtty.mdev);
 	}
 	/* Seldom enough that the others get somewhere */
-	if (!one_in(&actor->dice, 8)) {
+	if (!one_in(&actor->dice, 5)) {
 		act_get(actor);
 		return;
 	}
@@ -332,13 +335,32 @@ static void write_session(struct actor *actor, struct session *session)
 	session->dead |= n == -ENODEV;
 }
 
+/* All that counts here is that the driver survives it */
+static void share_session(struct actor *actor, struct session *session)
+{
+	struct mig_stream *image = &actor->together->image;
+	size_t len = 1 + below(&actor->dice, actor->slow.len);
+
+	CALL(actor, "share fd %d, %zu", session->fd, len);
+	if (len > image->len)
+		len = image->len;
+	memcpy(actor->slow.content, image->data, len);
+	slow_mem_forget(&actor->slow);
+	if (session->resumes)
+		mig_write(session->fd, actor->slow.buf, len);
+	else
+		mig_read(session->fd, actor->slow.buf, len);
+}
+
 static void act_transfer(struct actor *actor)
 {
 	struct session *session = some_session(actor);
 
 	if (!session)
 		return;
-	if (session->resumes)
+	if (session->shared)
+		share_session(actor, session);
+	else if (session->resumes)
 		write_session(actor, session);
 	else
 		read_session(actor, session);
@@ -355,6 +377,10 @@ static void act_disturb(struct actor *actor)
 
 	if (!session)
 		return;
+	if (session->shared && one_in(&actor->dice, 2)) {
+		share_session(actor, session);
+		return;
+	}
 	switch (below(&actor->dice, 5)) {
 	case 0:
 		CALL(actor, "read nowhere from fd %d", session->fd);
@@ -365,7 +391,9 @@ static void act_disturb(struct actor *actor)
 		CALL(actor, "write nothing to fd %d", session->fd);
 		ret = session->resumes ? mig_write(session->fd, &byte, 0) :
 					 mig_write(session->fd, &byte, 1);
-		JUDGE(actor, ret, EBADF);
+		/* One that was refused before goes on to be so */
+		if (!session->shared)
+			JUDGE(actor, ret, EBADF);
 		return;
 	case 2:
 		CALL(actor, "precopy info of fd %d", session->fd);
@@ -559,9 +587,16 @@ static void act_irq(struct actor *actor)
 		ret = __vfio_irq_action(dev, index,
 					VFIO_IRQ_SET_ACTION_TRIGGER, 0, nr);
 	JUDGE(actor, ret, ENOTTY);
-	__vfio_irq_action(dev, index, VFIO_IRQ_SET_ACTION_MASK, 0, nr);
-	sched_yield();
-	__vfio_irq_action(dev, index, VFIO_IRQ_SET_ACTION_UNMASK, 0, nr);
+	/*
+	 * Not those of the vectors: they migrate, and can be changed in
+	 * STOP_COPY when they have been sent.
+	 */
+	if (index == VFIO_PCI_INTX_IRQ_INDEX) {
+		__vfio_irq_action(dev, index, VFIO_IRQ_SET_ACTION_MASK, 0, nr);
+		sched_yield();
+		__vfio_irq_action(dev, index, VFIO_IRQ_SET_ACTION_UNMASK, 0,
+				  nr);
+	}
 	/* Of itself the device has no reason for those of the ports */
 	count = eventfd_take(fds[0]);
 	if (nr > 1 && !ret && count != 1 && !actor->together->reopens)
@@ -760,6 +795,8 @@ static const char *check_resuming(struct together *together,
 
 	ret = __vfio_mig_set(&together->mtty.dev, VFIO_DEVICE_STATE_STOP,
 			     &data_fd);
+	if (session->shared)
+		return NULL;
 	if (ret != must)
 		return WRONG("RESUMING to STOP gives %d, not %d", ret, must);
 	if (!ret && mtty_digest(&together->mtty) != together->digest)
@@ -800,6 +837,8 @@ static const char *check_round(struct together *together)
 	if (ret || (data_fd >= 0) != !alive)
 		return WRONG("%s to STOP_COPY gives %d, fd %d",
 			     mig_state_name(state), ret, data_fd);
+	if (alive && alive->shared)
+		return NULL;
 	if (alive)
 		return arrives(together, &alive->stream, alive->fd);
 	why = arrives(together, &stream, data_fd);

@@ -547,7 +547,7 @@ static const char *act_fault(struct walk *walk)
 {
 	struct model_fault *fault = &walk->model.fault, old = *fault;
 
-	/* Nine errnos that no driver has a use for */
+	/* Errnos that no driver has a use for */
 	fault->error = EADV + below(&walk->dice, 3);
 	do {
 		fault->from = 1 + below(&walk->dice, VFIO_DEVICE_STATE_NR - 1);

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Arguments at random: to each system call on a device and its data fds, and
+ * to the files by which the driver is controlled.
+ *
+ * What a call must return is for other tests; here the kernel must survive it
+ * (its sanitizers judge), nothing may be written but to the argument, and
+ * after a number of calls a reset must give a device that can be migrated.
+ * random_run.h tells how to ask for another run.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "../lib/file.h"
+#include "../lib/vfio_dma.h"
+#include "fuzz_calls.h"
+#include "journey.h"
+#include "knobs.h"
+#include "stress.h"
+
+/* About five seconds of all tests on a sanitized kernel */
+#define CALL_STEPS	1200
+#define LINE_STEPS	250
+
+/* How many tests there are below, each with its share of MINUTES */
+#define SHARE		3
+
+/* Calls until the device must be a device again */
+#define BATCH		50
+
+#define IOVA		0x40000000ULL
+#define BUF		0x10000
+
+__thread char stress_trouble[256];
+
+FIXTURE(fuzz)
+{
+	struct random_run run;
+	struct fuzz fuzz;
+	struct mtty mtty;
+	struct mtty dst;
+	struct journey journey;
+	__u8 *buf;
+};
+
+FIXTURE_VARIANT(fuzz)
+{
+	const char *type;
+};
+
+FIXTURE_VARIANT_ADD(fuzz, full) { .type = "full", };
+FIXTURE_VARIANT_ADD(fuzz, vpri) { .type = "vpri", };
+
+static void open_device(FIXTURE_DATA(fuzz) *self)
+{
+	vfio_dev_open(&self->mtty.dev, self->mtty.mdev.uuid);
+	self->fuzz.device = self->mtty.dev.fd;
+	must(__vfio_dma_map(&self->mtty.dev, self->buf, IOVA, BUF, true));
+}
+
+FIXTURE_SETUP(fuzz)
+{
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
+	self->buf = aligned_alloc(4096, BUF);
+	ASSERT_NE(NULL, self->buf);
+	mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);
+	mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);
+	journey_prepare(&self->journey, &self->mtty, MIG_FLAGS_ALL);
+	vfio_dev_close(&self->mtty.dev);
+}
+
+FIXTURE_TEARDOWN(fuzz)
+{
+	journey_free(&self->journey);
+	mtty_remove_all();
+}
+
+static int disarm(struct mtty *mtty)
+{
+	char text[8192], point[64], *line, *rest = text;
+	int error, ret;
+
+	ret = __knob_read(mtty, "fault", text, sizeof(text));
+	while (!ret && (line = strsep(&rest, "\n")))
+		if (sscanf(line, "%63s errno=%d", point, &error) == 2 && error)
+			ret = __knob_write(mtty, "fault", "%s 0", point);
+	return ret;
+}
+
+/* Whatever has happened, a reset gives a device that can be migrated */
+static const char *still_migrates(struct mtty *mtty, struct mtty *dst,
+				  const struct journey *before)
+{
+	struct journey journey = *before;
+	const char *why;
+
+	must(disarm(mtty));
+	knob_write(mtty, "engine_hold", "0");
+	journey.mtty = mtty;
+	journey.data_fd = -1;
+	memset(&journey.saved, 0, sizeof(journey.saved));
+	vfio_dev_reset(&mtty->dev);
+	if (vfio_mig_get(&mtty->dev) != VFIO_DEVICE_STATE_RUNNING ||
+	    mtty_digest(mtty) != journey.fresh)
+		return "a reset does not reset it";
+	journey_go(&journey, VFIO_DEVICE_STATE_PRE_COPY);
+	why = journey_stays(&journey);
+	if (!why)
+		why = journey_arrive(&journey, dst);
+	close(journey.data_fd);
+	mig_stream_free(&journey.saved);
+	return why;
+}
+
+/* Into a state, with a session where it has one */
+static void set_out(FIXTURE_DATA(fuzz) *self)
+{
+	struct fuzz *fuzz = &self->fuzz;
+	__u32 state = 1 + below(&fuzz->dice, VFIO_DEVICE_STATE_NR - 1);
+	struct mig_stream part = self->journey.image;
+	int data_fd;
+
+	run_call(fuzz->run, 0, "from %s", mig_state_name(state));
+	data_fd = vfio_mig_set(&self->mtty.dev, state);
+	if (data_fd < 0)
+		return;
+	fuzz_keep(fuzz, data_fd);
+	part.len = below(&fuzz->dice, part.len);
+	if (state == VFIO_DEVICE_STATE_RESUMING)
+		must(__mig_stream_write(&part, data_fd, MIG_CHUNK));
+}
+
+TEST_F_TIMEOUT(fuzz, calls, RUN_TIMEOUT)
+{
+	struct fuzz *fuzz = &self->fuzz;
+	const char *why = NULL;
+	unsigned long step;
+
+	run_begin(&self->run, "ioctl_fuzz_test", variant->type, CALL_STEPS,
+		  SHARE);
+	fuzz_begin(fuzz, &self->run);
+	open_device(self);
+	for (step = 0; !why && run_goes_on(&self->run, step); step++) {
+		if (step % BATCH == 0)
+			set_out(self);
+		why = fuzz_call(fuzz);
+		if (why || step % BATCH != BATCH - 1)
+			continue;
+		why = still_migrates(&self->mtty, &self->dst, &self->journey);
+		/* It may have been detached, and its eventfds are anybody's */
+		vfio_dev_close(&self->mtty.dev);
+		open_device(self);
+	}
+	if (why)
+		run_tell(&self->run);
+	run_end(&self->run);
+	EXPECT_EQ(NULL, why)
+		TH_LOG("%s", why);
+}
+
+/* Lines to the files of the driver */
+
+static const char * const words[] = {
+	"open", "answer", "error", "random", "times=", "times=0", "times=2",
+	"read", "write", "pre-copy", "STOP-STOP_COPY-before",
+	"RUNNING-PRE_COPY-after", "STOP-STOP_COPY-", "ERROR-STOP-before",
+	"K", "M", "G", "T", "0x", "-", "+", " ", "\t", "\n", "%s", "",
+};
+
+static size_t make_line(__u64 *dice, char *line, size_t size)
+{
+	size_t len = 0, i;
+
+	switch (below(dice, 8)) {
+	case 0:
+		/* Anything, of any length */
+		len = below(dice, size);
+		for (i = 0; i < len; i++)
+			line[i] = mtty_random(dice);
+		return len;
+	case 1:
+		len = below(dice, size);
+		memset(line, ' ' + below(dice, 90), len);
+		return len;
+	}
+	for (i = 1 + below(dice, 5); i && len < size / 2; i--) {
+		const char *blank = one_in(dice, 6) ? "" : " ";
+
+		if (one_in(dice, 2))
+			len += snprintf(line + len, size / 2, "%s%s",
+					words[below(dice, ARRAY_LEN(words))],
+					blank);
+		else
+			len += snprintf(line + len, size / 2,
+					one_in(dice, 4) ? "%#llx%s" : "%llu%s",
+					fuzz_number(dice), blank);
+	}
+	/* The blank behind the last */
+	if (len && one_in(dice, 2))
+		len--;
+	return len;
+}
+
+/* What of a device the files can change and show */
+static void take_knobs(struct mtty *mtty, char *text, size_t size)
+{
+	static const char * const files[] = {
+		"fault", "engine_hold", "page_requests", "counters",
+		"mem_size", "pri_drain", "digest", "state",
+	};
+	unsigned int i;
+	size_t len = 0;
+
+	for (i = 0; i < ARRAY_LEN(files); i++) {
+		char path[256];
+
+		if (i < 4)
+			knob_path(mtty, files[i], path, sizeof(path));
+		else
+			snprintf(path, sizeof(path),
+				 "/sys/bus/mdev/devices/%s/mtty_mig/%s",
+				 mtty->mdev.uuid, files[i]);
+		must(file_read(path, text + len, size - len));
+		len += strlen(text + len);
+	}
+}
+
+static const char *write_line(struct random_run *run, struct mtty *mtty,
+			      const char *path, const char *line, size_t len)
+{
+	static char before[16384], after[16384];
+	char shown[48];
+	ssize_t n;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < len && i < sizeof(shown) - 1; i++)
+		shown[i] = line[i] >= ' ' && line[i] < 127 ? line[i] : '?';
+	shown[i] = '\0';
+	take_knobs(mtty, before, sizeof(before));
+	run_call(run, 0, "%s: %zu '%s'", strrchr(path, '/') + 1, len, shown);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		die("%s: %s", path, strerror(errno));
+	n = write(fd, line, len);
+	run_result(run, 0, n < 0 ? -errno : n);
+	if (n < 0 && errno >= 512)
+		return WRONG("errno %d is the kernel's own", errno);
+	if (n > (ssize_t)len)
+		return WRONG("%zd of %zu", n, len);
+	close(fd);
+	if (n >= 0)
+		return NULL;
+	take_knobs(mtty, after, sizeof(after));
+	return strcmp(before, after) ? "a refused line changes something" :
+				       NULL;
+}
+
+TEST_F_TIMEOUT(fuzz, lines, RUN_TIMEOUT)
+{
+	static const char * const files[] = {
+		"fault", "engine_hold", "engine_step", "dirty", "reinit",
+		"page_requests", "mem_size", "pri_drain",
+	};
+	__u64 dice = 0, size;
+	const char *why = NULL;
+	unsigned long step;
+
+	run_begin(&self->run, "ioctl_fuzz_test", "lines", LINE_STEPS, SHARE);
+	dice = self->run.seed;
+	for (step = 0; !why && run_goes_on(&self->run, step); step++) {
+		unsigned int file = below(&dice, ARRAY_LEN(files));
+		char path[256], line[300];
+		size_t len;
+
+		if (file < 6)
+			knob_path(&self->mtty, files[file], path,
+				  sizeof(path));
+		else
+			snprintf(path, sizeof(path),
+				 "/sys/bus/mdev/devices/%s/mtty_mig/%s",
+				 self->mtty.mdev.uuid, files[file]);
+		len = make_line(&dice, line, sizeof(line));
+		why = write_line(&self->run, &self->mtty, path, line, len);
+		size = mtty_mem_size(&self->mtty);
+		if (!why && size && (size & (size - 1) ||
+				     size < MTTY_MIG_MEM_MIN ||
+				     size > MTTY_MIG_MEM_MAX))
+			why = WRONG("mem_size is %llu", size);
+		/* Not so large that "dirty" would take all memory there is */
+		if (size > 1 << 20 || step % BATCH == BATCH - 1)
+			must(__mtty_set_mem_size(&self->mtty, "32K"));
+		if (why || step % BATCH != BATCH - 1)
+			continue;
+		vfio_dev_open(&self->mtty.dev, self->mtty.mdev.uuid);
+		why = still_migrates(&self->mtty, &self->dst, &self->journey);
+		vfio_dev_close(&self->mtty.dev);
+	}
+	if (why)
+		run_tell(&self->run);
+	run_end(&self->run);
+	EXPECT_EQ(NULL, why)
+		TH_LOG("%s", why);
+}
+
+TEST_HARNESS_MAIN
