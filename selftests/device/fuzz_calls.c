@@ -319,7 +319,14 @@ static bool is_known(unsigned int cmd, bool of_device)
 	}
 }
 
-/* Where the argument goes; most often where it is followed by nothing */
+/* The whole argument is there, and it leads nowhere else */
+static bool is_whole(const struct request *request, size_t len)
+{
+	return len == request->len && request->cmd != VFIO_DEVICE_FEATURE &&
+	       request->cmd != VFIO_DEVICE_SET_IRQS;
+}
+
+/* Where the argument goes: among canaries, or where nothing follows */
 static __u8 *place(struct fuzz *fuzz, size_t len)
 {
 	switch (below(&fuzz->dice, 8)) {
@@ -331,6 +338,8 @@ static __u8 *place(struct fuzz *fuzz, size_t len)
 	case 2:
 		return (__u8 *)(uintptr_t)fuzz_number(&fuzz->dice);
 	case 3:
+	case 4:
+	case 5:
 		return fuzz->arena + FUZZ_ARENA / 2 + below(&fuzz->dice, 4096);
 	default:
 		return fuzz->arena + FUZZ_ARENA - len;
@@ -400,6 +409,8 @@ static const char *call_ioctl(struct fuzz *fuzz)
 	if (!why && fd >= 0 && !is_known(request.cmd, of_device) &&
 	    (!ret || errno != ENOTTY))
 		why = "an unknown ioctl is not refused with ENOTTY";
+	if (!why && ret && errno == EFAULT && is_whole(&request, len))
+		why = "it went beyond its argument";
 	if (!why)
 		why = check_set_state(fuzz, &request, at, ret);
 	/* The log's bitmap is elsewhere: bits may be set there, and nothing */
@@ -453,8 +464,9 @@ static const char *call_io(struct fuzz *fuzz)
 	if (room > len)
 		room = len;
 	for (i = 0; i < room; i++)
-		at[i] = fuzz->shadow[at - fuzz->arena + i] =
-			mtty_random(&fuzz->dice);
+		at[i] = mtty_random(&fuzz->dice);
+	if (room)
+		memcpy(fuzz->shadow + (at - fuzz->arena), at, room);
 	/* Pieces of it, one of them nowhere, one of them empty */
 	iov[0] = (struct iovec){ at, len / 3 };
 	iov[1] = (struct iovec){ NULL, 0 };

@@ -238,11 +238,11 @@ const char *history_explain(struct history *history, unsigned int *states)
 		*states = frontier.states[0];
 		let_happen(&frontier, history->flags);
 		if (!has_happened(&frontier, event->thread))
-			return WRONG("no order explains %s %s of thread %u: ret %d, fd %d; among states %#x",
+			return WRONG("no order explains %s %s of thread %u (%d, %s), in states %#x",
 				     call->op == HISTORY_SET ? "SET" : "GET",
 				     mig_state_name(call->state),
-				     event->thread, call->ret, call->new_fd,
-				     *states);
+				     event->thread, call->ret,
+				     call->new_fd ? "fd" : "no fd", *states);
 	}
 	*states = frontier.states[0];
 	return NULL;

@@ -170,44 +170,57 @@ TEST_F_TIMEOUT(fuzz, calls, RUN_TIMEOUT)
 
 /* Lines to the files of the driver */
 
-static const char * const words[] = {
-	"open", "answer", "error", "random", "times=", "times=0", "times=2",
-	"read", "write", "pre-copy", "STOP-STOP_COPY-before",
-	"RUNNING-PRE_COPY-after", "STOP-STOP_COPY-", "ERROR-STOP-before",
-	"K", "M", "G", "T", "0x", "-", "+", " ", "\t", "\n", "%s", "",
+static const char * const lines[] = {
+	"STOP-STOP_COPY-before 5", "RUNNING-PRE_COPY-after 12 times=2 error",
+	"pre-copy 5 times=3", "read 14", "write 5 random", "read 0",
+	"0", "1", "0 4096", "1 1", "0 1", "3 5", "7 1", "open 0x1000",
+	"answer 1", "4096", "32K", "1M", "64G", "0x8000",
 };
 
+static const char * const words[] = {
+	"open", "answer", "error", "random", "times=", "times=0", "times=2",
+	"read", "write", "STOP-STOP_COPY-", "K", "T", "0x", "-", "\t", "\n",
+	"%s",
+};
+
+static void add(char *line, size_t size, size_t *len, const char *word)
+{
+	*len += snprintf(line + *len, size - *len, "%s", word);
+	if (*len >= size)
+		*len = size - 1;
+}
+
+/* A line that is understood somewhere, mostly with something amiss */
 static size_t make_line(__u64 *dice, char *line, size_t size)
 {
 	size_t len = 0, i;
+	char number[32];
 
-	switch (below(dice, 8)) {
-	case 0:
-		/* Anything, of any length */
+	if (one_in(dice, 6)) {
+		/* Anything, of any length, one character or many */
+		bool same = one_in(dice, 2);
+		char c = mtty_random(dice);
+
 		len = below(dice, size);
-		for (i = 0; i < len; i++)
+		memset(line, c, len);
+		for (i = 0; i < len && !same; i++)
 			line[i] = mtty_random(dice);
 		return len;
-	case 1:
-		len = below(dice, size);
-		memset(line, ' ' + below(dice, 90), len);
-		return len;
 	}
-	for (i = 1 + below(dice, 5); i && len < size / 2; i--) {
-		const char *blank = one_in(dice, 6) ? "" : " ";
-
-		if (one_in(dice, 2))
-			len += snprintf(line + len, size / 2, "%s%s",
-					words[below(dice, ARRAY_LEN(words))],
-					blank);
-		else
-			len += snprintf(line + len, size / 2,
-					one_in(dice, 4) ? "%#llx%s" : "%llu%s",
-					fuzz_number(dice), blank);
+	if (!one_in(dice, 4))
+		add(line, size, &len, lines[below(dice, ARRAY_LEN(lines))]);
+	for (i = below(dice, 3); i; i--) {
+		snprintf(number, sizeof(number), one_in(dice, 4) ? "%#llx" :
+			 "%llu", fuzz_number(dice));
+		if (!one_in(dice, 4))
+			add(line, size, &len, " ");
+		add(line, size, &len, one_in(dice, 3) ? number :
+		    words[below(dice, ARRAY_LEN(words))]);
 	}
-	/* The blank behind the last */
-	if (len && one_in(dice, 2))
-		len--;
+	if (len && one_in(dice, 4))
+		line[below(dice, len)] = mtty_random(dice);
+	if (len && one_in(dice, 4))
+		len = below(dice, len);
 	return len;
 }
 

@@ -792,8 +792,8 @@ static const struct {
 	{ act_set, 24 }, { act_read, 14 }, { act_load, 12 }, { act_stale, 3 },
 	{ act_write, 8 }, { act_registers, 3 }, { act_touch, 4 },
 	{ act_dma, 6 }, { act_step, 8 }, { act_abort, 1 }, { act_map, 2 },
-	{ act_log, 6 }, { act_wire, 3 }, { act_fire, 4 }, { act_raise, 1 },
-	{ act_answer, 3 }, { act_drain, 1 }, { act_fault, 1 },
+	{ act_log, 6 }, { act_wire, 3 }, { act_fire, 4 }, { act_raise, 3 },
+	{ act_answer, 4 }, { act_drain, 1 }, { act_fault, 1 },
 	{ act_reinit, 1 }, { act_illegal, 4 }, { act_reset, 2 },
 	{ act_reopen, 1 }, { act_remove, 1 }, { act_migrate, 3 },
 };
