@@ -24,7 +24,7 @@
 #include "fuzz_calls.h"
 #include "stress.h"
 
-#define CALL(fuzz, ...)		run_call((fuzz)->run, 0, __VA_ARGS__)
+#define CALL(fuzz, ...)		run_call((fuzz)->trail, __VA_ARGS__)
 
 /* Where the driver keeps a region in the device fd */
 #define REGION(index)		((__u64)(index) << 40)
@@ -48,7 +48,7 @@ void fuzz_begin(struct fuzz *fuzz, struct random_run *run)
 	unsigned int i;
 
 	memset(fuzz, 0, sizeof(*fuzz));
-	fuzz->run = run;
+	fuzz->trail = &run->trails[0];
 	fuzz->dice = run->seed;
 	for (i = 0; i < FUZZ_FDS; i++)
 		fuzz->fds[i] = -1;
@@ -90,7 +90,7 @@ void fuzz_keep(struct fuzz *fuzz, int data_fd)
 __u64 fuzz_number(__u64 *dice)
 {
 	static const __u64 ends[] = {
-		0, 1, 2, 4, 5, 8, 16, 32, 64, 256, 4096, 0x4000, 0x8000,
+		0, 1, 2, 4, 5, 8, 16, 32, 64, 128, 256, 4096, 0x4000, 0x8000,
 		0x100000, 1ULL << 31, 1ULL << 32, 1ULL << 40, 1ULL << 63,
 	};
 	__u64 number = ends[below(dice, ARRAY_LEN(ends))];
@@ -155,7 +155,7 @@ static const char *only_wrote(struct fuzz *fuzz, const __u8 *at, size_t len)
 /* Errnos that are the kernel's own and must never come to userspace */
 static const char *judge(struct fuzz *fuzz, long ret)
 {
-	run_result(fuzz->run, 0, ret < 0 ? -errno : ret);
+	run_result(fuzz->trail, ret < 0 ? -errno : ret);
 	if (ret < 0 && errno >= 512)
 		return WRONG("errno %d is the kernel's own", errno);
 	return NULL;

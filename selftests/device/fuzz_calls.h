@@ -10,7 +10,7 @@
 
 /**
  * struct fuzz - who calls at random
- * @run: what it belongs to
+ * @trail: where its calls are remembered
  * @dice: where its numbers come from
  * @device: fd of the device
  * @fds: data fds, of this session and of old ones, or -1; the newest is first
@@ -22,7 +22,7 @@
  * @readonly: a page that can only be read
  */
 struct fuzz {
-	struct random_run *run;
+	struct run_trail *trail;
 	__u64 dice;
 	int device;
 	int fds[FUZZ_FDS];

@@ -10,10 +10,14 @@
 #include "stress_model.h"
 
 #define NR_STATES	VFIO_DEVICE_STATE_NR
-#define NR_MASKS	(1 << HISTORY_THREADS)
+/* How many sets of threads there are */
+enum { NR_MASKS = 1 << HISTORY_THREADS };
 
 /* Sets of states are bitmaps */
-#define STATE(state)	(1U << (state))
+static unsigned int only(__u32 state)
+{
+	return 1U << state;
+}
 
 /**
  * history_begin - begin with an empty history, of a device that is RUNNING
@@ -75,14 +79,14 @@ void history_return(struct history *history, unsigned int thread,
 /* Where a SET that met a fault may have left the device */
 static unsigned int after_fault(__u64 flags, __u32 from, __u32 to)
 {
-	unsigned int states = STATE(from) | STATE(VFIO_DEVICE_STATE_ERROR);
+	unsigned int states = only(from) | only(VFIO_DEVICE_STATE_ERROR);
 	struct mig_path path;
 	unsigned int i;
 
 	if (!mig_model_paths(flags, from, to, &path))
 		return 0;
 	for (i = 0; i + 1 < path.len; i++)
-		states |= STATE(path.state[i]);
+		states |= only(path.state[i]);
 	return states;
 }
 
@@ -96,7 +100,7 @@ static unsigned int after_busy(__u64 flags, __u32 from, __u32 to)
 		return 0;
 	for (i = 0; i < path.len; i++) {
 		if (model_runs(from) && !model_runs(path.state[i]))
-			return STATE(from);
+			return only(from);
 		from = path.state[i];
 	}
 	return 0;
@@ -130,17 +134,17 @@ static unsigned int after_set(__u64 flags, __u32 from,
 	struct mig_expect expect;
 
 	if (from == VFIO_DEVICE_STATE_ERROR)
-		return call->ret == -EIO ? STATE(from) : 0;
+		return call->ret == -EIO ? only(from) : 0;
 	mig_model_expect(flags, from, call->state, &expect);
 	if (from == VFIO_DEVICE_STATE_RESUMING && call->state != from &&
 	    !expect.ret && is_refusal(call->ret))
-		return STATE(from);
+		return only(from);
 	switch (call->ret) {
 	case 0:
 		return !expect.ret && expect.new_fd == call->new_fd ?
-		       STATE(call->state) : 0;
+		       only(call->state) : 0;
 	case -EINVAL:
-		return expect.ret ? STATE(from) : 0;
+		return expect.ret ? only(from) : 0;
 	case -HISTORY_FAULT:
 		return after_fault(flags, from, call->state);
 	case -EBUSY:
@@ -155,16 +159,16 @@ static unsigned int after(__u64 flags, __u32 from,
 {
 	/* There was no device to ask */
 	if (call->ret == -ENOTTY)
-		return STATE(from);
+		return only(from);
 	switch (call->op) {
 	case HISTORY_SET:
 		return after_set(flags, from, call);
 	case HISTORY_GET:
-		return call->state == from ? STATE(from) : 0;
+		return call->state == from ? only(from) : 0;
 	case HISTORY_REOPEN:
-		return STATE(from) | STATE(VFIO_DEVICE_STATE_RUNNING);
+		return only(from) | only(VFIO_DEVICE_STATE_RUNNING);
 	default:
-		return STATE(VFIO_DEVICE_STATE_RUNNING);
+		return only(VFIO_DEVICE_STATE_RUNNING);
 	}
 }
 
@@ -190,7 +194,7 @@ static void let_happen(struct frontier *frontier, __u64 flags)
 			if (mask & 1 << thread || !frontier->pending[thread])
 				continue;
 			for (state = 0; state < NR_STATES; state++)
-				if (frontier->states[mask] & STATE(state))
+				if (frontier->states[mask] & only(state))
 					frontier->states[mask | 1 << thread] |=
 						after(flags, state,
 						      frontier->pending[thread]);
@@ -226,7 +230,7 @@ const char *history_explain(struct history *history, unsigned int *states)
 	struct frontier frontier = {};
 	unsigned int i;
 
-	frontier.states[0] = STATE(VFIO_DEVICE_STATE_RUNNING);
+	frontier.states[0] = only(VFIO_DEVICE_STATE_RUNNING);
 	for (i = 0; i < atomic_load(&history->nr_events); i++) {
 		struct history_event *event = &history->events[i];
 		struct history_call *call = event->call;

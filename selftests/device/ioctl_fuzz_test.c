@@ -38,14 +38,27 @@
 
 __thread char stress_trouble[256];
 
-FIXTURE(fuzz)
-{
+/**
+ * struct subject - what is called
+ * @run: what it belongs to
+ * @fuzz: who calls
+ * @mtty: the device
+ * @dst: another one, to load what the first has saved
+ * @journey: what the first is like when all is well
+ * @buf: user memory that it reaches
+ */
+struct subject {
 	struct random_run run;
 	struct fuzz fuzz;
 	struct mtty mtty;
 	struct mtty dst;
 	struct journey journey;
 	__u8 *buf;
+};
+
+FIXTURE(fuzz)
+{
+	struct subject subject;
 };
 
 FIXTURE_VARIANT(fuzz)
@@ -56,32 +69,33 @@ FIXTURE_VARIANT(fuzz)
 FIXTURE_VARIANT_ADD(fuzz, full) { .type = "full", };
 FIXTURE_VARIANT_ADD(fuzz, vpri) { .type = "vpri", };
 
-static void open_device(FIXTURE_DATA(fuzz) *self)
+static void open_device(struct subject *subject)
 {
-	vfio_dev_open(&self->mtty.dev, self->mtty.mdev.uuid);
-	self->fuzz.device = self->mtty.dev.fd;
-	must(__vfio_dma_map(&self->mtty.dev, self->buf, IOVA, BUF, true));
+	vfio_dev_open(&subject->mtty.dev, subject->mtty.mdev.uuid);
+	subject->fuzz.device = subject->mtty.dev.fd;
+	must(__vfio_dma_map(&subject->mtty.dev, subject->buf, IOVA, BUF, true));
 }
 
 FIXTURE_SETUP(fuzz)
 {
+	struct subject *subject = &self->subject;
 	const char *why = knobs_missing();
 
 	if (why)
 		SKIP(return, "%s", why);
 	if (!mtty_available())
 		SKIP(return, "there is no mtty_mig driver");
-	self->buf = aligned_alloc(4096, BUF);
-	ASSERT_NE(NULL, self->buf);
-	mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);
-	mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);
-	journey_prepare(&self->journey, &self->mtty, MIG_FLAGS_ALL);
-	vfio_dev_close(&self->mtty.dev);
+	subject->buf = aligned_alloc(4096, BUF);
+	ASSERT_NE(NULL, subject->buf);
+	mtty_new(&subject->mtty, variant->type, JOURNEY_MEM_SIZE);
+	mtty_new(&subject->dst, variant->type, JOURNEY_MEM_SIZE);
+	journey_prepare(&subject->journey, &subject->mtty, MIG_FLAGS_ALL);
+	vfio_dev_close(&subject->mtty.dev);
 }
 
 FIXTURE_TEARDOWN(fuzz)
 {
-	journey_free(&self->journey);
+	journey_free(&self->subject.journey);
 	mtty_remove_all();
 }
 
@@ -123,15 +137,15 @@ static const char *still_migrates(struct mtty *mtty, struct mtty *dst,
 }
 
 /* Into a state, with a session where it has one */
-static void set_out(FIXTURE_DATA(fuzz) *self)
+static void set_out(struct subject *subject)
 {
-	struct fuzz *fuzz = &self->fuzz;
+	struct fuzz *fuzz = &subject->fuzz;
 	__u32 state = 1 + below(&fuzz->dice, VFIO_DEVICE_STATE_NR - 1);
-	struct mig_stream part = self->journey.image;
+	struct mig_stream part = subject->journey.image;
 	int data_fd;
 
-	run_call(fuzz->run, 0, "from %s", mig_state_name(state));
-	data_fd = vfio_mig_set(&self->mtty.dev, state);
+	run_call(fuzz->trail, "from %s", mig_state_name(state));
+	data_fd = vfio_mig_set(&subject->mtty.dev, state);
 	if (data_fd < 0)
 		return;
 	fuzz_keep(fuzz, data_fd);
@@ -142,28 +156,29 @@ static void set_out(FIXTURE_DATA(fuzz) *self)
 
 TEST_F_TIMEOUT(fuzz, calls, RUN_TIMEOUT)
 {
-	struct fuzz *fuzz = &self->fuzz;
+	struct subject *subject = &self->subject;
+	struct fuzz *fuzz = &subject->fuzz;
 	const char *why = NULL;
 	unsigned long step;
 
-	run_begin(&self->run, "ioctl_fuzz_test", variant->type, CALL_STEPS,
+	run_begin(&subject->run, "ioctl_fuzz_test", variant->type, CALL_STEPS,
 		  SHARE);
-	fuzz_begin(fuzz, &self->run);
-	open_device(self);
-	for (step = 0; !why && run_goes_on(&self->run, step); step++) {
+	fuzz_begin(fuzz, &subject->run);
+	open_device(subject);
+	for (step = 0; !why && run_goes_on(&subject->run, step); step++) {
 		if (step % BATCH == 0)
-			set_out(self);
+			set_out(subject);
 		why = fuzz_call(fuzz);
 		if (why || step % BATCH != BATCH - 1)
 			continue;
-		why = still_migrates(&self->mtty, &self->dst, &self->journey);
+		why = still_migrates(&subject->mtty, &subject->dst, &subject->journey);
 		/* It may have been detached, and its eventfds are anybody's */
-		vfio_dev_close(&self->mtty.dev);
-		open_device(self);
+		vfio_dev_close(&subject->mtty.dev);
+		open_device(subject);
 	}
 	if (why)
-		run_tell(&self->run);
-	run_end(&self->run);
+		run_tell(&subject->run);
+	run_end(&subject->run);
 	EXPECT_EQ(NULL, why)
 		TH_LOG("%s", why);
 }
@@ -201,7 +216,7 @@ static size_t make_line(__u64 *dice, char *line, size_t size)
 		bool same = one_in(dice, 2);
 		char c = mtty_random(dice);
 
-		len = below(dice, size);
+		len = fuzz_number(dice) % size;
 		memset(line, c, len);
 		for (i = 0; i < len && !same; i++)
 			line[i] = mtty_random(dice);
@@ -248,7 +263,7 @@ static void take_knobs(struct mtty *mtty, char *text, size_t size)
 	}
 }
 
-static const char *write_line(struct random_run *run, struct mtty *mtty,
+static const char *write_line(struct run_trail *trail, struct mtty *mtty,
 			      const char *path, const char *line, size_t len)
 {
 	static char before[16384], after[16384];
@@ -261,12 +276,12 @@ static const char *write_line(struct random_run *run, struct mtty *mtty,
 		shown[i] = line[i] >= ' ' && line[i] < 127 ? line[i] : '?';
 	shown[i] = '\0';
 	take_knobs(mtty, before, sizeof(before));
-	run_call(run, 0, "%s: %zu '%s'", strrchr(path, '/') + 1, len, shown);
+	run_call(trail, "%s: %zu '%s'", strrchr(path, '/') + 1, len, shown);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		die("%s: %s", path, strerror(errno));
 	n = write(fd, line, len);
-	run_result(run, 0, n < 0 ? -errno : n);
+	run_result(trail, n < 0 ? -errno : n);
 	if (n < 0 && errno >= 512)
 		return WRONG("errno %d is the kernel's own", errno);
 	if (n > (ssize_t)len)
@@ -281,6 +296,7 @@ static const char *write_line(struct random_run *run, struct mtty *mtty,
 
 TEST_F_TIMEOUT(fuzz, lines, RUN_TIMEOUT)
 {
+	struct subject *subject = &self->subject;
 	static const char * const files[] = {
 		"fault", "engine_hold", "engine_step", "dirty", "reinit",
 		"page_requests", "mem_size", "pri_drain",
@@ -289,39 +305,39 @@ TEST_F_TIMEOUT(fuzz, lines, RUN_TIMEOUT)
 	const char *why = NULL;
 	unsigned long step;
 
-	run_begin(&self->run, "ioctl_fuzz_test", "lines", LINE_STEPS, SHARE);
-	dice = self->run.seed;
-	for (step = 0; !why && run_goes_on(&self->run, step); step++) {
+	run_begin(&subject->run, "ioctl_fuzz_test", "lines", LINE_STEPS, SHARE);
+	dice = subject->run.seed;
+	for (step = 0; !why && run_goes_on(&subject->run, step); step++) {
 		unsigned int file = below(&dice, ARRAY_LEN(files));
 		char path[256], line[300];
 		size_t len;
 
 		if (file < 6)
-			knob_path(&self->mtty, files[file], path,
+			knob_path(&subject->mtty, files[file], path,
 				  sizeof(path));
 		else
 			snprintf(path, sizeof(path),
 				 "/sys/bus/mdev/devices/%s/mtty_mig/%s",
-				 self->mtty.mdev.uuid, files[file]);
+				 subject->mtty.mdev.uuid, files[file]);
 		len = make_line(&dice, line, sizeof(line));
-		why = write_line(&self->run, &self->mtty, path, line, len);
-		size = mtty_mem_size(&self->mtty);
+		why = write_line(&subject->run.trails[0], &subject->mtty, path, line, len);
+		size = mtty_mem_size(&subject->mtty);
 		if (!why && size && (size & (size - 1) ||
 				     size < MTTY_MIG_MEM_MIN ||
 				     size > MTTY_MIG_MEM_MAX))
 			why = WRONG("mem_size is %llu", size);
 		/* Not so large that "dirty" would take all memory there is */
 		if (size > 1 << 20 || step % BATCH == BATCH - 1)
-			must(__mtty_set_mem_size(&self->mtty, "32K"));
+			must(__mtty_set_mem_size(&subject->mtty, "32K"));
 		if (why || step % BATCH != BATCH - 1)
 			continue;
-		vfio_dev_open(&self->mtty.dev, self->mtty.mdev.uuid);
-		why = still_migrates(&self->mtty, &self->dst, &self->journey);
-		vfio_dev_close(&self->mtty.dev);
+		vfio_dev_open(&subject->mtty.dev, subject->mtty.mdev.uuid);
+		why = still_migrates(&subject->mtty, &subject->dst, &subject->journey);
+		vfio_dev_close(&subject->mtty.dev);
 	}
 	if (why)
-		run_tell(&self->run);
-	run_end(&self->run);
+		run_tell(&subject->run);
+	run_end(&subject->run);
 	EXPECT_EQ(NULL, why)
 		TH_LOG("%s", why);
 }

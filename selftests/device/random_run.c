@@ -85,8 +85,13 @@ void run_begin(struct random_run *run, const char *program, const char *test,
 	       unsigned long steps, unsigned int share)
 {
 	unsigned long minutes = from_env("MINUTES", 0);
+	unsigned int i;
 
 	memset(run, 0, sizeof(*run));
+	for (i = 0; i < RUN_THREADS; i++) {
+		run->trails[i].run = run;
+		run->trails[i].thread = i;
+	}
 	run->program = program;
 	run->test = test;
 	run->seed = seed_from_env();
@@ -161,22 +166,20 @@ void run_tell(struct random_run *run)
 
 /**
  * run_call - remember a call that is about to be made
- * @run: the run
- * @thread: number of the thread
+ * @trail: of the thread
  * @fmt: the call, as for printf()
  */
-void run_call(struct random_run *run, unsigned int thread, const char *fmt,
-	      ...)
+void run_call(struct run_trail *trail, const char *fmt, ...)
 {
-	struct run_trail *trail = &run->trails[thread];
 	char *call = trail->call[trail->nr % RUN_TRAIL];
 	va_list args;
 
 	va_start(args, fmt);
 	vsnprintf(call, sizeof(trail->call[0]), fmt, args);
 	va_end(args);
-	if (run->verbose) {
-		printf("# thread %u, call %lu: %s\n", thread, trail->nr, call);
+	if (trail->run->verbose) {
+		printf("# thread %u, call %lu: %s\n", trail->thread, trail->nr,
+		       call);
 		fflush(stdout);
 	}
 	trail->nr++;
@@ -184,13 +187,11 @@ void run_call(struct random_run *run, unsigned int thread, const char *fmt,
 
 /**
  * run_result - what the last call has returned
- * @run: the run
- * @thread: number of the thread
+ * @trail: of the thread
  * @ret: the result, -errno on failure
  */
-void run_result(struct random_run *run, unsigned int thread, long ret)
+void run_result(struct run_trail *trail, long ret)
 {
-	struct run_trail *trail = &run->trails[thread];
 	char *call = trail->call[(trail->nr - 1) % RUN_TRAIL];
 	size_t len = strlen(call);
 

@@ -28,12 +28,18 @@
 /* Of the harness; how long a run takes is its user's to say */
 #define RUN_TIMEOUT	1000000
 
+struct random_run;
+
 /**
  * struct run_trail - the last calls of a thread
+ * @run: what it belongs to
+ * @thread: number of the thread
  * @nr: how many calls there were
  * @call: the last of them, call @nr at @nr % RUN_TRAIL
  */
 struct run_trail {
+	struct random_run *run;
+	unsigned int thread;
 	unsigned long nr;
 	char call[RUN_TRAIL][96];
 };
@@ -72,10 +78,9 @@ bool run_goes_on(struct random_run *run, unsigned long step);
 void run_end(struct random_run *run);
 void run_tell(struct random_run *run);
 
-__printf(3, 4)
-void run_call(struct random_run *run, unsigned int thread, const char *fmt,
-	      ...);
-void run_result(struct random_run *run, unsigned int thread, long ret);
+__printf(2, 3)
+void run_call(struct run_trail *trail, const char *fmt, ...);
+void run_result(struct run_trail *trail, long ret);
 
 /* A number below @n, and whether one of @n times */
 #define below(dice, n)	(mtty_random(dice) % (n))

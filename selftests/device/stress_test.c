@@ -24,28 +24,52 @@ FIXTURE(stress)
 
 FIXTURE_VARIANT(stress)
 {
-	const char *name;
 	const char *type;
 	__u64 flags;
 	const char *way;
 };
 
-#define VARIANT(_type, _flags, _way, _id)				\
-	FIXTURE_VARIANT_ADD(stress, _type##_##_id) {			\
-		.name = #_type " by " _way,				\
-		.type = #_type,						\
-		.flags = _flags,					\
-		.way = _way,						\
-	}
+FIXTURE_VARIANT_ADD(stress, base_cdev)
+{
+	.type = "base",
+	.flags = VFIO_MIGRATION_STOP_COPY,
+	.way = "cdev",
+};
 
-VARIANT(base, VFIO_MIGRATION_STOP_COPY, "cdev", cdev);
-VARIANT(p2p, VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P, "group-iommufd",
-	group);
-VARIANT(precopy, VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY, "cdev",
-	cdev);
-VARIANT(full, MIG_FLAGS_ALL, "cdev", cdev);
-VARIANT(full, MIG_FLAGS_ALL, "group-iommufd", group);
-VARIANT(vpri, MIG_FLAGS_ALL, "cdev", cdev);
+FIXTURE_VARIANT_ADD(stress, p2p_group)
+{
+	.type = "p2p",
+	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P,
+	.way = "group-iommufd",
+};
+
+FIXTURE_VARIANT_ADD(stress, precopy_cdev)
+{
+	.type = "precopy",
+	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY,
+	.way = "cdev",
+};
+
+FIXTURE_VARIANT_ADD(stress, full_cdev)
+{
+	.type = "full",
+	.flags = MIG_FLAGS_ALL,
+	.way = "cdev",
+};
+
+FIXTURE_VARIANT_ADD(stress, full_group)
+{
+	.type = "full",
+	.flags = MIG_FLAGS_ALL,
+	.way = "group-iommufd",
+};
+
+FIXTURE_VARIANT_ADD(stress, vpri_cdev)
+{
+	.type = "vpri",
+	.flags = MIG_FLAGS_ALL,
+	.way = "cdev",
+};
 
 FIXTURE_SETUP(stress)
 {
@@ -64,18 +88,17 @@ FIXTURE_TEARDOWN(stress)
 	mtty_remove_all();
 }
 
-static const char *walk(struct random_run *run,
-			const FIXTURE_VARIANT(stress) *variant,
-			const char *how, unsigned long steps,
-			const char *(*stress)(struct random_run *run,
-					      const char *type, __u64 flags))
+typedef const char *(*stress_fn)(struct random_run *run, const char *type,
+				 __u64 flags);
+
+static const char *do_run(struct random_run *run, const char *test,
+			  unsigned long steps, stress_fn stress,
+			  const char *type, __u64 flags)
 {
-	char test[64];
 	const char *why;
 
-	snprintf(test, sizeof(test), "%s, %s", variant->name, how);
 	run_begin(run, "stress_test", test, steps, SHARE);
-	why = stress(run, variant->type, variant->flags);
+	why = stress(run, type, flags);
 	if (why)
 		run_tell(run);
 	run_end(run);
@@ -84,8 +107,8 @@ static const char *walk(struct random_run *run,
 
 TEST_F_TIMEOUT(stress, alone, RUN_TIMEOUT)
 {
-	const char *why = walk(&self->run, variant, "alone", ALONE_STEPS,
-			       walk_alone);
+	const char *why = do_run(&self->run, "alone", ALONE_STEPS, walk_alone,
+				 variant->type, variant->flags);
 
 	EXPECT_EQ(NULL, why)
 		TH_LOG("%s", why);
@@ -93,8 +116,8 @@ TEST_F_TIMEOUT(stress, alone, RUN_TIMEOUT)
 
 TEST_F_TIMEOUT(stress, together, RUN_TIMEOUT)
 {
-	const char *why = walk(&self->run, variant, "together", TOGETHER_STEPS,
-			       walk_together);
+	const char *why = do_run(&self->run, "together", TOGETHER_STEPS,
+				 walk_together, variant->type, variant->flags);
 
 	EXPECT_EQ(NULL, why)
 		TH_LOG("%s", why);

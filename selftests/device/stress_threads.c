@@ -21,13 +21,7 @@
 #define IOVA		0x40000000ULL
 #define BUF		STRESS_BUF
 
-#define CALL(actor, ...)						\
-	do {								\
-		struct actor *_actor = actor;				\
-									\
-		run_call(_actor->together->run, _actor->number,		\
-			 __VA_ARGS__);					\
-	} while (0)
+#define CALL(actor, ...)	run_call((actor)->trail, __VA_ARGS__)
 
 /* Only the first thing that goes wrong is told: the others may follow from it */
 static void failed(struct actor *actor, const char *why)
@@ -44,7 +38,7 @@ static void failed(struct actor *actor, const char *why)
 /* Judge a result: not negative, or one of a list of errnos that ends with 0 */
 static void judge(struct actor *actor, long ret, const int *errors)
 {
-	run_result(actor->together->run, actor->number, ret);
+	run_result(actor->trail, ret);
 	if (ret >= 0)
 		return;
 	for (; *errors; errors++)
@@ -79,7 +73,7 @@ static void act_set(struct actor *actor)
 	ret = __vfio_mig_set(&together->mtty.dev, to, &data_fd);
 	call->new_fd = !ret && data_fd >= 0;
 	history_return(&together->history, actor->number, call, ret);
-	run_result(together->run, actor->number, ret);
+	run_result(actor->trail, ret);
 	if (!call->new_fd)
 		return;
 	pthread_mutex_lock(&together->publish);
@@ -331,7 +325,7 @@ static void act_wait(struct actor *actor)
 		return;
 	pfd.fd = session->fd;
 	CALL(actor, "wait for fd %d", session->fd);
-	run_result(actor->together->run, actor->number, poll(&pfd, 1, -1));
+	run_result(actor->trail, poll(&pfd, 1, -1));
 	if (pfd.revents & ~(POLLIN | POLLERR | POLLHUP))
 		FAILED(actor, "poll says %#x", pfd.revents);
 }

@@ -88,6 +88,7 @@ struct together {
  * @worker: the thread
  * @together: what it shares
  * @number: its number
+ * @trail: where its calls are remembered
  * @act: its steps
  * @dice: where its numbers come from
  * @step: that it is at
@@ -98,6 +99,7 @@ struct actor {
 	struct worker worker;
 	struct together *together;
 	unsigned int number;
+	struct run_trail *trail;
 	void (*act)(struct actor *actor);
 	__u64 dice;
 	unsigned long step;

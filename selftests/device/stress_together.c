@@ -247,6 +247,7 @@ static const char *begin(struct together *together, struct actor *actors,
 	for (i = 0; i < STRESS_THREADS; i++) {
 		actors[i].together = together;
 		actors[i].number = i;
+		actors[i].trail = &together->run->trails[i];
 		actors[i].act = stress_acts[i];
 		actors[i].dice = seed * 1000 + i;
 		why = slow_mem_new(&actors[i].slow, STRESS_BUF);

@@ -26,7 +26,7 @@
 
 /**
  * struct walk - a walk
- * @run: what it belongs to
+ * @trail: where its calls are remembered
  * @dice: where its numbers come from
  * @type: of the device
  * @mtty: the device
@@ -47,7 +47,7 @@
  * @frozen: @digest is known, and must not change
  */
 struct walk {
-	struct random_run *run;
+	struct run_trail *trail;
 	__u64 dice;
 	const char *type;
 	struct mtty mtty;
@@ -68,12 +68,12 @@ struct walk {
 	bool frozen;
 };
 
-#define CALL(walk, ...)		run_call((walk)->run, 0, __VA_ARGS__)
+#define CALL(walk, ...)		run_call((walk)->trail, __VA_ARGS__)
 
 /* Judge a result: NULL, or what is wrong */
 static const char *want(struct walk *walk, long ret, long expected)
 {
-	run_result(walk->run, 0, ret);
+	run_result(walk->trail, ret);
 	if (ret == expected)
 		return NULL;
 	return WRONG("%ld, not %ld", ret, expected);
@@ -198,7 +198,7 @@ static const char *act_load(struct walk *walk)
 	data = walk->image.data + walk->loaded;
 	if (len && one_in(&walk->dice, 3))
 		len = 1 + below(&walk->dice, len);
-	if (len && one_in(&walk->dice, 12)) {
+	if (len && one_in(&walk->dice, 6)) {
 		data += below(&walk->dice, len);
 		flip = 1 << below(&walk->dice, 8);
 	}
@@ -206,7 +206,7 @@ static const char *act_load(struct walk *walk)
 	CALL(walk, "write %zu after %zu%s", len, walk->loaded,
 	     flip ? ", one of them changed" : "");
 	n = mig_write(walk->data_fd, walk->image.data + walk->loaded, len);
-	run_result(walk->run, 0, n);
+	run_result(walk->trail, n);
 	*data ^= flip;
 	walk->bad |= flip;
 	if (model->refused)
@@ -802,6 +802,13 @@ static const char *act(struct walk *walk)
 {
 	unsigned int i, dice, total = 0;
 
+	/* Sessions are short, and what is in them is long */
+	if (one_in(&walk->dice, 3)) {
+		if (mig_model_saving(walk->model.state))
+			return act_read(walk);
+		if (mig_model_session(walk->model.state))
+			return act_load(walk);
+	}
 	for (i = 0; i < ARRAY_LEN(acts); i++)
 		total += acts[i].weight;
 	dice = below(&walk->dice, total);
@@ -826,7 +833,7 @@ const char *walk_alone(struct random_run *run, const char *type, __u64 flags)
 	unsigned int i;
 
 	memset(&walk, 0, sizeof(walk));
-	walk.run = run;
+	walk.trail = &run->trails[0];
 	walk.dice = run->seed;
 	walk.type = type;
 	walk.data_fd = -1;
