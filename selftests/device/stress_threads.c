@@ -339,6 +339,8 @@ static void act_touch(struct actor *actor)
 	size_t len = 1 + below(&actor->dice, actor->slow.len);
 	__u32 word = mtty_random(&actor->dice);
 
+	if (one_in(&actor->dice, 2))
+		offset &= -PAGE;
 	if (len > JOURNEY_MEM_SIZE - offset)
 		len = JOURNEY_MEM_SIZE - offset;
 	switch (below(&actor->dice, 4)) {
@@ -459,11 +461,11 @@ static void act_dma(struct actor *actor)
 	/* And another way: a page that comes late must not come too late */
 	if (one_in(&actor->dice, 2)) {
 		new.cmd = MTTY_MIG_DMA_OP_READ;
-		new.src = dst;
+		new.src = IOVA + below(&actor->dice, BUF - len + 1);
 		new.dst = offset;
 		start(actor, 1, &new);
 	}
-	patience = below(&actor->dice, 20);
+	patience = one_in(&actor->dice, 2) ? below(&actor->dice, 4) : 40;
 	for (i = 0; i < patience; i++) {
 		status = fill_status(mtty, pattern);
 		if (!(status & MTTY_MIG_DMA_BUSY))

@@ -248,14 +248,15 @@ static const char *act_write(struct walk *walk)
 	size_t len = 1 + below(&walk->dice, MODEL_PAGE - offset % MODEL_PAGE);
 	__u8 data[MTTY_MIG_PAGE_SIZE];
 
-	/* A page that becomes zero is something else for the driver */
-	if (one_in(&walk->dice, 3)) {
+	if (one_in(&walk->dice, 2)) {
 		offset -= offset % MODEL_PAGE;
 		len = MODEL_PAGE;
-		memset(data, 0, sizeof(data));
-	} else {
-		mtty_fill_page(data, mtty_random(&walk->dice), 0);
 	}
+	/* A page that becomes zero is something else for the driver */
+	if (one_in(&walk->dice, 3))
+		memset(data, 0, sizeof(data));
+	else
+		mtty_fill_page(data, mtty_random(&walk->dice), 0);
 	CALL(walk, "write %zu to memory at %#llx", len, offset);
 	return want(walk, __vfio_region_write(&walk->mtty.dev,
 					      MTTY_MIG_MEM_BAR, offset, data,
@@ -798,17 +799,27 @@ static const struct {
 	{ act_reopen, 1 }, { act_remove, 1 }, { act_migrate, 3 },
 };
 
+static const char *act_session(struct walk *walk)
+{
+	if (walk->model.state == VFIO_DEVICE_STATE_RESUMING)
+		return act_load(walk);
+	switch (below(&walk->dice, 5)) {
+	case 0:
+		return act_migrate(walk);
+	case 1:
+		return act_write(walk);
+	default:
+		return act_read(walk);
+	}
+}
+
 static const char *act(struct walk *walk)
 {
 	unsigned int i, dice, total = 0;
 
-	/* Sessions are short, and what is in them is long */
-	if (one_in(&walk->dice, 3)) {
-		if (mig_model_saving(walk->model.state))
-			return act_read(walk);
-		if (mig_model_session(walk->model.state))
-			return act_load(walk);
-	}
+	/* By chance alone few sessions would come to their end */
+	if (mig_model_session(walk->model.state) && one_in(&walk->dice, 2))
+		return act_session(walk);
 	for (i = 0; i < ARRAY_LEN(acts); i++)
 		total += acts[i].weight;
 	dice = below(&walk->dice, total);
