@@ -28,7 +28,7 @@
 #define LINE_STEPS	250
 
 /* How many tests there are below, each with its share of MINUTES */
-#define SHARE		3
+#define SHARE		4
 
 /* Calls until the device must be a device again */
 #define BATCH		50
@@ -236,6 +236,14 @@ static size_t make_line(__u64 *dice, char *line, size_t size)
 		line[below(dice, len)] = mtty_random(dice);
 	if (len && one_in(dice, 4))
 		len = below(dice, len);
+	/* As long as a buffer may be, or one more */
+	if (one_in(dice, 4)) {
+		size_t end = (32 << below(dice, 4)) + below(dice, 2);
+
+		if (end > len)
+			memset(line + len, ' ', end - len);
+		len = end;
+	}
 	return len;
 }
 
