@@ -37,7 +37,7 @@ cd /run/lab || exit 1
 mount -t tmpfs tmpfs /tmp
 
 . ./job
-export TERM COLUMNS LINES
+export TERM COLUMNS LINES SEED STEPS MINUTES CALLS
 
 # Kept open: a terminal that nobody has open loses its settings and its input.
 exec 3<>/dev/tty1

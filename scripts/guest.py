@@ -23,6 +23,7 @@ import ktap
 import uml
 
 TAIL = 40
+RANDOM = ('SEED', 'STEPS', 'MINUTES', 'CALLS')
 
 
 class Job:
@@ -90,6 +91,8 @@ def start_file(args, **job):
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
            'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules, **job}
+    # What the programs that go at random look for in their environment
+    job.update((name, os.environ.get(name, '')) for name in RANDOM)
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
         for name, value in job.items():
             quoted = str(value).replace("'", "'\\''")
