@@ -18,7 +18,7 @@ export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests shell modules update lint selfcheck rules clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -50,6 +50,11 @@ lint: ## checkpatch, shellcheck and the lab's own tests
 
 selfcheck: ## only the lab's own tests
 	@python3 -B -m unittest discover -q -s scripts/tests
+
+rules: ## which tests check a rule, which mutants break it; also in build/rules.html
+	@mkdir -p build
+	@scripts/rules.py table --format html >build/rules.html
+	@scripts/rules.py table
 
 clean: ## remove build/
 	rm -rf build
