@@ -204,13 +204,17 @@ void dut_fresh(struct dut *dut)
 {
 	__u32 state;
 
-	if (!vfio_dev_can_reset(&dut->dev) || __vfio_dev_reset(&dut->dev)) {
-		if (dut->made) {
-			must(__dut_remove(dut));
-			find_and_open(dut, NULL);
-		} else {
-			dut_reopen(dut);
-		}
+	if (vfio_dev_can_reset(&dut->dev) && !__vfio_dev_reset(&dut->dev) &&
+	    vfio_mig_get(&dut->dev) == VFIO_DEVICE_STATE_RUNNING)
+		return;
+	if (dut->made) {
+		must(__dut_remove(dut));
+		find_and_open(dut, NULL);
+	} else {
+		dut_reopen(dut);
+		/* The last resort */
+		if (vfio_mig_get(&dut->dev) != VFIO_DEVICE_STATE_RUNNING)
+			__vfio_dev_reset(&dut->dev);
 	}
 	state = vfio_mig_get(&dut->dev);
 	if (state != VFIO_DEVICE_STATE_RUNNING)
