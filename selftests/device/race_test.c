@@ -21,10 +21,10 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/worker.h"
 #include "journey.h"
 #include "knobs.h"
 #include "stream_edit.h"
-#include "worker.h"
 
 /*
  * Many on one fd

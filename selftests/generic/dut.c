@@ -89,6 +89,8 @@ static const char *missing(struct dut *dut, __u64 needs)
 	static char why[256];
 	const char *what;
 
+	if (needs & DUT_LOG && !dut_has_log(dut))
+		return "the device has no DMA logging";
 	if (needs & DUT_ANY)
 		return NULL;
 	if (needs & DUT_NONE) {
@@ -98,8 +100,6 @@ static const char *missing(struct dut *dut, __u64 needs)
 	}
 	if (!dut->flags)
 		return "the device has no migration";
-	if (needs & DUT_LOG && !dut_has_log(dut))
-		return "the device has no DMA logging";
 	needs &= ~DUT_LOG & ~dut->flags;
 	if (!needs)
 		return NULL;
