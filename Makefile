@@ -18,7 +18,7 @@ export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests coverage shell modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -35,6 +35,9 @@ kunit: ## only the KUnit suites
 
 selftests: ## only the selftests; TEST=PATTERN for some of them
 	@scripts/lab.sh selftests
+
+coverage: ## what the tests reach of the driver, into build/coverage/index.html
+	@scripts/coverage.sh
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

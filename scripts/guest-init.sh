@@ -70,6 +70,36 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# make coverage: which lines and branches of the driver ran, which arcs were
+# walked and which faults fired, in a folder for each guest.
+gcov=/sys/kernel/debug/gcov
+trace=/sys/kernel/tracing/instances/coverage
+
+# For each unit anew, because a unit may load the driver anew: its events are
+# off then.
+begin_trace() {
+	mkdir -p $trace "coverage/$TOKEN"
+	echo 65536 >$trace/buffer_size_kb
+	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
+	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
+}
+
+take_trace() {
+	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
+		<$trace/trace | sort | uniq -c >>"coverage/$TOKEN/trace"
+	find $trace/per_cpu -name stats -exec cat {} + >>"coverage/$TOKEN/stats"
+	: >$trace/trace
+}
+
+# The counters of a module outlive it (gcov_persist), and those of its end
+# count, too.
+take_counters() {
+	mkdir -p "coverage/$TOKEN"
+	find $gcov -name '*.gcda' | while read -r file; do
+		cat "$file" >"coverage/$TOKEN/${file##*/}"
+	done
+}
+
 # The guests of one run share the list of units; each takes the next one that
 # nobody has: mkdir on the host's directory succeeds for one of them only.
 run_units() {
@@ -78,6 +108,7 @@ run_units() {
 	for unit in $UNITS; do
 		number=$((number + 1))
 		mkdir "claims/$number" 2>/dev/null || continue
+		[ ! -d $gcov ] || begin_trace
 		mark begin "$unit"
 		if [ "$unit" = kunit ]; then
 			insmod modules/mtty_mig_kunit.ko
@@ -88,6 +119,7 @@ run_units() {
 				</dev/null >/dev/tty1 2>&1
 		fi
 		mark end $?
+		[ ! -d $gcov ] || take_trace
 	done
 	set +f
 }
@@ -103,36 +135,10 @@ scan_for_leaks() {
 	cat $leak
 }
 
-# Which lines and branches of the driver ran, which arcs were walked and which
-# faults fired: all of it in the end, in a folder for each guest.
-gcov=/sys/kernel/debug/gcov
-trace=/sys/kernel/tracing/instances/coverage
-
-begin_coverage() {
-	mkdir -p "coverage/$TOKEN" $trace
-	echo 65536 >$trace/buffer_size_kb
-	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
-	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
-}
-
-# The module's events go with it, its counters stay (gcov_persist).
-end_trace() {
-	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
-		<$trace/trace | sort | uniq -c >"coverage/$TOKEN/trace"
-	grep -H . $trace/per_cpu/cpu*/stats >"coverage/$TOKEN/stats"
-}
-
-end_coverage() {
-	find $gcov -name '*.gcda' | while read -r file; do
-		cat "$file" >"coverage/$TOKEN/${file##*/}"
-	done
-}
-
 if [ -f modules/mdev.ko ]; then
 	load mdev
 fi
 load mtty_mig
-[ ! -d $gcov ] || begin_coverage
 if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
@@ -162,9 +168,8 @@ check)
 	if [ -d /sys/module/mtty_mig_kunit ]; then
 		unload mtty_mig_kunit
 	fi
-	[ ! -d $gcov ] || end_trace
 	unload mtty_mig
-	[ ! -d $gcov ] || end_coverage
+	[ ! -d $gcov ] || take_counters
 	finish 0
 	;;
 shell)
