@@ -62,6 +62,9 @@ stress: ## calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for 
 		TIMEOUT='$(or $(TIMEOUT),86400)' TEST_TIMEOUT='$(or $(TEST_TIMEOUT),0)' \
 		scripts/lab.sh selftests
 
+coverage: ## what the tests reach of the driver, into build/coverage/index.html
+	@scripts/coverage.sh
+
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell
 

@@ -70,33 +70,31 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
-# Which lines and branches of the driver ran, which arcs were walked and which
-# faults fired: all of it in the end, in a folder for each guest.
+# make coverage: which lines and branches of the driver ran, which arcs were
+# walked and which faults fired, in a folder for each guest.
 gcov=/sys/kernel/debug/gcov
 trace=/sys/kernel/tracing/instances/coverage
 
-begin_coverage() {
-	mkdir -p "coverage/$TOKEN" $trace
+# For each unit anew, because a unit may load the driver anew: its events are
+# off then.
+begin_trace() {
+	mkdir -p $trace "coverage/$TOKEN"
 	echo 65536 >$trace/buffer_size_kb
-	trace_on
-}
-
-trace_on() {
 	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
 	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
 }
 
-# After each unit, for a module takes its events along when it goes, and a test
-# may unload the driver; the counters stay (gcov_persist).
 take_trace() {
 	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
 		<$trace/trace | sort | uniq -c >>"coverage/$TOKEN/trace"
-	grep -H . $trace/per_cpu/cpu*/stats >>"coverage/$TOKEN/stats"
-	echo >$trace/trace
-	trace_on
+	find $trace/per_cpu -name stats -exec cat {} + >>"coverage/$TOKEN/stats"
+	: >$trace/trace
 }
 
-end_coverage() {
+# The counters of a module outlive it (gcov_persist), and those of its end
+# count, too.
+take_counters() {
+	mkdir -p "coverage/$TOKEN"
 	find $gcov -name '*.gcda' | while read -r file; do
 		cat "$file" >"coverage/$TOKEN/${file##*/}"
 	done
@@ -128,6 +126,7 @@ run_units() {
 	for unit in $UNITS; do
 		number=$((number + 1))
 		mkdir "claims/$number" 2>/dev/null || continue
+		[ ! -d $gcov ] || begin_trace
 		mark begin "$unit"
 		if [ "$unit" = kunit ]; then
 			insmod modules/mtty_mig_kunit.ko
@@ -161,7 +160,6 @@ scan_for_leaks() {
 for module in $MODULES; do
 	load "$module"
 done
-[ ! -d $gcov ] || begin_coverage
 if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	# Only the tests are asked about, not the boot; and only when we ask.
 	echo scan=off >$leak
@@ -189,7 +187,7 @@ check)
 		scan_for_leaks
 	fi
 	unload "${MODULES##* }"
-	[ ! -d $gcov ] || end_coverage
+	[ ! -d $gcov ] || take_counters
 	finish 0
 	;;
 shell)

@@ -12,7 +12,7 @@
 
 #include "../lib/check.h"
 #include "mtty.h"
-#include "worker.h"
+#include "../lib/worker.h"
 
 #define INTX	VFIO_PCI_INTX_IRQ_INDEX
 #define MSI	VFIO_PCI_MSI_IRQ_INDEX

@@ -340,4 +340,17 @@ TEST_F(page_request, knob_opens_answers_and_lists)
 				       "open 0x5000"));
 }
 
+TEST_F(page_request, knob_lists_what_is_held_back)
+{
+	char text[256];
+	int fd;
+
+	mdev_attr_write(&self->mtty.mdev, "mtty_mig/pri_drain", "1");
+	raise_requests(&self->mtty, 1);
+	EXPECT_EQ(-EBUSY, __vfio_mig_set(&self->mtty.dev, STATE(STOP), &fd));
+	raise_requests(&self->mtty, 2);
+	knob_read(&self->mtty, "page_requests", text, sizeof(text));
+	EXPECT_STREQ("1 0x1000 open\n2 0x1000 queued\n3 0x2000 queued", text);
+}
+
 TEST_HARNESS_MAIN
