@@ -14,7 +14,7 @@ fuzz=$REPO/selftests/fuzz
 # What was found, where the user sees it
 found=$REPO/build/fuzz
 # So many take about five seconds, and the same seed finds the same.
-check_runs=20000
+check_runs=15000
 # The longest stream of a device with four pages has 17 KiB.
 options=(-max_len=20480 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "-artifact_prefix=$found/")
 
