@@ -331,16 +331,11 @@ class Verdict:
         print(f'{"ok" if good else "not ok"} {len(self.cases)} {name}')
 
 
-def tests_case(verdict, path):
+def tests_failed(result):
     """Counters of tests that failed tell nothing of the driver as it should be."""
-    with open(path, encoding='utf-8') as text:
-        result = json.load(text)
-    lines = [f'{case["name"]}: {case.get("reason", "")}' for case in result['cases']
-             if case['status'] == 'failed']
-    lines += ['the kernel reported: ' + report[0] for report in result['kernel_reports']]
-    verdict.case(not lines and result['passed'],
-                 f'tests: {result["passed"]} passed, {result["failed"]} failed, '
-                 f'{result["skipped"]} skipped', lines)
+    lines = [': '.join(filter(None, [case['name'], case.get('reason')]))
+             for case in result['cases'] if case['status'] == 'failed']
+    return lines + ['the kernel reported: ' + report[0] for report in result['kernel_reports']]
 
 
 def main():
@@ -352,6 +347,9 @@ def main():
     args.add_argument('--left', required=True, help='what is known not to be reached, and why')
     args.add_argument('--output', required=True, help='the directory for the page')
     args = args.parse_args()
+    with open(args.tests, encoding='utf-8') as text:
+        tests = json.load(text)
+    failed = tests_failed(tests)
     try:
         files = measure(args)
         traced = Traced(args)
@@ -359,10 +357,12 @@ def main():
         write_page(args, files)
     except Broken as why:
         print(f'lab: error: {why}', file=sys.stderr)
+        for line in failed:
+            print(f'     failed: {line}', file=sys.stderr)
         return 1
 
     verdict = Verdict(len(files) + 6)
-    tests_case(verdict, args.tests)
+    verdict.case(not failed and tests['passed'], 'tests: ' + ktap.LAST_LINE.format(**tests), failed)
     total = [0, 0, 0, 0]
     for file in files.values():
         lines, lines_hit, branches, branches_hit = count = file.count()

@@ -13,9 +13,6 @@
 #include "../lib/check.h"
 #include "mtty.h"
 
-#define MINSZ(type, last) \
-	(offsetof(struct type, last) + sizeof(((struct type *)0)->last))
-
 /**
  * struct arg_call - an ioctl
  * @name: its name
@@ -32,15 +29,15 @@ static const struct arg_call {
 	bool on_data_fd;
 } calls[] = {
 	{ "GET_INFO", VFIO_DEVICE_GET_INFO,
-	  MINSZ(vfio_device_info, num_irqs), true, false },
+	  offsetof(struct vfio_device_info, cap_offset), true, false },
 	{ "GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO,
-	  MINSZ(vfio_region_info, offset), true, false },
+	  sizeof(struct vfio_region_info), true, false },
 	{ "GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO,
-	  MINSZ(vfio_irq_info, count), true, false },
+	  sizeof(struct vfio_irq_info), true, false },
 	{ "SET_IRQS", VFIO_DEVICE_SET_IRQS,
-	  MINSZ(vfio_irq_set, count), false, false },
+	  sizeof(struct vfio_irq_set), false, false },
 	{ "GET_PRECOPY_INFO", VFIO_MIG_GET_PRECOPY_INFO,
-	  MINSZ(vfio_precopy_info, dirty_bytes), true, true },
+	  sizeof(struct vfio_precopy_info), true, true },
 };
 
 FIXTURE(argument)
