@@ -31,6 +31,8 @@ NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
 CHANGED = re.compile(r'^(?:---|\+\+\+) [ab]/(\S+)', re.M)
 RUNS = re.compile(r'#\s+RUN\s+(\S+) \.\.\.')
+# What the harness says of any test that fails
+CHATTER = re.compile(r'#\s+(RUN|FAIL|OK)\s|: Test (failed|terminated)')
 FIELDS = ('Subject', 'Rules', 'Killed-by', 'Needs', 'Survives')
 SOURCES = ('mtty-mig', 'kunit')
 # How much of a report of the kernel is waited for, in seconds
@@ -198,9 +200,9 @@ class Hunt(guest.Job):
 
     def _tell(self, unit, case):
         name = case.name[len(unit):].strip()
-        why = case.reason or next((line.lstrip('# ') for line in case.diagnostics
-                                   if re.search(r'Expected|EXPECTED|FAILED at', line)), 'failed')
-        self._kill(unit, name, why)
+        said = [line.lstrip('# ') for line in case.diagnostics if not CHATTER.search(line)]
+        told = [line for line in said if re.search(r'Expected|FAILED at', line)] or said[-1:]
+        self._kill(unit, name, case.reason or (told + ['failed'])[0])
 
     def mark(self, channel, words):
         super().mark(channel, words)
