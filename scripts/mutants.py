@@ -96,9 +96,11 @@ class Mutant:
 
 
 def read_all(directory, pattern='*'):
+    """pattern: one or several words, as for file names"""
     paths = sorted(glob.glob(f'{directory}/*.patch'))
     return [Mutant.read(path) for path in paths
-            if fnmatch.fnmatch(os.path.basename(path)[:-len('.patch')], pattern)]
+            if any(fnmatch.fnmatch(os.path.basename(path)[:-len('.patch')], word)
+                   for word in pattern.split())]
 
 
 def apply(mutant, tree, *options):
@@ -113,7 +115,21 @@ def apply(mutant, tree, *options):
 
 def units_of(hint, units):
     """A program of the generic tests is several units: one for each type of device."""
+    hint = 'kunit' if hint.startswith('kunit/') else hint
     return [unit for unit in units if hint in (unit, unit.split('@')[0])]
+
+
+def steps(mutant, units):
+    """[(units, more for the kernel's command line)], one guest after the other."""
+    first = [unit for hint in mutant.hints for unit in units_of(hint, units)]
+    suite = next((hint[len('kunit/'):] for hint in mutant.hints if hint.startswith('kunit/')), '')
+    rest = [unit for unit in units if unit not in first or suite and unit == 'kunit']
+    # To look for leaks takes its time, so what is expected to show one is asked
+    # alone first; and which suites run is said when the kernel boots.
+    if mutant.leaks or suite:
+        more = f' kunit.filter_glob=mtty_mig_{suite}' if suite else ''
+        return [step for step in ((first, more), (rest, '')) if step[0]]
+    return [(first + rest, '')]
 
 
 def copy_sources(repo, tree):
@@ -279,7 +295,7 @@ class Worker:
         for path in glob.glob(f'{self.build}/*/*.ko'):
             shutil.copy(path, f'{self.args.run}/modules/')
 
-    def hunt(self, name, units, leaks):
+    def hunt(self, name, units, leaks, more=''):
         """(kills, the longest silence); several guests if they die on the way."""
         kills, quiet, left, count = [], 0, list(units), 0
         while left:
@@ -290,8 +306,7 @@ class Worker:
                              TEST_TIMEOUT=self.args.test_timeout, LEAKS=int(leaks),
                              ISOLATE=0)
             options = argparse.Namespace(**vars(self.args))
-            if not leaks:
-                options.append = 'kmemleak=off ' + options.append
+            options.append += more if leaks else ' kmemleak=off' + more
             suffix = f'-{count}' if count > 1 else ''
             job = Hunt(options, f'{self.args.scratch}/logs/{name}{suffix}.log')
             tmpdir = uml.memory_dir(self.args.run, self.args.memory + 64)
@@ -319,15 +334,10 @@ class Worker:
             self.make(mutant)
         except BadMutant as why:
             return mutant, 'broken', [('', '', str(why))], time.monotonic() - start
-        first = [unit for hint in mutant.hints for unit in units_of(hint, self.args.units)]
-        rest = [unit for unit in self.args.units if unit not in first]
-        # To look for leaks takes its time too, so what is expected to show
-        # one is asked alone first.
-        steps = [first, rest] if mutant.leaks else [first + rest]
         kills = []
-        for number, units in enumerate(filter(None, steps)):
+        for number, (units, more) in enumerate(steps(mutant, self.args.units)):
             suffix = '-rest' if number else ''
-            kills += self.hunt(mutant.name + suffix, units, mutant.leaks)[0]
+            kills += self.hunt(mutant.name + suffix, units, mutant.leaks, more)[0]
             if kills and not self.args.keep_going:
                 break
         return mutant, 'killed' if kills else 'survived', kills, time.monotonic() - start
