@@ -526,10 +526,13 @@ static void device_info_needs_room(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			device_ioctl(test, mtty, VFIO_DEVICE_GET_INFO, &info,
 				     sizeof(info)));
+	/* What is behind the room is somebody else's */
 	info.argsz = minsz;
+	info.cap_offset = U32_MAX;
 	KUNIT_EXPECT_EQ(test, 0,
 			device_ioctl(test, mtty, VFIO_DEVICE_GET_INFO, &info,
 				     sizeof(info)));
+	KUNIT_EXPECT_EQ(test, U32_MAX, info.cap_offset);
 	KUNIT_EXPECT_EQ(test, -EFAULT,
 			mtty->vdev.ops->ioctl(&mtty->vdev, VFIO_DEVICE_GET_INFO,
 					      (unsigned long)

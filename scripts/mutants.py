@@ -31,6 +31,8 @@ NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
 CHANGED = re.compile(r'^(?:---|\+\+\+) [ab]/(\S+)', re.M)
 RUNS = re.compile(r'#\s+RUN\s+(\S+) \.\.\.')
+# What the harness says of any test that fails
+CHATTER = re.compile(r'#\s+(RUN|FAIL|OK)\s|: Test (failed|terminated)')
 FIELDS = ('Subject', 'Rules', 'Killed-by', 'Needs', 'Survives')
 SOURCES = ('mtty-mig', 'kunit')
 # How much of a report of the kernel is waited for, in seconds
@@ -94,9 +96,11 @@ class Mutant:
 
 
 def read_all(directory, pattern='*'):
+    """pattern: one or several words, as for file names"""
     paths = sorted(glob.glob(f'{directory}/*.patch'))
     return [Mutant.read(path) for path in paths
-            if fnmatch.fnmatch(os.path.basename(path)[:-len('.patch')], pattern)]
+            if any(fnmatch.fnmatch(os.path.basename(path)[:-len('.patch')], word)
+                   for word in pattern.split())]
 
 
 def apply(mutant, tree, *options):
@@ -111,7 +115,21 @@ def apply(mutant, tree, *options):
 
 def units_of(hint, units):
     """A program of the generic tests is several units: one for each type of device."""
+    hint = 'kunit' if hint.startswith('kunit/') else hint
     return [unit for unit in units if hint in (unit, unit.split('@')[0])]
+
+
+def steps(mutant, units):
+    """[(units, more for the kernel's command line)], one guest after the other."""
+    first = [unit for hint in mutant.hints for unit in units_of(hint, units)]
+    suite = next((hint[len('kunit/'):] for hint in mutant.hints if hint.startswith('kunit/')), '')
+    rest = [unit for unit in units if unit not in first or suite and unit == 'kunit']
+    # To look for leaks takes its time, so what is expected to show one is asked
+    # alone first; and which suites run is said when the kernel boots.
+    if mutant.leaks or suite:
+        more = f' kunit.filter_glob=mtty_mig_{suite}' if suite else ''
+        return [step for step in ((first, more), (rest, '')) if step[0]]
+    return [(first + rest, '')]
 
 
 def copy_sources(repo, tree):
@@ -198,9 +216,9 @@ class Hunt(guest.Job):
 
     def _tell(self, unit, case):
         name = case.name[len(unit):].strip()
-        why = case.reason or next((line.lstrip('# ') for line in case.diagnostics
-                                   if re.search(r'Expected|EXPECTED|FAILED at', line)), 'failed')
-        self._kill(unit, name, why)
+        said = [line.lstrip('# ') for line in case.diagnostics if not CHATTER.search(line)]
+        told = [line for line in said if re.search(r'Expected|FAILED at', line)] or said[-1:]
+        self._kill(unit, name, case.reason or (told + ['failed'])[0])
 
     def mark(self, channel, words):
         super().mark(channel, words)
@@ -277,7 +295,7 @@ class Worker:
         for path in glob.glob(f'{self.build}/*/*.ko'):
             shutil.copy(path, f'{self.args.run}/modules/')
 
-    def hunt(self, name, units, leaks):
+    def hunt(self, name, units, leaks, more=''):
         """(kills, the longest silence); several guests if they die on the way."""
         kills, quiet, left, count = [], 0, list(units), 0
         while left:
@@ -288,8 +306,7 @@ class Worker:
                              TEST_TIMEOUT=self.args.test_timeout, LEAKS=int(leaks),
                              ISOLATE=0)
             options = argparse.Namespace(**vars(self.args))
-            if not leaks:
-                options.append = 'kmemleak=off ' + options.append
+            options.append += more if leaks else ' kmemleak=off' + more
             suffix = f'-{count}' if count > 1 else ''
             job = Hunt(options, f'{self.args.scratch}/logs/{name}{suffix}.log')
             tmpdir = uml.memory_dir(self.args.run, self.args.memory + 64)
@@ -317,15 +334,10 @@ class Worker:
             self.make(mutant)
         except BadMutant as why:
             return mutant, 'broken', [('', '', str(why))], time.monotonic() - start
-        first = [unit for hint in mutant.hints for unit in units_of(hint, self.args.units)]
-        rest = [unit for unit in self.args.units if unit not in first]
-        # To look for leaks takes its time too, so what is expected to show
-        # one is asked alone first.
-        steps = [first, rest] if mutant.leaks else [first + rest]
         kills = []
-        for number, units in enumerate(filter(None, steps)):
+        for number, (units, more) in enumerate(steps(mutant, self.args.units)):
             suffix = '-rest' if number else ''
-            kills += self.hunt(mutant.name + suffix, units, mutant.leaks)[0]
+            kills += self.hunt(mutant.name + suffix, units, mutant.leaks, more)[0]
             if kills and not self.args.keep_going:
                 break
         return mutant, 'killed' if kills else 'survived', kills, time.monotonic() - start

@@ -167,9 +167,23 @@ class Judging(unittest.TestCase):
                                (self.explained, 'survived', [], 2.0)])
         self.assertEqual(lines[-1].split(), ['all', '4', '1', '1', '2', '5'])
 
+    def test_steps(self):
+        def steps(hints, leaks=False):
+            mutant = types.SimpleNamespace(hints=hints.split(), leaks=leaks)
+            return mutants.steps(mutant, ['kunit', 'a', 'b@x', 'b@y'])
+        self.assertEqual(steps('a'), [(['a', 'kunit', 'b@x', 'b@y'], '')])
+        self.assertEqual(steps('b'), [(['b@x', 'b@y', 'kunit', 'a'], '')])
+        self.assertEqual(steps(''), [(['kunit', 'a', 'b@x', 'b@y'], '')])
+        self.assertEqual(steps('a', leaks=True), [(['a'], ''), (['kunit', 'b@x', 'b@y'], '')])
+        # One suite first; all of them later, if it did not notice
+        self.assertEqual(steps('kunit/fsm a'), [
+            (['kunit', 'a'], ' kunit.filter_glob=mtty_mig_fsm'), (['kunit', 'b@x', 'b@y'], '')])
+        self.assertEqual(steps('', leaks=True), [(['kunit', 'a', 'b@x', 'b@y'], '')])
+
     def test_hint_is_a_program_or_a_unit(self):
         units = ['kunit', 'generic/fsm_test@full', 'generic/fsm_test@base@-v@cdev']
         self.assertEqual(mutants.units_of('kunit', units), ['kunit'])
+        self.assertEqual(mutants.units_of('kunit/fsm', units), ['kunit'])
         self.assertEqual(mutants.units_of('generic/fsm_test', units), units[1:])
         self.assertEqual(mutants.units_of('generic/fsm_test@full', units), [units[1]])
         self.assertEqual(mutants.units_of('generic/fsm', units), [])

@@ -363,6 +363,26 @@ TEST_F(dma, a_step_moves_one_chunk)
 }
 
 /* uAPI: the P2P states must prevent the device from initiating any new P2P */
+/* At either end, so that it is transferred as a whole or not at all */
+TEST_F(dma, a_chunk_ends_where_a_page_ends)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_COPY,
+		.src = PEER_IOVA + PAGE - 16, .dst = BUF_IOVA + PAGE - 48,
+		.len = 64,
+	};
+
+	hold(&self->mtty);
+	dma_start(&self->mtty, 0, &t);
+	knob_write(&self->mtty, "engine_step", "0 1");
+	EXPECT_EQ(16, dma_done(&self->mtty, 0));
+	knob_write(&self->mtty, "engine_step", "0 1");
+	EXPECT_EQ(48, dma_done(&self->mtty, 0));
+	knob_write(&self->mtty, "engine_step", "0 1");
+	EXPECT_EQ(64, dma_done(&self->mtty, 0));
+	EXPECT_EQ(COMPLETE, dma_status(&self->mtty, 0));
+}
+
 TEST_F(dma, P2P_states_stop_transfers_to_peers_only)
 {
 	static const __u32 states[] = {

@@ -299,6 +299,18 @@ TEST_F(interrupt, MSIX_mask_and_what_is_pending_migrate)
 			       self->fds);
 }
 
+/* As it is after it fired, when nobody is left to unmask it */
+TEST_F(interrupt, intx_that_is_masked_fires_after_a_reset)
+{
+	set_up(&self->mtty, INTX, self->fds);
+	vfio_irq_action(&self->mtty.dev, INTX, MASK, 0, 1);
+	vfio_dev_reset(&self->mtty.dev);
+	mtty_uart_out(&self->mtty, 0, UART_MCR, UART_MCR_LOOP);
+	mtty_uart_out(&self->mtty, 0, UART_IER, UART_IER_RDI);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+}
+
 TEST_F(interrupt, masks_and_what_is_pending_do_not_survive_a_reset)
 {
 	set_up(&self->mtty, MSIX, self->fds);

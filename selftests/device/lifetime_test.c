@@ -120,6 +120,26 @@ TEST_F(stale, fd_is_dead_after_the_device_was_removed)
 		TH_LOG("%s", why);
 }
 
+/* A file that is open then says so, and none can be opened any more */
+TEST_F(stale, debugfs_files_go_with_the_device)
+{
+	const char *missing = knobs_missing();
+	char path[256], buf[64];
+	int fd;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	knob_path(&self->mtty, "counters", path, sizeof(path));
+	fd = open(path, O_RDONLY);
+	ASSERT_LE(0, fd);
+	vfio_dev_close(self->dev);
+	mdev_remove(&self->mtty.mdev);
+	EXPECT_EQ(-1, read(fd, buf, sizeof(buf)));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(-1, access(path, F_OK));
+	EXPECT_EQ(ENOENT, errno);
+}
+
 /* The session lasts as long as its state, whatever becomes of its fd */
 TEST_F(stale, session_goes_on_without_its_fd)
 {

@@ -320,6 +320,34 @@ TEST_F(page_request, held_back_ones_are_opened_at_the_destination)
 	mig_stream_free(&stream);
 }
 
+/* In RUNNING_P2P the device asks already, and those before it are not open yet */
+TEST_F(page_request, none_overtakes_those_that_are_held_back)
+{
+	struct vfio_dev *dev = &self->mtty.dev;
+	struct mig_stream stream = {};
+	struct mtty to;
+	int fd;
+
+	mdev_attr_write(&self->mtty.mdev, "mtty_mig/pri_drain", "1");
+	raise_requests(&self->mtty, 1);
+	EXPECT_EQ(-EBUSY, __vfio_mig_set(dev, STATE(STOP), &fd));
+	raise_requests(&self->mtty, 2);
+	answer(&self->mtty, 1);
+	mig_save(dev, &stream, MIG_CHUNK);
+
+	mtty_new(&to, "vpri", MEM_SIZE);
+	mig_load(&to.dev, &stream, MIG_CHUNK, STATE(RUNNING_P2P));
+	mtty_ctrl_out(&to, PRI(RAISE_LO), 0x9000);
+	mtty_ctrl_out(&to, PRI(RAISE_HI), 0);
+	EXPECT_EQ(0, mtty_ctrl_in(&to, PRI(OPEN)));
+	EXPECT_EQ(3, mtty_ctrl_in(&to, PRI(QUEUED)));
+	vfio_mig_set(&to.dev, STATE(RUNNING));
+	EXPECT_EQ(3, mtty_ctrl_in(&to, PRI(OPEN)));
+	answer(&to, 2);
+	EXPECT_EQ(0x9000, mtty_ctrl_in(&to, PRI(IOVA_LO)));
+	mig_stream_free(&stream);
+}
+
 TEST_F(page_request, knob_opens_answers_and_lists)
 {
 	char text[128];

@@ -417,6 +417,21 @@ static int run_close(void *arg)
 	return 0;
 }
 
+static int run_memory_write(void *arg)
+{
+	struct call *call = arg;
+
+	return __vfio_region_write(&call->mtty->dev, MTTY_MIG_MEM_BAR, 0,
+				   call->buf, call->len);
+}
+
+static int run_register(void *arg)
+{
+	struct call *call = arg;
+
+	return mtty_ctrl_in(call->mtty, MTTY_MIG_REG_SCRATCH);
+}
+
 static int run_info(void *arg)
 {
 	struct call *call = arg;
@@ -678,6 +693,23 @@ TEST_F(stopped, reset_during_a_SET_STATE_comes_after_it)
 	EXPECT_EQ(journey->fresh, mtty_digest(&self->mtty));
 	EXPECT_EQ(NULL, data_fd_dead(journey->data_fd,
 				     VFIO_DEVICE_STATE_PRE_COPY));
+}
+
+/* User memory may take as long as it likes, the device must not wait for it */
+TEST_F(stopped, registers_do_not_wait_for_a_writer_of_memory)
+{
+	struct call *call = &self->call, *other = &self->other;
+
+	mtty_ctrl_out(&self->mtty, MTTY_MIG_REG_SCRATCH, 9);
+	call->buf = self->held.buf;
+	call->len = 2 * self->held.page;
+	worker_start(&call->worker, run_memory_write, call);
+	held_wait(&self->held);
+	worker_start(&other->worker, run_register, other);
+	EXPECT_FALSE(worker_sleeps(&other->worker));
+	held_release(&self->held, zero_page);
+	EXPECT_EQ(9, worker_join(&other->worker));
+	EXPECT_EQ(call->len, worker_join(&call->worker));
 }
 
 /* The last write() of a stream, stopped in the middle; the rest is @rest */

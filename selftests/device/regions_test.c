@@ -58,16 +58,24 @@ TEST_F(regions, sizes_and_flags)
 		[MEM] = MEM_SIZE,
 		[CONFIG] = MTTY_MIG_CFG_SIZE,
 	};
+	/* A VMM may ask for them at any time */
+	static const __u32 states[] = {
+		VFIO_DEVICE_STATE_RUNNING, VFIO_DEVICE_STATE_RUNNING_P2P,
+		VFIO_DEVICE_STATE_STOP,
+	};
 	struct vfio_region_info info;
-	unsigned int i;
+	unsigned int i, j;
 
-	for (i = 0; i < VFIO_PCI_NUM_REGIONS; i++) {
-		ASSERT_EQ(0, __vfio_region_info(self->dev, i, &info));
-		EXPECT_EQ(sizes[i], info.size)
-			TH_LOG("region %u", i);
-		EXPECT_EQ(sizes[i] ? VFIO_REGION_INFO_FLAG_READ |
-			  VFIO_REGION_INFO_FLAG_WRITE : 0, info.flags)
-			TH_LOG("region %u", i);
+	for (j = 0; j < ARRAY_LEN(states); j++) {
+		vfio_mig_set(self->dev, states[j]);
+		for (i = 0; i < VFIO_PCI_NUM_REGIONS; i++) {
+			ASSERT_EQ(0, __vfio_region_info(self->dev, i, &info));
+			EXPECT_EQ(sizes[i], info.size)
+				TH_LOG("region %u", i);
+			EXPECT_EQ(sizes[i] ? VFIO_REGION_INFO_FLAG_READ |
+				  VFIO_REGION_INFO_FLAG_WRITE : 0, info.flags)
+				TH_LOG("region %u", i);
+		}
 	}
 	EXPECT_EQ(-EINVAL, __vfio_region_info(self->dev, i, &info));
 	EXPECT_EQ(-EINVAL, __vfio_region_info(self->dev, ~0U, &info));
