@@ -35,7 +35,7 @@
 #define DEBUGFS_VFIO	"/sys/kernel/debug/vfio"
 
 /* Patience for a whole walk, several times what the slowest one takes */
-#define WALK_TIMEOUT	60
+#define WALK_TIMEOUT	90
 
 static const char *walks_missing(void)
 {
@@ -108,6 +108,40 @@ static int module_users(void)
 	return file_read(REFCNT, text, sizeof(text)) ? -1 : atoi(text);
 }
 
+/*
+ * What tells whether something of a device that was removed is still held: the
+ * module's users, and the number of the next device, which is the lowest one
+ * that is free.
+ */
+struct leftovers {
+	int users;
+	char node[64];
+};
+
+static void leftovers_before(struct leftovers *left)
+{
+	struct mtty mtty;
+
+	left->users = module_users();
+	mtty_new(&mtty, "full", 0);
+	memcpy(left->node, mtty.dev.node, sizeof(left->node));
+	vfio_dev_close(&mtty.dev);
+	mdev_remove(&mtty.mdev);
+}
+
+static void leftovers_after(struct __test_metadata *_metadata,
+			    const struct leftovers *left)
+{
+	struct leftovers now;
+
+	mtty_remove_all();
+	leftovers_before(&now);
+	EXPECT_EQ(left->users, now.users)
+		TH_LOG("the module has users that are gone");
+	EXPECT_STREQ(left->node, now.node)
+		TH_LOG("a device was removed, but not released");
+}
+
 static int do_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
@@ -122,7 +156,7 @@ FIXTURE(arcs)
 	struct vfio_dev *dev;
 	struct journey journey;
 	struct fail_nth walk;
-	int users;
+	struct leftovers left;
 };
 
 FIXTURE_VARIANT(arcs)
@@ -151,7 +185,7 @@ FIXTURE_SETUP(arcs)
 
 	if (why)
 		SKIP(return, "%s", why);
-	self->users = module_users();
+	leftovers_before(&self->left);
 	mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);
 	mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);
 	self->dev = &self->mtty.dev;
@@ -163,9 +197,7 @@ FIXTURE_TEARDOWN(arcs)
 {
 	fail_nth_restore();
 	journey_free(&self->journey);
-	mtty_remove_all();
-	EXPECT_EQ(self->users, module_users())
-		TH_LOG("the module has users that are gone");
+	leftovers_after(_metadata, &self->left);
 }
 
 /* Whether a state is one that a path leads through, or where it begins */
@@ -232,6 +264,7 @@ static void walk_transition(struct __test_metadata *_metadata,
 	int data_fd, next, ret;
 	char name[64];
 	__u32 state;
+	__u64 size;
 
 	mig_model_paths(journey->flags, from, to, &path);
 	mig_model_expect(journey->flags, from, to, &expect);
@@ -243,6 +276,7 @@ static void walk_transition(struct __test_metadata *_metadata,
 		journey_go(journey, from);
 		if (from == VFIO_DEVICE_STATE_RESUMING)
 			journey_load(journey, journey->image.len);
+		size = vfio_mig_data_size(dev);
 		next = fd_next();
 		fail_nth_arm(walk);
 		ret = __vfio_mig_set(dev, to, &data_fd);
@@ -265,6 +299,8 @@ static void walk_transition(struct __test_metadata *_metadata,
 			    (state != to || ret == -EFAULT))
 			TH_LOG("%s, point %u: %s, in %s", name, walk->point,
 			       strerror(-ret), mig_state_name(state));
+		if (state == from)
+			EXPECT_EQ(size, vfio_mig_data_size(dev));
 		if (state == to && expect.new_fd) {
 			journey_moved(journey, state);
 			fine(_metadata, walk,
@@ -325,7 +361,7 @@ FIXTURE(walks)
 	struct journey journey;
 	struct bench bench;
 	struct fail_nth walk;
-	int users;
+	struct leftovers left;
 };
 
 FIXTURE_SETUP(walks)
@@ -336,7 +372,7 @@ FIXTURE_SETUP(walks)
 
 	if (why)
 		SKIP(return, "%s", why);
-	self->users = module_users();
+	leftovers_before(&self->left);
 	mtty_new(&self->mtty, "vpri", JOURNEY_MEM_SIZE);
 	mtty_new(&self->dst, "vpri", JOURNEY_MEM_SIZE);
 	self->dev = &self->mtty.dev;
@@ -356,9 +392,7 @@ FIXTURE_TEARDOWN(walks)
 {
 	fail_nth_restore();
 	journey_free(&self->journey);
-	mtty_remove_all();
-	EXPECT_EQ(self->users, module_users())
-		TH_LOG("the module has users that are gone");
+	leftovers_after(_metadata, &self->left);
 }
 
 /* The data fd */
@@ -1511,7 +1545,7 @@ FIXTURE(life)
 {
 	char create[PATH_MAX];
 	struct fail_nth walk;
-	int users;
+	struct leftovers left;
 };
 
 FIXTURE_SETUP(life)
@@ -1520,7 +1554,7 @@ FIXTURE_SETUP(life)
 
 	if (why)
 		SKIP(return, "%s", why);
-	self->users = module_users();
+	leftovers_before(&self->left);
 	must(mdev_create_path(MTTY_TYPE_PREFIX "full", self->create,
 			      sizeof(self->create)));
 	fail_nth_setup();
@@ -1529,9 +1563,7 @@ FIXTURE_SETUP(life)
 FIXTURE_TEARDOWN(life)
 {
 	fail_nth_restore();
-	mtty_remove_all();
-	EXPECT_EQ(self->users, module_users())
-		TH_LOG("the module has users that are gone");
+	leftovers_after(_metadata, &self->left);
 }
 
 static bool mdev_is_there(const struct mdev *mdev)
@@ -1591,8 +1623,8 @@ TEST_F_TIMEOUT(life, create, WALK_TIMEOUT)
 	int before, after, ret, lost = 0;
 	struct mtty mtty;
 
-	/* 102 to 106: the kernel's ids take memory now and then */
-	fail_nth_begin(walk, "mdev create", 96);
+	/* 97 to 106: the kernel's ids take memory now and then */
+	fail_nth_begin(walk, "mdev create", 90);
 	while (fail_nth_next(walk)) {
 		before = available(self->create);
 		fail_nth_arm(walk);
@@ -1727,8 +1759,8 @@ TEST_F_TIMEOUT(module, load, WALK_TIMEOUT)
 	int ret;
 
 	ASSERT_EQ(0, unload_module());
-	/* 275 to 279, as above */
-	fail_nth_begin(walk, "module load", 265);
+	/* 273 to 279, as above */
+	fail_nth_begin(walk, "module load", 260);
 	while (fail_nth_next(walk)) {
 		fail_nth_arm(walk);
 		ret = load_module(self->fd);
