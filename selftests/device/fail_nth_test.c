@@ -1595,8 +1595,8 @@ static void remove_and_look(struct __test_metadata *_metadata,
 /*
  * Of the kernel, and not to be held against the driver: mdev_device_create()
  * takes an instance off available_instances, and when it gets no memory for
- * the device itself, right after that, it does not give it back (Linux 6.12
- * to 7.3). That is one point of each walk.
+ * the device itself, right after that, it does not give it back (Linux
+ * 6.12). That is one point of each walk.
  *
  * A device may come without its files in debugfs, or without its node in
  * /dev: the kernel wants those to fail silently.
