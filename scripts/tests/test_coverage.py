@@ -88,8 +88,10 @@ class Counting(Checkout):
 
 class WhatIsLeft(Checkout):
     def left(self, text, *lines):
-        files = {'mtty-mig/a.c': self.file(unit(*lines))}
-        return coverage.Left(files, coverage.read_left(self.put('left', text)))
+        file = self.file(unit(*lines))
+        left = coverage.Left({file.name: file}, coverage.read_left(self.put('left', text)))
+        left.file = file
+        return left
 
     def test_unexplained(self):
         left = self.left('', line(3, 1, 1, 0), line(4, 0), line(9, 1))
@@ -101,6 +103,7 @@ class WhatIsLeft(Checkout):
         left = self.left('mtty-mig/a.c f: why,\nand more\n\tif (a)\n\treturn 1;\n',
                          line(3, 1, 1, 0), line(4, 0), line(9, 1))
         self.assertEqual((left.lines, left.branches, left.wrong, left.spare), ([], [], [], []))
+        self.assertEqual(left.file.excused, [1, 1])
 
     def test_same_text_elsewhere_is_not_explained(self):
         left = self.left('mtty-mig/a.c f: why\n\tif (a)\n\treturn 1;\n',
