@@ -430,8 +430,7 @@ TEST_F(device, access_to_a_stopped_device_does_no_harm)
 		poke(&self->dut.dev);
 		if (data_fd >= 0)
 			close(data_fd);
-		dut_fresh(&self->dut);
-		why = step_migrate(&self->dut);
+		why = step_recover(&self->dut);
 		RULE("MIG-DEV-04", !why,
 		     "a device that migrates, seen %s: after access in %s and reset",
 		     why, mig_state_name(stopped[i]));

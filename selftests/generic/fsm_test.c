@@ -17,6 +17,15 @@
 #define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
+/* GET, or a number that is no state */
+static __u32 state_of(struct dut *dut)
+{
+	__u32 state;
+
+	return __vfio_mig_get(&dut->dev, &state) ? VFIO_DEVICE_STATE_NR :
+						   state;
+}
+
 /**
  * struct seen - what one SET did
  * @ret: what it returned
@@ -42,8 +51,7 @@ static void set(struct dut *dut, __u32 from, __u32 to, int session,
 
 	seen->ret = __vfio_mig_set(&dut->dev, to, &data_fd);
 	seen->fd = data_fd >= 0;
-	if (__vfio_mig_get(&dut->dev, &seen->state))
-		seen->state = VFIO_DEVICE_STATE_NR;
+	seen->state = state_of(dut);
 	seen->goes_on = session >= 0 ? step_touch(session, from) : NULL;
 	if (data_fd >= 0 && !seen->ret)
 		close(data_fd);
@@ -298,12 +306,17 @@ TEST_F(fsm, base_states_are_enough)
 		RULE_OK("MIG-FSM-06",
 			__vfio_mig_set(&self->dut.dev, base[i], &session),
 			"SET %s in RUNNING", name);
+		RULE_STATE("MIG-FSM-06", base[i], state_of(&self->dut),
+			   "GET after SET %s in RUNNING", name);
 		if (base[i] == VFIO_DEVICE_STATE_RESUMING)
 			__mig_stream_write(&stream, session, MIG_CHUNK);
 		RULE_OK("MIG-FSM-06",
 			__vfio_mig_set(&self->dut.dev,
 				       VFIO_DEVICE_STATE_RUNNING, &none),
 			"SET RUNNING in %s", name);
+		RULE_STATE("MIG-FSM-06", VFIO_DEVICE_STATE_RUNNING,
+			   state_of(&self->dut),
+			   "GET after SET RUNNING in %s", name);
 		if (session >= 0)
 			close(session);
 	}
@@ -483,15 +496,6 @@ TEST_F(fsm, SET_to_a_number_that_is_no_state_fails)
 					   "SET %#x in %s", numbers[i],
 					   mig_state_name(from));
 	mig_stream_free(&stream);
-}
-
-/* GET as far as this test needs it */
-static __u32 state_of(struct dut *dut)
-{
-	__u32 state;
-
-	return __vfio_mig_get(&dut->dev, &state) ? VFIO_DEVICE_STATE_NR :
-						   state;
 }
 
 /* "must not generate asynchronous device state transitions" */

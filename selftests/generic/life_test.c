@@ -338,7 +338,6 @@ static void call_at_once(struct __test_metadata *_metadata, struct dut *dut,
 	struct caller callers[CALLERS] = {};
 	const char *why;
 	unsigned int i;
-	__u32 state;
 
 	dut_fresh(dut);
 	for (i = 0; i < CALLERS; i++) {
@@ -362,15 +361,7 @@ static void call_at_once(struct __test_metadata *_metadata, struct dut *dut,
 			"the number that GET told and that is no state");
 	}
 
-	if (vfio_dev_can_reset(&dut->dev)) {
-		RULE_OK("MIG-LIFE-05", __vfio_dev_reset(&dut->dev),
-			"reset after calls at the same time");
-		state = state_of(dut);
-		RULE_STATE("MIG-LIFE-05", VFIO_DEVICE_STATE_RUNNING, state,
-			   "GET after calls at the same time, and reset");
-	}
-	dut_fresh(dut);
-	why = step_migrate(dut);
+	why = step_recover(dut);
 	RULE("MIG-LIFE-05", !why,
 	     "a device that migrates, seen %s: after calls at the same time, and reset",
 	     why);
@@ -524,11 +515,48 @@ static int end_by_close(struct dut *dut)
 	return 0;
 }
 
-/* In each session state, with one or two threads at its fd */
+/**
+ * struct ender - a thread that ends a session
+ * @dut: the device
+ * @end: how
+ * @ret: what that returned
+ * @thread: itself
+ */
+struct ender {
+	struct dut *dut;
+	int (*end)(struct dut *dut);
+	int ret;
+	pthread_t thread;
+};
+
+static void *end_session(void *arg)
+{
+	struct ender *ender = arg;
+
+	ender->ret = ender->end(ender->dut);
+	return NULL;
+}
+
+/* It may wait for the users for ever, as they may for it */
+static void judge_return(struct __test_metadata *_metadata, pthread_t thread,
+			 __u32 state)
+{
+	bool back = comes_back(thread);
+
+	RULE("MIG-LIFE-06", back,
+	     "all calls to return, seen one that has not after %u s: the session of %s is ended",
+	     PATIENCE, mig_state_name(state));
+	/* The thread's variables must stay as long as it uses them */
+	if (!back)
+		exit(KSFT_FAIL);
+}
+
+/* In each session state, with two threads at its fd */
 static void end_in_use(struct __test_metadata *_metadata, struct dut *dut,
 		       ssize_t (*how)(struct user *user),
 		       int (*end)(struct dut *dut))
 {
+	struct ender ender = { .dut = dut, .end = end };
 	struct mig_stream stream = {};
 	struct user users[2] = {};
 	unsigned int round, i;
@@ -553,20 +581,21 @@ static void end_in_use(struct __test_metadata *_metadata, struct dut *dut,
 				users[i].use = how;
 				use_in_thread(&users[i]);
 			}
-			while (!atomic_load(&users[0].begun))
-				sched_yield();
-			if (end(dut))
-				die("the session cannot be ended");
+			/* Once it has called, or after a while in a call */
+			for (i = 0; i < 1000 && !atomic_load(&users[0].begun);
+			     i++)
+				usleep(100);
+			if (pthread_create(&ender.thread, NULL, end_session,
+					   &ender))
+				die("no thread");
+			judge_return(_metadata, ender.thread, state);
+			RULE_OK("MIG-LIFE-06", ender.ret,
+				"the end of the session of %s, its fd in use",
+				mig_state_name(state));
 			for (i = 0; i < ARRAY_LEN(users); i++)
 				atomic_store(&users[i].over, true);
 			for (i = 0; i < ARRAY_LEN(users); i++) {
-				bool back = comes_back(users[i].thread);
-
-				RULE("MIG-LIFE-06", back,
-				     "all calls to return, seen one that has not after %u s: the session of %s was ended",
-				     PATIENCE, mig_state_name(state));
-				if (!back)
-					exit(KSFT_FAIL);
+				judge_return(_metadata, users[i].thread, state);
 				RULE("MIG-LIFE-06", !users[i].late,
 				     "no data once the session of %s was ended, seen some",
 				     mig_state_name(state));

@@ -172,6 +172,38 @@ const char *step_migrate(struct dut *dut)
 }
 
 /**
+ * step_recover - reset a device and see whether it can be migrated then
+ * @dut: the device, in any state
+ *
+ * The device is to help itself, if it says that it can be reset: a new one, as
+ * dut_fresh() may get it, would hide what is wrong with the old.
+ *
+ * Return: NULL if it can, the device is RUNNING then; or what went wrong.
+ */
+const char *step_recover(struct dut *dut)
+{
+	static char why[80];
+	__u32 state;
+	int ret;
+
+	if (!vfio_dev_can_reset(&dut->dev)) {
+		dut_fresh(dut);
+		return step_migrate(dut);
+	}
+	ret = __vfio_dev_reset(&dut->dev);
+	if (!ret)
+		ret = __vfio_mig_get(&dut->dev, &state);
+	if (ret)
+		snprintf(why, sizeof(why), "%s in reset", rule_errno(ret));
+	else if (state != VFIO_DEVICE_STATE_RUNNING)
+		snprintf(why, sizeof(why), "%s after reset",
+			 mig_state_name(state));
+	else
+		return step_migrate(dut);
+	return why;
+}
+
+/**
  * step_touch - see whether a session goes on
  * @data_fd: its data fd
  * @state: the state that it was for

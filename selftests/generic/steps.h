@@ -16,6 +16,7 @@ bool step_error(struct dut *dut, const struct mig_stream *stream);
 int step_read(struct dut *dut, int data_fd, struct mig_stream *stream);
 int step_save(struct dut *dut, struct mig_stream *stream);
 const char *step_migrate(struct dut *dut);
+const char *step_recover(struct dut *dut);
 const char *step_touch(int data_fd, __u32 state);
 __u64 step_readable(struct vfio_dev *dev);
 

@@ -93,8 +93,7 @@ TEST_F(syscall, SET_with_an_argument_that_cannot_be_written)
 			   "SET %s, argument read-only", mig_state_name(state));
 		unguard(&guarded);
 
-		dut_fresh(&self->dut);
-		why = step_migrate(&self->dut);
+		why = step_recover(&self->dut);
 		RULE("MIG-SEC-02", !why,
 		     "a device that migrates, seen %s: after SET %s, argument read-only, and reset",
 		     why, mig_state_name(state));
@@ -190,8 +189,7 @@ TEST_F(syscall, SET_without_a_free_fd)
 		ASSERT_TRUE(set_without_fd(&self->dut, state, &ret));
 		RULE_ERRNO("MIG-SEC-03", -EMFILE, ret, "SET %s without a free fd",
 			   mig_state_name(state));
-		dut_fresh(&self->dut);
-		why = step_migrate(&self->dut);
+		why = step_recover(&self->dut);
 		RULE("MIG-SEC-03", !why,
 		     "a device that migrates, seen %s: after SET %s without a free fd, and reset",
 		     why, mig_state_name(state));
