@@ -37,8 +37,8 @@ TEST_F(data_fd, comes_where_a_session_begins_and_nowhere_else)
 	__u32 from, to;
 
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, from) {
-		for_each_state(&self->dut, to) {
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
 			int old_fd = go(&self->dut, from, &stream);
 			struct mig_expect expect;
 			int data_fd;
@@ -63,7 +63,7 @@ TEST_F(data_fd, is_minus_one_without_a_session)
 {
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd;
 
 		if (mig_model_session(state))
@@ -79,7 +79,7 @@ TEST_F(data_fd, is_closed_on_exec)
 {
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 		int flags;
 
@@ -99,7 +99,7 @@ TEST_F(data_fd, wrong_direction_is_refused)
 	__u8 byte = 0;
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 
 		if (mig_model_saving(state))
@@ -120,7 +120,7 @@ TEST_F(data_fd, cannot_seek)
 	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END };
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 		const char *name = mig_state_name(state);
 		__u8 byte = 0;
@@ -262,7 +262,7 @@ TEST_F(data_fd, STOP_COPY_has_no_ENOMSG)
 	struct mig_stream stream = {};
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		unsigned int i;
 		int data_fd;
 
@@ -313,10 +313,10 @@ TEST_F(data_fd, is_dead_when_its_session_was_left)
 	enum used used;
 
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, from) {
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
 		if (!mig_model_saving(from))
 			continue;
-		for_each_state(&self->dut, to) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
 			for (used = UNUSED; used <= READ; used++) {
 				struct mig_expect expect;
 				int data_fd, new_fd;
@@ -349,7 +349,7 @@ TEST_F(data_fd, is_dead_when_RESUMING_was_left)
 	__u32 to;
 
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, to) {
+	for (to = 0; dut_has_state(&self->dut, &to); to++) {
 		struct mig_expect expect;
 		int data_fd, new_fd;
 
@@ -463,7 +463,7 @@ TEST_F(data_fd, of_an_earlier_session_adds_nothing_to_a_load)
 	__u32 state;
 
 	session_save(&self->dut, &whole);
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int old_fd, data_fd;
 		__u8 byte;
 
@@ -496,10 +496,10 @@ TEST_F(data_fd, may_be_closed_within_its_session)
 	__u32 from, to;
 
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, from) {
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
 		if (!mig_model_session(from))
 			continue;
-		for_each_state(&self->dut, to) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
 			struct mig_expect expect;
 			int data_fd;
 
@@ -523,7 +523,7 @@ TEST_F(data_fd, closed_within_its_session_spoils_no_later_one)
 	__u32 state;
 
 	session_save(&self->dut, &whole);
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd;
 
 		if (!mig_model_session(state))
