@@ -23,19 +23,20 @@
 #define SIZE		(PAGES * PAGE)
 #define WORDS		(PAGES / 64)
 
-typedef struct vfio_device_feature_dma_logging_range range_t;
+/* The uAPI has no shorter name for it */
+#define log_range	vfio_device_feature_dma_logging_range
 
 /* Ranges */
 
-static int start_ranges(struct dut *dut, const range_t *ranges, __u32 count,
-			__u64 page_size)
+static int start_ranges(struct dut *dut, const struct log_range *ranges,
+			__u32 count, __u64 page_size)
 {
 	return __dma_log_start(&dut->dev, ranges, count, &page_size);
 }
 
 static int start_range(struct dut *dut, __u64 iova, __u64 len, __u64 page_size)
 {
-	const range_t range = { iova, len };
+	const struct log_range range = { iova, len };
 
 	return start_ranges(dut, &range, 1, page_size);
 }
@@ -83,17 +84,18 @@ static int works(struct dut *dut)
 	return ret;
 }
 
+#define NO_REPORT	"this kernel has no CONFIG_IOMMUFD_DRIVER"
+
 /* Without iova_bitmap in the kernel there is nothing to report with */
-#define need_report(dut)						\
-	do {								\
-		int ret_ = start(dut);					\
-									\
-		if (!ret_)						\
-			ret_ = report(dut);				\
-		stop(dut);						\
-		if (ret_ == -EOPNOTSUPP)				\
-			SKIP(return, "this kernel has no CONFIG_IOMMUFD_DRIVER"); \
-	} while (0)
+static bool has_report(struct dut *dut)
+{
+	int ret = start(dut);
+
+	if (!ret)
+		ret = report(dut);
+	stop(dut);
+	return ret != -EOPNOTSUPP;
+}
 
 #define DUT_FIXTURE	any
 #define DUT_NEEDS	DUT_ANY
@@ -164,7 +166,7 @@ TEST_F(dma_log, START_tells_a_page_size)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(hints); i++) {
-		const range_t range = { 0, hints[i].len };
+		const struct log_range range = { 0, hints[i].len };
 		__u64 page_size = hints[i].page_size;
 
 		/* Whether it wants to refuse the hint is left to the driver */
@@ -185,7 +187,7 @@ TEST_F(dma_log, START_takes_page_sizes_for_hints)
 	unsigned int shift;
 
 	for (shift = 12; shift <= 30; shift++) {
-		const range_t range = { 0, 1ULL << 30 };
+		const struct log_range range = { 0, 1ULL << 30 };
 		__u64 page_size = 1ULL << shift;
 
 		RULE_OK("MIG-LOG-02",
@@ -210,7 +212,8 @@ TEST_F(dma_log, second_START_fails)
 
 TEST_F(dma_log, second_START_leaves_the_first_alone)
 {
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	/* That it must fail is for another test */
 	if (!start_range(&self->dut, 0, PAGE, PAGE))
@@ -226,7 +229,8 @@ TEST_F(dma_log, STOP_ends_logging)
 	unsigned int i;
 	bool off;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	off = tells_off(&self->dut);
 	for (i = 0; i < 3; i++) {
 		RULE_OK("MIG-LOG-04", start(&self->dut), "START %u", i + 1);
@@ -239,7 +243,8 @@ TEST_F(dma_log, STOP_ends_logging)
 
 TEST_F(dma_log, STOP_without_START_does_no_harm)
 {
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	stop(&self->dut);
 	stop(&self->dut);
 	RULE_OK("MIG-LOG-05", works(&self->dut),
@@ -261,14 +266,16 @@ TEST_F(dma_log, STOP_first_of_all_does_no_harm)
 /* "If DMA logging is not enabled, an error will be returned." */
 TEST_F(dma_log, REPORT_before_START_fails)
 {
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	dut_reopen(&self->dut);
 	RULE_FAILS("MIG-LOG-06", report(&self->dut), "REPORT before START");
 }
 
 TEST_F(dma_log, REPORT_after_STOP_fails)
 {
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	must(stop(&self->dut));
 	RULE_FAILS("MIG-LOG-06", report(&self->dut), "REPORT after STOP");
@@ -278,7 +285,7 @@ TEST_F(dma_log, REPORT_after_a_failed_START_fails)
 {
 	static const struct {
 		const char *name;
-		range_t range;
+		struct log_range range;
 		__u64 page_size;
 	} bad[] = {
 		{ "page_size 0", { 0, 0 }, 0 },
@@ -289,7 +296,8 @@ TEST_F(dma_log, REPORT_after_a_failed_START_fails)
 	};
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	for (i = 0; i < ARRAY_LEN(bad); i++) {
 		if (start_ranges(&self->dut, &bad[i].range, 1,
 				 bad[i].page_size))
@@ -320,7 +328,8 @@ TEST_F(dma_log, REPORT_clears_no_bit)
 	__u64 bitmap[WORDS];
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	for (i = 0; i < ARRAY_LEN(pages); i++) {
 		memset(bitmap, 0xff, sizeof(bitmap));
@@ -338,7 +347,8 @@ TEST_F(dma_log, REPORT_sets_no_bit_beyond_its_range)
 	static const __u64 pages[] = { 1, 7, 63, 64, 65, 500 };
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	for (i = 0; i < ARRAY_LEN(pages); i++) {
 		__u64 bitmap[WORDS] = {}, last = pages[i] / 64;
@@ -361,7 +371,8 @@ TEST_F(dma_log, REPORT_reaches_not_beyond_the_bitmap)
 	static const __u64 pages[] = { 1, 64, 65, 640, PAGES };
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	for (i = 0; i < ARRAY_LEN(pages); i++) {
 		__u64 *bitmap = (void *)guarded_new((pages[i] + 63) / 64 * 8);
@@ -381,7 +392,8 @@ TEST_F(dma_log, REPORT_of_a_long_range)
 	const size_t bytes = len / PAGE / 8;
 	__u8 *bitmap = guarded_new(bytes + 8);
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start_range(&self->dut, 0, len, PAGE));
 	/* Unaligned to a page; the last word is not the bitmap's */
 	RULE_OK("MIG-LOG-08",
@@ -399,7 +411,8 @@ TEST_F(dma_log, REPORT_takes_any_page_size)
 	unsigned int i, shift;
 	__u64 *bitmap;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	bitmap = calloc(1, (1ULL << 30) / PAGE / 8);
 	ASSERT_NE(NULL, bitmap);
 	for (i = 0; i < ARRAY_LEN(starts); i++) {
@@ -423,7 +436,8 @@ TEST_F(dma_log, REPORT_refuses_page_sizes_that_are_no_power_of_two)
 	__u64 bitmap[WORDS] = {};
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	for (i = 0; i < ARRAY_LEN(bad); i++)
 		RULE_FAILS("MIG-LOG-09",
@@ -437,7 +451,7 @@ TEST_F(dma_log, REPORT_of_odd_ranges_does_no_harm)
 {
 	static const struct {
 		const char *name;
-		range_t range;
+		struct log_range range;
 	} odd[] = {
 		{ "nothing", { BASE, 0 } },
 		{ "nothing at 0", { 0, 0 } },
@@ -454,7 +468,8 @@ TEST_F(dma_log, REPORT_of_odd_ranges_does_no_harm)
 	};
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	for (i = 0; i < ARRAY_LEN(odd); i++) {
 		__u64 bitmap[WORDS] = {};
 
@@ -470,7 +485,8 @@ TEST_F(dma_log, REPORT_of_a_range_that_overflows_fails)
 {
 	__u64 bitmap[WORDS] = {};
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	RULE_FAILS("MIG-LOG-15",
 		   __dma_log_report(&self->dut.dev, -PAGE, 2 * PAGE, PAGE,
@@ -486,21 +502,22 @@ TEST_F(dma_log, REPORT_of_a_range_that_overflows_fails)
 /* START and its ranges */
 
 /* Ranges of a page each, @step bytes apart */
-static void many_ranges(range_t *ranges, unsigned int count, __u64 step)
+static void many_ranges(struct log_range *ranges, unsigned int count,
+			__u64 step)
 {
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		ranges[i] = (range_t){ BASE + i * step, PAGE };
+		ranges[i] = (struct log_range){ BASE + i * step, PAGE };
 }
 
-#define PAGE_FULL	(sysconf(_SC_PAGESIZE) / sizeof(range_t))
+#define PAGE_FULL	(sysconf(_SC_PAGESIZE) / sizeof(struct log_range))
 
 /* "guarantees to support by minimum num_ranges that fit into a single [...]" */
 TEST_F(dma_log, START_takes_a_page_full_of_ranges)
 {
 	static const unsigned int parts[] = { 256, 16, 2, 1 };
-	range_t *ranges = (void *)guarded_new(PAGE_FULL * sizeof(*ranges));
+	struct log_range *ranges = (void *)guarded_new(PAGE_FULL * sizeof(*ranges));
 	unsigned int i;
 
 	many_ranges(ranges, PAGE_FULL, 16 * PAGE);
@@ -521,12 +538,12 @@ TEST_F(dma_log, START_takes_a_page_full_of_ranges)
 /* The order in which a user names them does not matter */
 TEST_F(dma_log, START_takes_ranges_in_any_order)
 {
-	range_t *ranges = (void *)guarded_new(PAGE_FULL * sizeof(*ranges));
+	struct log_range *ranges = (void *)guarded_new(PAGE_FULL * sizeof(*ranges));
 	unsigned int i;
 
 	many_ranges(ranges, PAGE_FULL, 16 * PAGE);
 	for (i = 0; i < PAGE_FULL / 2; i += 2) {
-		range_t other = ranges[i];
+		struct log_range other = ranges[i];
 
 		ranges[i] = ranges[PAGE_FULL - 1 - i];
 		ranges[PAGE_FULL - 1 - i] = other;
@@ -541,7 +558,7 @@ TEST_F(dma_log, START_refuses_senseless_ranges)
 	static const struct {
 		const char *name;
 		__u32 count;
-		range_t ranges[2];
+		struct log_range ranges[2];
 	} bad[] = {
 		{ "no range", 0, { { BASE, SIZE } } },
 		{ "an iova that is not aligned", 1, { { BASE + 1, PAGE } } },
@@ -576,7 +593,7 @@ TEST_F(dma_log, START_refuses_senseless_ranges)
 TEST_F(dma_log, START_refuses_more_than_a_page_of_ranges)
 {
 	const __u32 counts[] = { PAGE_FULL + 1, 2 * PAGE_FULL, ~0U };
-	range_t *ranges = calloc(2 * PAGE_FULL, sizeof(*ranges));
+	struct log_range *ranges = calloc(2 * PAGE_FULL, sizeof(*ranges));
 	unsigned int i;
 
 	ASSERT_NE(NULL, ranges);
@@ -596,7 +613,7 @@ TEST_F(dma_log, START_with_empty_ranges_does_no_harm)
 	static const struct {
 		const char *name;
 		__u32 count;
-		range_t ranges[2];
+		struct log_range ranges[2];
 	} odd[] = {
 		{ "at 0", 1, { { 0, 0 } } },
 		{ "at a page", 1, { { BASE, 0 } } },
@@ -608,7 +625,8 @@ TEST_F(dma_log, START_with_empty_ranges_does_no_harm)
 	};
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	for (i = 0; i < ARRAY_LEN(odd); i++) {
 		start_ranges(&self->dut, odd[i].ranges, odd[i].count, PAGE);
 		report(&self->dut);
@@ -621,7 +639,7 @@ TEST_F(dma_log, START_with_empty_ranges_does_no_harm)
 /* Handed on unchecked: whether a driver refuses it or not, it goes on */
 TEST_F(dma_log, START_with_reserved_set_does_no_harm)
 {
-	const range_t range = { BASE, SIZE };
+	const struct log_range range = { BASE, SIZE };
 	struct vfio_device_feature_dma_logging_control control = {
 		.page_size = PAGE,
 		.num_ranges = 1,
@@ -629,7 +647,8 @@ TEST_F(dma_log, START_with_reserved_set_does_no_harm)
 		.ranges = (uintptr_t)&range,
 	};
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	if (!__vfio_feature(&self->dut.dev, VFIO_DEVICE_FEATURE_SET |
 			    VFIO_DEVICE_FEATURE_DMA_LOGGING_START, &control,
 			    sizeof(control)))
@@ -646,7 +665,8 @@ TEST_F(dma_log, is_off_after_close_and_open)
 {
 	bool off;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	off = tells_off(&self->dut);
 	must(start(&self->dut));
 	dut_reopen(&self->dut);
@@ -661,7 +681,8 @@ TEST_F(dma_log, works_after_reset)
 {
 	if (!vfio_dev_can_reset(&self->dut.dev))
 		SKIP(return, "the device has no VFIO_DEVICE_RESET");
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	must(start(&self->dut));
 	vfio_dev_reset(&self->dut.dev);
 	report(&self->dut);
@@ -708,7 +729,8 @@ TEST_F(dma_log, calls_of_several_threads)
 	struct worker workers[ARRAY_LEN(callers)];
 	unsigned int i;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	for (i = 0; i < ARRAY_LEN(callers); i++)
 		worker_start(&workers[i], run_calls, &callers[i]);
 	for (i = 0; i < ARRAY_LEN(callers); i++)
@@ -727,8 +749,9 @@ TEST_F(log_and_state, REPORT_clears_what_it_tells)
 	__u64 bitmap[WORDS] = {};
 	__u32 state;
 
-	need_report(&self->dut);
-	for_each_state(&self->dut, state) {
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		if (state != VFIO_DEVICE_STATE_STOP &&
 		    state != VFIO_DEVICE_STATE_STOP_COPY)
 			continue;
@@ -752,8 +775,9 @@ TEST_F(log_and_state, goes_on_in_each_state)
 {
 	__u32 state;
 
-	need_report(&self->dut);
-	for_each_state(&self->dut, state) {
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd;
 
 		dut_fresh(&self->dut);
@@ -775,8 +799,9 @@ TEST_F(log_and_state, can_be_started_in_each_state)
 {
 	__u32 state;
 
-	need_report(&self->dut);
-	for_each_state(&self->dut, state) {
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 
 		stop(&self->dut);
@@ -797,10 +822,11 @@ TEST_F(log_and_state, goes_on_when_a_session_ends)
 	struct mig_stream stream = {};
 	__u32 from, to;
 
-	need_report(&self->dut);
+	if (!has_report(&self->dut))
+		SKIP(return, NO_REPORT);
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, from) {
-		for_each_state(&self->dut, to) {
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
 			struct mig_expect expect;
 			int data_fd, new_fd;
 

@@ -43,7 +43,7 @@ TEST_F(resume, whole_stream_is_accepted)
 	__u32 to;
 
 	session_save(&self->dut, &stream);
-	for_each_state(&self->dut, to) {
+	for (to = 0; dut_has_state(&self->dut, &to); to++) {
 		int data_fd, new_fd, ret;
 
 		if (!leads_out(&self->dut, to))
@@ -67,7 +67,7 @@ TEST_F(resume, stream_from_each_state_is_accepted)
 	struct mig_stream stream = {};
 	__u32 state;
 
-	for_each_state(&self->dut, state) {
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 
 		/* RESUMING cannot be left for nothing */
@@ -324,7 +324,7 @@ TEST_F(resume, incomplete_stream_is_refused_on_each_path)
 
 	session_save(&self->dut, &stream);
 	stream_part(&cut, &stream, 0, stream.len - 1);
-	for_each_state(&self->dut, to) {
+	for (to = 0; dut_has_state(&self->dut, &to); to++) {
 		int data_fd, new_fd, ret;
 
 		if (!leads_out(&self->dut, to))
@@ -346,7 +346,7 @@ TEST_F(resume, nothing_is_refused)
 {
 	__u32 to;
 
-	for_each_state(&self->dut, to) {
+	for (to = 0; dut_has_state(&self->dut, &to); to++) {
 		int data_fd, new_fd, ret;
 
 		if (!leads_out(&self->dut, to))
@@ -675,11 +675,7 @@ TEST_F(resume, SET_fails_when_write_failed_and_the_stream_followed)
  * Without reset there is no way out of RESUMING but a whole stream; what opens
  * the device again is for other tests.
  */
-#define need_reset(dut)							\
-	do {								\
-		if (!vfio_dev_can_reset(&(dut)->dev))			\
-			SKIP(return, "the device has no VFIO_DEVICE_RESET"); \
-	} while (0)
+#define NO_RESET	"the device has no VFIO_DEVICE_RESET"
 
 /* Leave a session with a bad stream in it, by reset; refused by SET or not */
 static void leave_bad(struct dut *dut, const struct mig_stream *bad, bool set)
@@ -701,7 +697,8 @@ TEST_F(resume, whole_stream_is_accepted_after_a_bad_one)
 	unsigned int set;
 	enum bad how;
 
-	need_reset(&self->dut);
+	if (!vfio_dev_can_reset(&self->dut.dev))
+		SKIP(return, NO_RESET);
 	session_save(&self->dut, &stream);
 	for (how = 0; how < NR_BAD; how++) {
 		make_bad(&bad, &stream, how);
@@ -724,7 +721,8 @@ TEST_F(resume, rest_of_an_earlier_stream_is_refused)
 	struct mig_stream stream = {}, part = {};
 	unsigned int i, set;
 
-	need_reset(&self->dut);
+	if (!vfio_dev_can_reset(&self->dut.dev))
+		SKIP(return, NO_RESET);
 	session_save(&self->dut, &stream);
 	for (i = 1; i < 16; i++) {
 		/* Nearer to the ends than to the middle */

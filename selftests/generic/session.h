@@ -10,10 +10,6 @@
 
 #include "dut.h"
 
-/* For every state that the device can be in */
-#define for_each_state(dut, state)					\
-	for ((state) = 0; dut_has_state(dut, &(state)); (state)++)
-
 const char *io_name(ssize_t n);
 bool session_dead(ssize_t n, __u32 state);
 
