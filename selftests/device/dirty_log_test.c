@@ -322,6 +322,43 @@ TEST_F(dirty_log, survives_changes_of_state)
 	expect_report(PAGE);
 }
 
+/* uAPI: as many as fit into a page; a device with fewer logs more than asked */
+TEST_F(dirty_log, takes_a_page_full_of_ranges)
+{
+	struct vfio_device_feature_dma_logging_range
+		ranges[PAGE / sizeof(struct vfio_device_feature_dma_logging_range)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(ranges); i++) {
+		ranges[i].iova = BASE + 2 * i * PAGE;
+		ranges[i].length = PAGE;
+		expect_write(self->expected, ranges[i].iova, PAGE, PAGE);
+	}
+	ASSERT_EQ(0, start_ranges(&self->mtty, ranges, i, PAGE));
+	write_to(_metadata, &self->mtty, BASE, 2 * i * PAGE);
+	expect_report(PAGE);
+}
+
+/* A destination's VMM starts it before the device runs */
+TEST_F(dirty_log, starts_and_stops_in_any_state)
+{
+	static const __u32 states[] = {
+		VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_PRE_COPY,
+		VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_STOP_COPY,
+		VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RESUMING,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(states); i++) {
+		vfio_mig_set(&self->mtty.dev, states[i]);
+		EXPECT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE))
+			TH_LOG("%s", mig_state_name(states[i]));
+		expect_report(PAGE);
+		EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev))
+			TH_LOG("%s", mig_state_name(states[i]));
+	}
+}
+
 TEST_F(dirty_log, is_off_after_reset_and_reopen)
 {
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
