@@ -47,8 +47,14 @@ keep() {
 	done
 }
 
-# What libFuzzer has to say of a failure, without the noise
-why() { grep -v -E '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' "$1" | head -n 40 || true; }
+# What matters of what libFuzzer has to say of a failure: neither its own frames
+# nor the input, which is kept
+why() {
+	grep -v -E -e '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' \
+		-e 'BuildId: | fuzzer::|: Running [0-9]+ inputs|^MS: |^0x|^Base64: |\\0[0-9]{2}' \
+		-e '^artifact_prefix|/libc/|/csu/|nptl/|sysdeps|stdlib/abort|libFuzzer has rudim|Combine libF' \
+		"$1" | sed "s,$REPO/selftests/fuzz/\.\./,selftests/,; s,$REPO/,," | head -n 40 || true
+}
 
 # result NUMBER NAME COMMAND...: run it, print a result line
 result() {
