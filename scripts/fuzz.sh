@@ -118,7 +118,7 @@ progress() {
 }
 
 run() {
-	local program source uapi work log seed=${SEED:-} limit status=0 before
+	local program source uapi work log seed=${SEED:-} limit status=0 before runs
 	"$SCRIPTS/packages.sh" fuzz
 	make_cache
 	lock_cache
@@ -157,8 +157,9 @@ run() {
 		why "$log" | quote >&2
 		keep "$log" | while IFS= read -r line; do say "$line"; done
 	fi
+	runs=$(sed -n 's/^#\([0-9]*\)	.*/\1/p' "$log" | tail -n 1)
 	say "$(sed -n 's/^INFO: Loaded 1 modules *(\([0-9]*\) inline.*/\1 edges in all/p' "$log")," \
-		"$(sed -n 's/^#\([0-9]*\)	.*/\1/p' "$log" | tail -n 1) runs;" \
+		"${runs:-0} runs;" \
 		"$(($(find "$found/corpus" -type f | wc -l) - before)) new inputs in build/fuzz/corpus" \
 		"('make fuzz MERGE=1' takes what counts into selftests/fuzz/corpus)"
 	sed -n 's/^verdicts: /lab: &/p' "$log" >&2
