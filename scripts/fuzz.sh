@@ -47,8 +47,14 @@ keep() {
 	done
 }
 
-# What libFuzzer has to say of a failure, without the noise
-why() { grep -v -E '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' "$1" | head -n 40 || true; }
+# What matters of what libFuzzer has to say of a failure: neither its own frames
+# nor the input, which is kept
+why() {
+	grep -v -E -e '^#[0-9]+	|^INFO: |^Running: |^Executed |^\*\*\* |^stat::|^$' \
+		-e 'BuildId: | fuzzer::|: Running [0-9]+ inputs|^MS: |^0x|^Base64: |\\0[0-9]{2}' \
+		-e '^artifact_prefix|/libc/|/csu/|nptl/|sysdeps|stdlib/abort|libFuzzer has rudim|Combine libF' \
+		"$1" | sed "s,$REPO/selftests/fuzz/\.\./,selftests/,; s,$REPO/,," | head -n 40 || true
+}
 
 # result NUMBER NAME COMMAND...: run it, print a result line
 result() {
@@ -112,7 +118,7 @@ progress() {
 }
 
 run() {
-	local program source uapi work log seed=${SEED:-} limit status=0 before
+	local program source uapi work log seed=${SEED:-} limit status=0 before runs
 	"$SCRIPTS/packages.sh" fuzz
 	make_cache
 	lock_cache
@@ -151,8 +157,9 @@ run() {
 		why "$log" | quote >&2
 		keep "$log" | while IFS= read -r line; do say "$line"; done
 	fi
+	runs=$(sed -n 's/^#\([0-9]*\)	.*/\1/p' "$log" | tail -n 1)
 	say "$(sed -n 's/^INFO: Loaded 1 modules *(\([0-9]*\) inline.*/\1 edges in all/p' "$log")," \
-		"$(sed -n 's/^#\([0-9]*\)	.*/\1/p' "$log" | tail -n 1) runs;" \
+		"${runs:-0} runs;" \
 		"$(($(find "$found/corpus" -type f | wc -l) - before)) new inputs in build/fuzz/corpus" \
 		"('make fuzz MERGE=1' takes what counts into selftests/fuzz/corpus)"
 	sed -n 's/^verdicts: /lab: &/p' "$log" >&2
