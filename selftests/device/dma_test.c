@@ -436,6 +436,11 @@ TEST_F(dma, a_transfer_from_a_peer_is_one_to_a_peer)
 	dma_peer_window(&self->mtty, PEER_IOVA + 2 * PAGE, 1);
 	knob_write(&self->mtty, "engine_step", "0 8192");
 	EXPECT_EQ(COMPLETE, dma_status(&self->mtty, 0));
+	/* Nor when it begins behind it */
+	dma_peer_window(&self->mtty, PEER_IOVA - 1, 1);
+	dma_start(&self->mtty, 0, &t);
+	knob_write(&self->mtty, "engine_step", "0 8192");
+	EXPECT_EQ(COMPLETE, dma_status(&self->mtty, 0));
 }
 
 TEST_F(dma, stopped_states_stop_all_transfers)
