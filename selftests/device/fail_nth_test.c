@@ -1623,8 +1623,8 @@ TEST_F_TIMEOUT(life, create, WALK_TIMEOUT)
 	int before, after, ret, lost = 0;
 	struct mtty mtty;
 
-	/* 97 to 106: the kernel's ids take memory now and then */
-	fail_nth_begin(walk, "mdev create", 90);
+	/* 89 to 106: the kernel's ids take memory now and then */
+	fail_nth_begin(walk, "mdev create", 80);
 	while (fail_nth_next(walk)) {
 		before = available(self->create);
 		fail_nth_arm(walk);
