@@ -854,6 +854,8 @@ static const struct rate rates[] = {
 	{ "10 pages a jiffy", 40960 / MS_PER_JIFFY, SZ_1M },
 	{ "12345", 12345, SZ_4M - 100 },
 	{ "all at once", 0xffffffff, SZ_4M - 100 },
+	/* A jiffy's worth of it is a few bytes to who loses the upper bits */
+	{ "4 GiB a jiffy", (1ULL << 32) / MS_PER_JIFFY + 1, SZ_4M - 100 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(rates, rates, name);
