@@ -223,6 +223,7 @@ static struct mtty_device *manual_device(struct kunit *test)
 
 /**
  * struct transfer - a transfer
+ * @name: what is particular about it
  * @op: operation
  * @src: offset into what it is read from: user memory or device memory
  * @dst: offset into what it is written to
