@@ -223,6 +223,7 @@ static struct mtty_device *manual_device(struct kunit *test)
 
 /**
  * struct transfer - a transfer
+ * @name: what is particular about it
  * @op: operation
  * @src: offset into what it is read from: user memory or device memory
  * @dst: offset into what it is written to
@@ -854,6 +855,8 @@ static const struct rate rates[] = {
 	{ "10 pages a jiffy", 40960 / MS_PER_JIFFY, SZ_1M },
 	{ "12345", 12345, SZ_4M - 100 },
 	{ "all at once", 0xffffffff, SZ_4M - 100 },
+	/* A jiffy's worth of it is a few bytes to who loses the upper bits */
+	{ "4 GiB a jiffy", (1ULL << 32) / MS_PER_JIFFY + 1, SZ_4M - 100 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(rates, rates, name);

@@ -205,6 +205,7 @@ static const struct bad_line bad_lines[] = {
 	{ "a newline inside", "read\n5" },
 	{ "times without a number", "read 5 times" },
 	{ "times of nothing", "read 5 times=" },
+	{ "times with a colon", "read 5 times:2" },
 	{ "times=0", "read 5 times=0" },
 	{ "times=0 to disarm", "read 0 times=0" },
 	{ "negative times", "read 5 times=-1" },

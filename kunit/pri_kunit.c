@@ -5,7 +5,7 @@
  */
 #include "helpers.h"
 
-#define MAX	32
+#define MOST	32
 
 /* Requests of a device that can have some; any values serve as their pages */
 static struct mtty_pri *pri_new(struct kunit *test)
@@ -46,7 +46,7 @@ static void expect_requests(struct kunit *test, const struct mtty_pri *pri,
 		KUNIT_EXPECT_EQ_MSG(test, page_of(ids[i]),
 				    pri->requests[i].iova, "request %u", i);
 	}
-	for (; i < MAX; i++) {
+	for (; i < MOST; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, 0, pri->requests[i].id,
 				    "request %u", i);
 		KUNIT_EXPECT_EQ_MSG(test, 0, pri->requests[i].iova,
@@ -117,7 +117,7 @@ static void pri_ids_skip_those_in_use(struct kunit *test)
 	pri->last_id = 0;
 	while (mtty_pri_raise(pri, 0, true))
 		;
-	for (i = 0; i < MAX; i++)
+	for (i = 0; i < MOST; i++)
 		for (j = 0; j < i; j++)
 			KUNIT_EXPECT_NE(test, pri->requests[i].id,
 					pri->requests[j].id);
@@ -131,10 +131,10 @@ struct fullness {
 };
 
 static const struct fullness full[] = {
-	{ "all open", MAX, 0 },
-	{ "all queued", 0, MAX },
-	{ "one queued", MAX - 1, 1 },
-	{ "one open", 1, MAX - 1 },
+	{ "all open", MOST, 0 },
+	{ "all queued", 0, MOST },
+	{ "one queued", MOST - 1, 1 },
+	{ "one open", 1, MOST - 1 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(full, full, name);
@@ -143,10 +143,10 @@ static void pri_limit(struct kunit *test)
 {
 	const struct fullness *p = test->param_value;
 	struct mtty_pri *pri = pri_new(test), before;
-	u32 ids[MAX];
+	u32 ids[MOST];
 	unsigned int i;
 
-	for (i = 0; i < MAX; i++)
+	for (i = 0; i < MOST; i++)
 		ids[i] = i + 1;
 	pri_raise_many(test, pri, p->open, false);
 	pri_raise_many(test, pri, p->queued, true);
@@ -162,7 +162,7 @@ static void pri_limit(struct kunit *test)
 		return;
 	KUNIT_EXPECT_TRUE(test, mtty_pri_answer(pri, 1));
 	KUNIT_EXPECT_TRUE(test, mtty_pri_raise(pri, page_of(33), false));
-	KUNIT_EXPECT_EQ(test, 33, pri->requests[MAX - 1].id);
+	KUNIT_EXPECT_EQ(test, 33, pri->requests[MOST - 1].id);
 	KUNIT_EXPECT_FALSE(test, mtty_pri_raise(pri, 0x5000, false));
 }
 
@@ -223,18 +223,18 @@ static void pri_answer_one_of_all(struct kunit *test)
 {
 	u32 id, i, n;
 
-	for (id = 1; id <= MAX; id++) {
+	for (id = 1; id <= MOST; id++) {
 		struct mtty_pri *pri = pri_new(test);
-		u32 ids[MAX];
+		u32 ids[MOST];
 
-		pri_raise_many(test, pri, MAX, false);
+		pri_raise_many(test, pri, MOST, false);
 		KUNIT_EXPECT_TRUE(test, mtty_pri_answer(pri, id));
-		for (i = 0, n = 1; n <= MAX; n++)
+		for (i = 0, n = 1; n <= MOST; n++)
 			if (n != id)
 				ids[i++] = n;
-		expect_requests(test, pri, ids, MAX - 1, 0);
+		expect_requests(test, pri, ids, MOST - 1, 0);
 		KUNIT_EXPECT_FALSE(test, mtty_pri_answer(pri, id));
-		expect_requests(test, pri, ids, MAX - 1, 0);
+		expect_requests(test, pri, ids, MOST - 1, 0);
 		kunit_kfree(test, pri);
 	}
 }
@@ -384,7 +384,7 @@ static void pri_valid_by_count(struct kunit *test)
 {
 	u32 n;
 
-	for (n = 0; n <= MAX; n++) {
+	for (n = 0; n <= MOST; n++) {
 		struct mtty_pri *pri = pri_new(test);
 
 		pri_raise_many(test, pri, n, true);
@@ -405,7 +405,7 @@ static void spoil_open(struct mtty_pri *pri)
 
 static void spoil_count(struct mtty_pri *pri)
 {
-	pri->nr_queued = MAX + 1;
+	pri->nr_queued = MOST + 1;
 }
 
 static void spoil_count_most(struct mtty_pri *pri)
@@ -470,7 +470,7 @@ static void spoil_rest_id(struct mtty_pri *pri)
 
 static void spoil_rest_iova(struct mtty_pri *pri)
 {
-	pri->requests[MAX - 1].iova = 1ULL << 63;
+	pri->requests[MOST - 1].iova = 1ULL << 63;
 }
 
 static void spoil_absent(struct mtty_pri *pri)
@@ -511,6 +511,17 @@ static void pri_invalid(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mtty_pri_valid(pri));
 }
 
+/* All that are there are good: not one more may be looked at */
+static void pri_invalid_with_one_more_than_fit(struct kunit *test)
+{
+	struct mtty_pri *pri = pri_new(test);
+
+	pri_raise_many(test, pri, MOST, true);
+	KUNIT_EXPECT_TRUE(test, mtty_pri_valid(pri));
+	pri->nr_queued++;
+	KUNIT_EXPECT_FALSE(test, mtty_pri_valid(pri));
+}
+
 static void pri_valid_of_a_device_without(struct kunit *test)
 {
 	struct mtty_pri *pri = pri_new(test);
@@ -532,7 +543,7 @@ static void pri_valid_of_a_device_without(struct kunit *test)
 static void pri_random(struct kunit *test)
 {
 	struct mtty_pri *pri = pri_new(test);
-	u32 ids[MAX], open = 0, queued = 0, next = 1, i, n;
+	u32 ids[MOST], open = 0, queued = 0, next = 1, i, n;
 	struct rnd_state rnd;
 
 	prandom_seed_state(&rnd, 1);
@@ -541,7 +552,7 @@ static void pri_random(struct kunit *test)
 		bool hold = !(r & 0xf0), good;
 
 		if (r & 1) {
-			good = open + queued < MAX;
+			good = open + queued < MOST;
 			KUNIT_ASSERT_EQ(test, good,
 					mtty_pri_raise(pri, page_of(next) + 5,
 						       hold));
@@ -553,7 +564,7 @@ static void pri_random(struct kunit *test)
 					open++;
 			}
 		} else if (r & 0xe) {
-			u32 id = next - 1 - (r >> 8) % (MAX + 8);
+			u32 id = next - 1 - (r >> 8) % (MOST + 8);
 
 			for (i = 0; i < open && ids[i] != id; i++)
 				;
@@ -594,6 +605,7 @@ static struct kunit_case pri_cases[] = {
 	KUNIT_CASE(pri_answer_by_register),
 	KUNIT_CASE(pri_valid_by_count),
 	KUNIT_CASE_PARAM(pri_invalid, bad_gen_params),
+	KUNIT_CASE(pri_invalid_with_one_more_than_fit),
 	KUNIT_CASE(pri_valid_of_a_device_without),
 	KUNIT_CASE(pri_random),
 	{}
