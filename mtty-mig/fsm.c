@@ -211,6 +211,8 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	enum vfio_device_mig_state next;
 	int ret;
 
+	lockdep_assert_held(&mtty->state_mutex);
+
 	/*
 	 * The core takes a question about ERROR for a bug of the driver's, so
 	 * it is not asked: only a reset leaves ERROR.
@@ -231,6 +233,8 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 
 static void reset_locked(struct mtty_device *mtty)
 {
+	lockdep_assert_held(&mtty->state_mutex);
+
 	end_session(mtty);
 	mtty_device_run(mtty, MTTY_STOPPED);
 	mtty_device_reset_hw(mtty);

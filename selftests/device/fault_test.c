@@ -676,6 +676,12 @@ TEST_F(data, bad_lines_are_refused_and_change_nothing)
 			       bad_lines[i].line, bad_lines[i].knob, before,
 			       after);
 	}
+	/* Good but for its length */
+	EXPECT_EQ(-EINVAL, __knob_write(&self->mtty, "fault", "%-129s",
+					"write 5"));
+	EXPECT_EQ(-EINVAL, __knob_write(&self->mtty, "dirty", "%-65s", "0 1"));
+	take_snapshot(&self->mtty, after, sizeof(after));
+	EXPECT_EQ(0, strcmp(before, after));
 }
 
 TEST_F(data, words_of_a_fault_come_in_any_order_with_a_newline)
