@@ -123,8 +123,16 @@ run_program() {
 run_units() {
 	set -f
 	number=0
+	status=
 	for unit in $UNITS; do
 		number=$((number + 1))
+		# A boot for each test: the host boots the next guest.  The same
+		# test by another way may follow if nothing went wrong.
+		if [ "$ISOLATE" != 0 ]; then
+			test=${unit##*@}
+			test=${unit%@*}@${test%%.*}.${test##*.}
+			[ -z "$status" ] || [ "$status$test" = "0$before" ] || break
+		fi
 		mkdir "claims/$number" 2>/dev/null || continue
 		[ ! -d $gcov ] || begin_trace
 		mark begin "$unit"
@@ -133,14 +141,14 @@ run_units() {
 		else
 			(run_program "$unit") </dev/null >/dev/tty1 2>&1
 		fi
-		mark end $?
+		status=$?
+		before=${test-}
+		mark end $status
 		# Whoever comes next may want to unload the driver.
 		if [ -d /sys/module/mtty_mig_kunit ]; then
 			unload mtty_mig_kunit
 		fi
 		[ ! -d $gcov ] || take_trace
-		# A boot for each unit: the host boots the next guest.
-		[ "$ISOLATE" = 0 ] || break
 	done
 	set +f
 }

@@ -277,7 +277,7 @@ class Check:
     """make check: all units, on as many guests as there are processors.
 
     A guest that dies costs the unit that it ran; another one goes on with the
-    rest.  With isolate each unit has a boot of its own.
+    rest.  With isolate each test has a boot of its own.
     """
 
     isolate = False

@@ -100,16 +100,7 @@ void *kzalloc(size_t size, unsigned int gfp);
 void kfree(const void *p);
 
 /* linux/xxhash.h */
-struct xxh64_state {
-	u64 total;
-	u64 lanes[4];
-	u8 rest[32];
-};
-
-void xxh64_reset(struct xxh64_state *state, u64 seed);
-int xxh64_update(struct xxh64_state *state, const void *data, size_t len);
-u64 xxh64_digest(const struct xxh64_state *state);
-u64 xxh64(const void *data, size_t len, u64 seed);
+#include "../device/xxh64.h"
 
 /*
  * linux/xarray.h, for as few entries as a small device has pages.  To go
