@@ -21,7 +21,7 @@
 
 /* Dirty pages in one entry of the xarray, which holds a value inline */
 #define DIRTY_GROUP_SHIFT	(BITS_PER_LONG == 64 ? 5 : 4)
-#define DIRTY_GROUP		(1U << DIRTY_GROUP_SHIFT)
+#define DIRTY_GROUP		BIT(DIRTY_GROUP_SHIFT)
 
 /**
  * struct mtty_dirty_range - a logged range

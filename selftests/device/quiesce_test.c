@@ -97,18 +97,41 @@ FIXTURE_VARIANT(quiesce)
 	bool p2p;
 };
 
-#define STOPPED_BY(what, is_p2p)					\
-	FIXTURE_VARIANT_ADD(quiesce, what) {				\
-		.stop = what,						\
-		.p2p = is_p2p,						\
-	}
+FIXTURE_VARIANT_ADD(quiesce, to_running_p2p)
+{
+	.stop = to_running_p2p,
+	.p2p = true,
+};
 
-STOPPED_BY(to_running_p2p, true);
-STOPPED_BY(to_pre_copy_p2p, true);
-STOPPED_BY(to_stop, false);
-STOPPED_BY(to_stop_copy, false);
-STOPPED_BY(reset_device, false);
-STOPPED_BY(close_device, false);
+FIXTURE_VARIANT_ADD(quiesce, to_pre_copy_p2p)
+{
+	.stop = to_pre_copy_p2p,
+	.p2p = true,
+};
+
+FIXTURE_VARIANT_ADD(quiesce, to_stop)
+{
+	.stop = to_stop,
+	.p2p = false,
+};
+
+FIXTURE_VARIANT_ADD(quiesce, to_stop_copy)
+{
+	.stop = to_stop_copy,
+	.p2p = false,
+};
+
+FIXTURE_VARIANT_ADD(quiesce, reset_device)
+{
+	.stop = reset_device,
+	.p2p = false,
+};
+
+FIXTURE_VARIANT_ADD(quiesce, close_device)
+{
+	.stop = close_device,
+	.p2p = false,
+};
 
 /* NULL, or why it cannot be */
 static const char *held_new(struct held *held, const char *type)

@@ -25,23 +25,24 @@ void rules_report(void);
  * RULE - hold what was seen against a rule
  * @id: the rule's ID
  * @kept: whether it was kept
- * @...: how printf() says "EXPECTED, seen SEEN", and on which occasion
+ * @fmt: how printf() says "EXPECTED, seen SEEN", and on which occasion
+ * @...: for @fmt
  *
  * For use in a test of kselftest_harness.h, or a function with its _metadata.
  * The test fails and goes on; of many violations of one rule the first ones
  * are told.
  */
-#define RULE(id, kept, ...)						\
+#define RULE(id, kept, fmt, ...)					\
 	do {								\
-		if (!rule_judge(id, kept)) {				\
-			if (rule_tell(id))				\
-				RULE_LOG(id, __VA_ARGS__);		\
+		const char *rule_ = (id);				\
+									\
+		if (!rule_judge(rule_, kept)) {				\
+			if (rule_tell(rule_))				\
+				TH_LOG("%s violated: expected " fmt,	\
+				       rule_, ##__VA_ARGS__);		\
 			_metadata->exit_code = KSFT_FAIL;		\
 		}							\
 	} while (0)
-
-#define RULE_LOG(id, fmt, ...)						\
-	TH_LOG(id " violated: expected " fmt, ##__VA_ARGS__)
 
 /* A call returns 0 or -errno: it must succeed */
 #define RULE_OK(id, call, fmt, ...)					\
