@@ -17,13 +17,18 @@
 #                   TYPES='...' only these types, ISOLATE=1 a boot a test
 #   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
 #                   see each, not only up to the first that fails
+#   SEED=N|random   of the tests that go at random, with STEPS=N or MINUTES=N
+#                   for how long; CALLS=1 prints each call before it is made
+#   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
+#   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
-export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND DRIVER TYPES ISOLATE
-export MUTANT KEEP_GOING
+export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES CALLS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests conformance rules mutants shell modules update lint selfcheck clean distclean
+.PHONY: help run check kunit selftests conformance rules mutants coverage stress fuzz shell
+.PHONY: modules update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -46,6 +51,19 @@ mutants: ## put mistakes into the driver and see that the tests notice; MUTANT=P
 
 conformance: ## hold a driver against the rules: DRIVER=mtty_mig or mtty
 	@scripts/conformance.sh
+
+fuzz: ## fuzz the reader of the migration stream, on the host
+	@FOR='$(SECONDS)' RUNS='$(RUNS)' SEED='$(SEED)' INPUT='$(INPUT)' MERGE='$(MERGE)' scripts/fuzz.sh run
+
+# These see for themselves whether they still move
+stress: ## calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program
+	@TEST='$(or $(TEST),@(stress|ioctl_fuzz)_test)' \
+		MINUTES='$(or $(MINUTES),$(if $(STEPS),,1))' \
+		TIMEOUT='$(or $(TIMEOUT),86400)' TEST_TIMEOUT='$(or $(TEST_TIMEOUT),0)' \
+		scripts/lab.sh selftests
+
+coverage: ## what the tests reach of the driver, into build/coverage/index.html
+	@scripts/coverage.sh
 
 shell: ## a shell in the guest, with the modules loaded
 	@scripts/lab.sh shell

@@ -181,7 +181,14 @@ static void put_file(void *data)
 	flush_delayed_fput();
 }
 
-/* Close a data fd before the end of the test */
+/* Close a file at the end of the test */
+void mtty_test_own_file(struct kunit *test, struct file *filp)
+{
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, put_file,
+							   filp));
+}
+
+/* The same before its end */
 void mtty_test_put_file(struct kunit *test, struct file *filp)
 {
 	kunit_release_action(test, put_file, filp);
@@ -209,9 +216,7 @@ int mtty_test_set_state(struct kunit *test, struct mtty_device *mtty,
 		return ret;
 	}
 	if (*filp)
-		KUNIT_ASSERT_EQ(test, 0,
-				kunit_add_action_or_reset(test, put_file,
-							  *filp));
+		mtty_test_own_file(test, *filp);
 	return 0;
 }
 
@@ -599,6 +604,7 @@ static void mtty_test_exit(void)
 {
 	unsigned int i;
 
+	mtty_test_unmount();
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
 		struct kept_device *kept = &kept_devices[i];
 

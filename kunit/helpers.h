@@ -170,6 +170,29 @@ ssize_t mtty_test_save(struct kunit *test, struct file *filp,
 		       struct mtty_test_blob *blob, size_t chunk);
 ssize_t mtty_test_load(struct kunit *test, struct file *filp,
 		       const struct mtty_test_blob *blob, size_t chunk);
+void mtty_test_own_file(struct kunit *test, struct file *filp);
 void mtty_test_put_file(struct kunit *test, struct file *filp);
+
+/* Files */
+
+enum mtty_test_fs {
+	MTTY_TEST_DEBUGFS,
+	MTTY_TEST_SYSFS,
+	MTTY_TEST_NR_FS
+};
+
+struct file *mtty_test_file_open(struct kunit *test, enum mtty_test_fs fs,
+				 const char *path, int flags);
+ssize_t mtty_test_file_write(struct kunit *test, enum mtty_test_fs fs,
+			     const char *path, const char *text);
+ssize_t mtty_test_file_read(struct kunit *test, enum mtty_test_fs fs,
+			    const char *path, char *text, size_t size);
+struct file *mtty_test_knob_open(struct kunit *test, struct mtty_device *mtty,
+				 const char *name, int flags);
+ssize_t mtty_test_knob_write(struct kunit *test, struct mtty_device *mtty,
+			     const char *name, const char *text);
+ssize_t mtty_test_knob_read(struct kunit *test, struct mtty_device *mtty,
+			    const char *name, char *text, size_t size);
+void mtty_test_unmount(void);
 
 #endif /* MTTY_MIG_KUNIT_HELPERS_H */

@@ -613,8 +613,15 @@ static void mem_behaves_like_the_model(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(m.data, m.sent, SIZE));
 }
 
+static void mem_free_of_none(struct kunit *test)
+{
+	/* As kfree(): who failed half-way need not ask what it has */
+	mtty_mem_free(NULL);
+}
+
 static struct kunit_case mem_cases[] = {
 	KUNIT_CASE(mem_starts_zero),
+	KUNIT_CASE(mem_free_of_none),
 	KUNIT_CASE(mem_reads_back_across_pages),
 	KUNIT_CASE(mem_zero_writes_take_no_memory),
 	KUNIT_CASE(mem_page_that_becomes_zero_is_freed),

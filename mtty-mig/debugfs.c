@@ -89,6 +89,7 @@ static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 {
 	struct mtty_device *mtty = filp->private_data;
 	u64 channel, bytes;
+	s64 moved;
 	int ret;
 
 	ret = knob_read_pair(ubuf, count, &channel, &bytes);
@@ -96,7 +97,10 @@ static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 		return ret;
 	if (channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
-	return mtty_engine_step(mtty, channel, bytes) ? count : -EBUSY;
+	moved = mtty_engine_step(mtty, channel, bytes);
+	if (moved < 0)
+		return moved;
+	return moved ? count : -EBUSY;
 }
 
 static const struct file_operations engine_step_fops = {

@@ -803,7 +803,13 @@ struct mtty_device *mtty_device_create(struct device *dev,
 		mtty->vdev.migration_flags = type->migration_flags;
 		mtty->vdev.mig_ops = &mtty_migration_ops;
 	}
-	ret = vfio_register_emulated_iommu_dev(&mtty->vdev);
+	/*
+	 * The core makes a set for a device that has none, but does not look
+	 * whether there was memory for it, and the first open needs it.
+	 */
+	ret = vfio_assign_device_set(&mtty->vdev, mtty);
+	if (!ret)
+		ret = vfio_register_emulated_iommu_dev(&mtty->vdev);
 	if (ret) {
 		vfio_put_device(&mtty->vdev);
 		return ERR_PTR(ret);

@@ -19,20 +19,34 @@
 
 static struct workqueue_struct *engine_wq;
 
+static bool engine_to_peer(const struct mtty_engine *engine)
+{
+	const struct mtty_hw *hw = &engine->mtty->hw;
+
+	return mtty_dma_to_peer(&hw->dma[engine->channel], hw->peer_base,
+				hw->peer_size);
+}
+
+/* Whether there may be DMA, to a peer or not */
+static bool run_allows(enum mtty_run run, bool to_peer)
+{
+	return run == MTTY_RUNNING || (run == MTTY_RUNNING_P2P && !to_peer);
+}
+
 static bool engine_may_run(const struct mtty_engine *engine)
 {
-	struct mtty_device *mtty = engine->mtty;
-	const struct mtty_hw *hw = &mtty->hw;
+	return run_allows(engine->mtty->run, engine_to_peer(engine));
+}
 
-	switch (mtty->run) {
-	case MTTY_RUNNING:
-		return true;
-	case MTTY_RUNNING_P2P:
-		return !mtty_dma_to_peer(&hw->dma[engine->channel],
-					 hw->peer_base, hw->peer_size);
-	default:
-		return false;
-	}
+/*
+ * Whether no chunk is under way that should not be. The registers do not tell:
+ * they may have been written since it was begun. Of the two fields @to_peer
+ * changes only while there is no chunk, so it can be read without hw_lock.
+ */
+static bool engine_quiet(const struct mtty_engine *engine)
+{
+	return !READ_ONCE(engine->in_flight) ||
+	       run_allows(engine->mtty->run, READ_ONCE(engine->to_peer));
 }
 
 static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
@@ -92,6 +106,7 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 		mtty_mem_read(mtty->mem, chunk.src, buf, chunk.len);
 	else if (chunk.op == MTTY_MIG_DMA_OP_FILL)
 		engine_fill(buf, &chunk, dma->pattern);
+	WRITE_ONCE(engine->to_peer, engine_to_peer(engine));
 	WRITE_ONCE(engine->in_flight, true);
 	transfer = engine->transfer;
 	mutex_unlock(&mtty->hw_lock);
@@ -127,7 +142,8 @@ static void engine_work(struct work_struct *work)
 	u64 budget = rate ? (u64)rate * jiffies_to_msecs(1) : ENGINE_BURST;
 	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
 	unsigned long delay = buf ? 0 : 1;
-	u64 done = 0;
+	/* Less than the budget, or this would be taken for an idle channel */
+	u64 done = rate && buf ? min(engine->ahead, budget - 1) : 0;
 	u32 len = 0;
 
 	/* Without memory it is tried again, as if the bus were busy */
@@ -139,11 +155,12 @@ static void engine_work(struct work_struct *work)
 	}
 	kfree(buf);
 
+	engine->ahead = 0;
 	if ((buf && !len) || READ_ONCE(engine->mtty->engine_held))
 		return;
 	/* A chunk may be more than a slow rate allows in one jiffy */
 	if (rate)
-		delay = max(div64_u64(done, budget), 1ULL);
+		delay = max(div64_u64_rem(done, budget, &engine->ahead), 1ULL);
 	queue_delayed_work(engine_wq, &engine->work, delay);
 }
 
@@ -159,14 +176,20 @@ static void engine_work(struct work_struct *work)
 void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val)
 {
+	struct mtty_engine *engine = &mtty->engine[channel];
 	struct mtty_dma *dma = &mtty->hw.dma[channel];
-	bool busy = dma->status & MTTY_MIG_DMA_BUSY;
+	bool was_busy = dma->status & MTTY_MIG_DMA_BUSY;
+	bool is_busy;
 
 	mtty_dma_write(dma, offset, val, mtty->mem->size);
+	is_busy = dma->status & MTTY_MIG_DMA_BUSY;
 
 	/* A chunk of it that is in flight must not count for the next one */
-	if (busy && !(dma->status & MTTY_MIG_DMA_BUSY))
-		mtty->engine[channel].transfer++;
+	if (was_busy && !is_busy)
+		engine->transfer++;
+	/* Nor must the time that a slow one has to wait */
+	if (!was_busy && is_busy)
+		cancel_delayed_work(&engine->work);
 	mtty_engine_kick(mtty);
 }
 
@@ -208,11 +231,11 @@ void mtty_engine_drain(struct mtty_device *mtty)
 		bool wait;
 
 		mutex_lock(&mtty->hw_lock);
-		wait = engine->in_flight && !engine_may_run(engine);
+		wait = !engine_quiet(engine);
 		mutex_unlock(&mtty->hw_lock);
 		if (wait)
 			wait_event(mtty->engine_wait,
-				   !READ_ONCE(engine->in_flight));
+				   engine_quiet(engine));
 	}
 }
 
@@ -240,20 +263,27 @@ void mtty_engine_hold(struct mtty_device *mtty, bool hold)
  * @bytes: how far; it stops at the end of the chunk that reaches it
  *
  * Context: Takes hw_lock; may wait for user memory.
- * Return: bytes that were transferred; 0 if the channel is idle, may not run
- * in this state, or ended in an error.
+ * Return: the bytes that were transferred; 0 if the channel is idle, may not
+ * run in this state, or ended in an error at once; -ENOMEM.
  */
-u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
+s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
 	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
-	u64 done = 0;
+	s64 done = 0;
 	u32 len = 1;
 
-	while (buf && done < bytes && len) {
+	if (!buf)
+		return -ENOMEM;
+	while (len && (u64)done < bytes) {
 		len = engine_step(&mtty->engine[channel], buf);
 		done += len;
 	}
 	kfree(buf);
+
+	/* Let go meanwhile, the work may have found a chunk under way */
+	mutex_lock(&mtty->hw_lock);
+	mtty_engine_kick(mtty);
+	mutex_unlock(&mtty->hw_lock);
 	return done;
 }
 

@@ -7,6 +7,7 @@
  * debugfs file "fault", and disarmed by an ERRNO of 0. Documentation/debugfs.rst
  * has the words.
  */
+#include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/debugfs.h>
 #include <linux/fault-inject.h>
@@ -17,6 +18,7 @@
 #include <linux/uaccess.h>
 
 #include "mtty_mig.h"
+#include "trace.h"
 
 /* More than there are arcs in all capability sets together */
 #define FAULT_MAX_ARCS		24
@@ -57,11 +59,28 @@ static const char * const point_names[MTTY_NR_FAULT_POINTS] = {
 	[MTTY_FAULT_WRITE]	= "write",
 };
 
+/* The name of a point, or false if there is no such point */
+static bool fault_name(unsigned int point, char *buf, size_t size)
+{
+	enum vfio_device_mig_state from, to;
+
+	if (point >= 2 * FAULT_MAX_ARCS) {
+		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
+		return true;
+	}
+	if (!mtty_fsm_arc(point / 2, &from, &to))
+		return false;
+	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
+		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
+	return true;
+}
+
 static int fault_fire(struct mtty_device *mtty, unsigned int point,
 		      bool *to_error)
 {
 	struct mtty_faults *faults = mtty->faults;
 	struct mtty_fault_plan *plan = &faults->plans[point];
+	char name[FAULT_LINE_MAX];
 	int error = 0;
 
 	spin_lock(&faults->lock);
@@ -73,6 +92,11 @@ static int fault_fire(struct mtty_device *mtty, unsigned int point,
 			plan->error = 0;
 	}
 	spin_unlock(&faults->lock);
+	if (!error)
+		return 0;
+
+	fault_name(point, name, sizeof(name));
+	trace_mtty_mig_fault(mtty, name, error);
 	return error;
 }
 
@@ -89,6 +113,7 @@ int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
 
 	return fault_fire(mtty, 2 * FAULT_MAX_ARCS + point, &to_error);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_fault);
 
 /**
  * mtty_fault_arc - whether to fail an arc
@@ -111,24 +136,9 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 			return fault_fire(mtty, 2 * i + after, to_error);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_fault_arc);
 
 /* debugfs */
-
-/* The name of a point, or false if there is no such point */
-static bool fault_name(unsigned int point, char *buf, size_t size)
-{
-	enum vfio_device_mig_state from, to;
-
-	if (point >= 2 * FAULT_MAX_ARCS) {
-		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
-		return true;
-	}
-	if (!mtty_fsm_arc(point / 2, &from, &to))
-		return false;
-	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
-		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
-	return true;
-}
 
 static int fault_find(const char *name)
 {

@@ -86,14 +86,18 @@ struct mtty_irqs {
  * @channel: which channel of mtty_device.hw.dma
  * @work: transfers the next chunks
  * @in_flight: a chunk is under way, without hw_lock; under hw_lock
+ * @to_peer: this chunk is of a transfer to a peer; under hw_lock
  * @transfer: counts transfers that were aborted; under hw_lock
+ * @ahead: bytes that @work transferred before it was their time; its own
  */
 struct mtty_engine {
 	struct mtty_device *mtty;
 	unsigned int channel;
 	struct delayed_work work;
 	bool in_flight;
+	bool to_peer;
 	unsigned int transfer;
+	u64 ahead;
 };
 
 /**
@@ -229,7 +233,7 @@ void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val);
 void mtty_engine_kick(struct mtty_device *mtty);
 void mtty_engine_hold(struct mtty_device *mtty, bool hold);
-u64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
+s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
 void mtty_engine_drain(struct mtty_device *mtty);
 void mtty_engine_flush(struct mtty_device *mtty);

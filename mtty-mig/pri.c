@@ -11,6 +11,16 @@
 
 #include "hw.h"
 
+static bool pri_id_used(const struct mtty_pri *pri, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < pri->nr_open + pri->nr_queued; i++)
+		if (pri->requests[i].id == id)
+			return true;
+	return false;
+}
+
 /**
  * mtty_pri_raise - the device asks for a page
  * @pri: the requests
@@ -26,9 +36,13 @@ bool mtty_pri_raise(struct mtty_pri *pri, u64 iova, bool hold)
 	if (!pri->present || n == MTTY_MIG_PRI_MAX)
 		return false;
 
-	/* 0 is no ID */
-	if (!++pri->last_id)
-		pri->last_id = 1;
+	/*
+	 * 0 is no ID. Another may be taken: IDs wrap, and a stream says by
+	 * itself which ID was the last one.
+	 */
+	do {
+		pri->last_id++;
+	} while (!pri->last_id || pri_id_used(pri, pri->last_id));
 	pri->requests[n].id = pri->last_id;
 	pri->requests[n].iova = iova & ~(MTTY_MIG_PAGE_SIZE - 1ULL);
 

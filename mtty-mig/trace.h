@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: each arc of the FSM, each event of a data fd.
+ * Tracepoints: each arc of the FSM, each event of a data fd, each fault that a
+ * test asked for.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM mtty_mig
@@ -86,6 +87,23 @@ TRACE_EVENT(mtty_mig_fd,
 	TP_printk("dev=vfio%u event=%s arg=%#llx ret=%lld", __entry->index,
 		  mtty_show_fd_event(__entry->event), __entry->arg,
 		  __entry->ret)
+);
+
+TRACE_EVENT(mtty_mig_fault,
+	TP_PROTO(const struct mtty_device *mtty, const char *point, int error),
+	TP_ARGS(mtty, point, error),
+	TP_STRUCT__entry(
+		__field(unsigned int, index)
+		__string(point, point)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__entry->index = mtty->vdev.index;
+		__assign_str(point);
+		__entry->error = error;
+	),
+	TP_printk("dev=vfio%u point=%s errno=%d", __entry->index,
+		  __get_str(point), -__entry->error)
 );
 
 #endif /* MTTY_MIG_TRACE_H */

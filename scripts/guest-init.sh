@@ -37,7 +37,7 @@ cd /run/lab || exit 1
 mount -t tmpfs tmpfs /tmp
 
 . ./job
-export TERM COLUMNS LINES
+export TERM COLUMNS LINES SEED STEPS MINUTES CALLS
 
 # Kept open: a terminal that nobody has open loses its settings and its input.
 exec 3<>/dev/tty1
@@ -70,6 +70,36 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# make coverage: which lines and branches of the driver ran, which arcs were
+# walked and which faults fired, in a folder for each guest.
+gcov=/sys/kernel/debug/gcov
+trace=/sys/kernel/tracing/instances/coverage
+
+# For each unit anew, because a unit may load the driver anew: its events are
+# off then.
+begin_trace() {
+	mkdir -p $trace "coverage/$TOKEN"
+	echo 65536 >$trace/buffer_size_kb
+	echo 1 >$trace/events/mtty_mig/mtty_mig_arc/enable
+	echo 1 >$trace/events/mtty_mig/mtty_mig_fault/enable
+}
+
+take_trace() {
+	sed -n 's/^.*: mtty_mig_\(arc\|fault\): dev=[^ ]* /\1 /; s/ ns=.*//p; /^fault/p' \
+		<$trace/trace | sort | uniq -c >>"coverage/$TOKEN/trace"
+	find $trace/per_cpu -name stats -exec cat {} + >>"coverage/$TOKEN/stats"
+	: >$trace/trace
+}
+
+# The counters of a module outlive it (gcov_persist), and those of its end
+# count, too.
+take_counters() {
+	mkdir -p "coverage/$TOKEN"
+	find $gcov -name '*.gcda' | while read -r file; do
+		cat "$file" >"coverage/$TOKEN/${file##*/}"
+	done
+}
+
 # run_program PROGRAM[@TYPE[@WORD...]]: a selftest, for a type of device, with
 # words of its own.
 run_program() {
@@ -96,6 +126,7 @@ run_units() {
 	for unit in $UNITS; do
 		number=$((number + 1))
 		mkdir "claims/$number" 2>/dev/null || continue
+		[ ! -d $gcov ] || begin_trace
 		mark begin "$unit"
 		if [ "$unit" = kunit ]; then
 			insmod modules/mtty_mig_kunit.ko
@@ -103,6 +134,11 @@ run_units() {
 			(run_program "$unit") </dev/null >/dev/tty1 2>&1
 		fi
 		mark end $?
+		# Whoever comes next may want to unload the driver.
+		if [ -d /sys/module/mtty_mig_kunit ]; then
+			unload mtty_mig_kunit
+		fi
+		[ ! -d $gcov ] || take_trace
 		# A boot for each unit: the host boots the next guest.
 		[ "$ISOLATE" = 0 ] || break
 	done
@@ -114,7 +150,8 @@ leak=/sys/kernel/debug/kmemleak
 # did not change between them, and it is older than five seconds.
 scan_for_leaks() {
 	mark leaks
-	echo scan >$leak
+	# It gives up for good when it runs out of memory, and tells nobody.
+	echo scan >$leak || mark broken "kmemleak has switched itself off"
 	sleep 5
 	echo scan >$leak
 	cat $leak
@@ -149,10 +186,8 @@ check)
 	if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 		scan_for_leaks
 	fi
-	if [ -d /sys/module/mtty_mig_kunit ]; then
-		unload mtty_mig_kunit
-	fi
 	unload "${MODULES##* }"
+	[ ! -d $gcov ] || take_counters
 	finish 0
 	;;
 shell)

@@ -17,11 +17,13 @@ import termios
 import time
 import tty
 
+import hostunit
 import klog
 import ktap
 import uml
 
 TAIL = 40
+RANDOM = ('SEED', 'STEPS', 'MINUTES', 'CALLS')
 
 
 class Job:
@@ -89,6 +91,8 @@ def start_file(args, **job):
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
            'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules, **job}
+    # What the programs that go at random look for in their environment
+    job.update((name, os.environ.get(name, '')) for name in RANDOM)
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
         for name, value in job.items():
             quoted = str(value).replace("'", "'\\''")
@@ -281,8 +285,9 @@ class Check:
     def __init__(self, args):
         self.args = args
         self.units = (['kunit'] if args.kunit else []) + args.tests
+        self.hosts = [hostunit.HostUnit(self, option, args.test_timeout) for option in args.host]
         self.wanted = min(args.guests, len(self.units))
-        self.live = self.wanted == 1
+        self.live = self.wanted == 1 and not self.hosts
         self.cases = []
         self.finished = []
         self.told = set()
@@ -318,6 +323,8 @@ class Check:
 
     def another(self, guest):
         """A guest ended: are there units left that it should have run?"""
+        if not isinstance(guest, uml.Guest):
+            return None
         claimed = self.claimed()
         if claimed >= len(self.units) or claimed == guest.job.claimed_before:
             return None
@@ -328,16 +335,19 @@ class Check:
         start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
                    TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks,
                    ISOLATE=int(self.isolate))
-        self.write(['KTAP version 1', f'1..{len(self.units)}'])
+        units = self.units + [host.name for host in self.hosts]
+        self.write(['KTAP version 1', f'1..{len(units)}'])
         self._memory = uml.memory_dir(args.run, self.wanted * (args.memory + 64))
         try:
             for _ in range(self.wanted):
                 self.boot()
-            uml.watch([tester.guest for tester in self.guests], more=self.another)
+            for host in self.hosts:
+                host.start()
+            uml.watch([tester.guest for tester in self.guests] + self.hosts, more=self.another)
         finally:
-            for tester in self.guests:
-                tester.guest.kill()
-        for unit in self.units:
+            for process in [tester.guest for tester in self.guests] + self.hosts:
+                process.kill()
+        for unit in units:
             if unit not in self.finished:
                 self.cases.append(ktap.Case(label(unit), 'failed', 'did not run'))
         for tester in self.guests:
@@ -392,6 +402,8 @@ def arguments(description):
                       help='what is loaded, the driver last')
     args.add_argument('--kunit', action='store_true')
     args.add_argument('--leaks', type=int, default=1)
+    args.add_argument('--host', action='append', default=[], metavar='NAME=COMMAND',
+                      help='run this on the host, too; it prints KTAP')
     return args
 
 

@@ -4,7 +4,7 @@
 # Build the guest's kernel in the cache and print its build directory.
 # Called with the cache locked.
 #
-#   kernel.sh plain|sanitize SOURCE
+#   kernel.sh plain|sanitize|coverage SOURCE
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,6 +16,10 @@ case $flavour in
 sanitize)
 	fragments+=("$SCRIPTS/config/sanitize")
 	objects=690
+	;;
+coverage)
+	fragments+=("$SCRIPTS/config/coverage")
+	objects=655
 	;;
 esac
 

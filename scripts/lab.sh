@@ -31,15 +31,24 @@ if [ "$verb" = update ]; then
 	exit 0
 fi
 
+packages=()
+[ "$verb" != check ] || packages+=(fuzz)
 case $verb in
 run) parts=(tools) ;;
 check | selftests) parts=(selftests) ;;
 kunit) parts=() ;;
 shell) parts=(tools selftests) ;;
 esac
-setup_kernel "$flavour"
+setup_kernel "$flavour" "${packages[@]}"
 setup_modules
 setup_programs "${parts[@]}"
+# What make check runs on the host, beside the guests
+hosts=()
+if [ "$verb" = check ]; then
+	"$SCRIPTS/fuzz.sh" build "$uapi" "$work/fuzz"
+	hosts+=(--host "fuzz=$SCRIPTS/fuzz.sh check $work/fuzz/stream_fuzz"
+		--host "rules=$SCRIPTS/rules.py check")
+fi
 setup_run "$modules"/*/*.ko "$kernel/drivers/vfio/mdev/mdev.ko" -- "${parts[@]}"
 
 tests=()
@@ -63,7 +72,7 @@ run) options+=(run) ;;
 shell) options+=(shell) ;;
 kunit) options+=(--kunit check) ;;
 selftests) options+=(check "${tests[@]}") ;;
-check) options+=(--kunit check "${tests[@]}") ;;
+check) options+=("${hosts[@]}" --kunit check "${tests[@]}") ;;
 esac
 
 case $verb in

@@ -31,6 +31,9 @@ ignored() {
 	*_regs.h) # userspace includes it, too
 		echo BIT_MACRO
 		;;
+	selftests/fuzz/*) # libFuzzer's names; a stand-in for the kernel's headers
+		echo CAMELCASE MACRO_ARG_REUSE NEW_TYPEDEFS PREFER_DEFINED_ATTRIBUTE_MACRO
+		;;
 	scripts/*) # host code
 		echo PREFER_DEFINED_ATTRIBUTE_MACRO PREFER_KERNEL_TYPES
 		;;

@@ -42,6 +42,16 @@ arch=()
 if has UML; then
 	arch=(ARCH=um)
 fi
+cflags=
+gcov=()
+if has GCOV_KERNEL; then
+	# Expanded by kbuild in each directory: the driver and not its suites.
+	# shellcheck disable=SC2016
+	gcov=('GCOV_PROFILE=$(if $(filter %mtty-mig,$(obj)),y)')
+	# What is done to the code before the counters are put in makes several
+	# of one branch: a copy for each caller, a copy for each way there.
+	cflags='-fno-early-inlining -fno-partial-inlining -fno-thread-jumps'
+fi
 
 key=$(hash_text "$(hash_files "${parts[@]}")" "$kdir" "$release" "$(cat "$0")" \
 	"$(cat "$kdir/.mtty-mig-stamp" 2>/dev/null || stat -c %Y "$config")")
@@ -75,8 +85,8 @@ printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
 
 # __FILE__, which KUnit and WARN print, as a name in the checkout.
 build() {
-	make -C "$kdir" "${arch[@]}" M="$out" KCFLAGS="-fmacro-prefix-map=$out/=" \
-		-j"$JOBS" modules
+	make -C "$kdir" "${arch[@]}" M="$out" "${gcov[@]}" \
+		KCFLAGS="-fmacro-prefix-map=$out/= $cflags" -j"$JOBS" modules
 }
 copied_to=$out
 step modules build

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint]
+#   packages.sh [lint|coverage|fuzz]
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,9 +16,11 @@ need=(
 	flock:util-linux setsid:util-linux stty:coreutils
 	cmp:diffutils find:findutils
 )
-if [ "${1-}" = lint ]; then
-	need+=(shellcheck:shellcheck)
-fi
+case ${1-} in
+lint) need+=(shellcheck:shellcheck) ;;
+coverage) need+=(gcov:gcc genhtml:lcov) ;;
+fuzz) need+=(clang:clang llvm-symbolizer:llvm) ;;
+esac
 
 missing_programs=()
 missing_packages=()
@@ -34,6 +36,14 @@ if ! [ -e /usr/include/stdio.h ] &&
 	! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then
 	missing_programs+=("the C library's headers")
 	missing_packages+=(libc6-dev)
+fi
+
+# Clang's sanitizers and libFuzzer come apart from clang itself.
+if [ "${1-}" = fuzz ] && ! { command -v clang >/dev/null &&
+	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null; }; then
+	missing_programs+=("clang's runtime libraries")
+	missing_packages+=(libclang-rt-dev)
 fi
 
 [ ${#missing_programs[@]} -gt 0 ] || exit 0

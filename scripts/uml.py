@@ -166,6 +166,7 @@ class Guest:
 def watch(guests, others=None, more=None):
     """Until all guests have ended.
 
+    A guest is what has a Guest's .channels, .read(), .ended(), .kill() and .job.
     others: {descriptor: what to call}.  more(guest): called when one has ended,
     may give another one, booted, that goes on in its place.
     """
@@ -174,22 +175,23 @@ def watch(guests, others=None, more=None):
 
     def listen(guest):
         for descriptor in guest.channels:
-            selector.register(descriptor, selectors.EVENT_READ, guest)
+            selector.register(descriptor, selectors.EVENT_READ, (guest, guest.read))
 
     try:
         for guest in running:
             listen(guest)
         for descriptor, call in (others or {}).items():
-            selector.register(descriptor, selectors.EVENT_READ, call)
+            selector.register(descriptor, selectors.EVENT_READ, (None, call))
         while running:
             events = selector.select(0.25)
             for key, _ in events:
-                if isinstance(key.data, Guest):
-                    if not key.data.read(key.fd):
+                guest, call = key.data
+                if guest:
+                    if not call(key.fd):
                         selector.unregister(key.fd)
-                        del key.data.channels[key.fd]
+                        del guest.channels[key.fd]
                         os.close(key.fd)
-                elif not key.data():
+                elif not call():
                     selector.unregister(key.fd)
             for guest in list(running):
                 if guest.ended(not events):

@@ -34,6 +34,21 @@ unreferenced object 0x68a72280 (size 1336):
     mm_alloc+0x71/0xf0
     %s+0x1ec/0x2d0
 '''
+GROUP = '''\
+WARNING: CPU: 0 PID: 43 at drivers/vfio/group.c:538 vfio_group_release+0xcd/0x110
+Modules linked in: mtty_mig(O) mdev
+Call Trace:
+ [<60469d2d>] vfio_group_release+0xcd/0x110
+ [<6046a089>] %s+0x319/0x430
+---[ end trace 0000000000000000 ]---
+'''
+EVENT = '''\
+WARNING: CPU: 0 PID: 53 at kernel/trace/trace_events.c:1 %s.part.0+0x2/0x3
+Call Trace:
+ [<601945fb>] %s.part.0+0x2/0x3
+ [<60194f9f>] %s+0x36f/0x390
+---[ end trace 0000000000000000 ]---
+'''
 FINE = '''\
 Linux version 6.12.117
 mtty_mig: loading
@@ -78,6 +93,13 @@ class Scanning(unittest.TestCase):
     def test_what_is_not_ours(self):
         scanner = scan(LEAK % 'kunit_vm_mmap_init' + LEAK % 'mtty_mig_open')
         self.assertEqual((len(scanner.reports), scanner.not_ours), (1, 1))
+        # Only where the kernel's mistake is made
+        scanner = scan(GROUP % 'vfio_create_group' + GROUP % 'vfio_device_remove_group')
+        self.assertEqual((len(scanner.reports), scanner.not_ours), (1, 1))
+        for name in ('event_define_fields', 'event_file_put'):
+            scanner = scan(EVENT % (name, name, 'trace_module_notify') +
+                           EVENT % (name, name, 'event_trace_init'))
+            self.assertEqual((len(scanner.reports), scanner.not_ours), (1, 1), name)
 
     def test_kinds(self):
         for line in ('BUG: kernel NULL pointer dereference, address: 0',

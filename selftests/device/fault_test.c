@@ -516,6 +516,24 @@ TEST_F(data, failed_write_is_sticky)
 	}
 }
 
+/* It is why the stream was refused, whatever fails after it */
+TEST_F(data, first_failure_of_a_write_is_the_one_that_is_told)
+{
+	struct journey *journey = &self->journey;
+	struct knob_fault fault;
+	int data_fd;
+
+	journey_go(journey, VFIO_DEVICE_STATE_RESUMING);
+	knob_write(&self->mtty, "fault", "write %d", EDOM);
+	EXPECT_EQ(-EDOM, mig_write(journey->data_fd, journey->image.data, 1));
+	knob_write(&self->mtty, "fault", "write %d", EXFULL);
+	EXPECT_EQ(-EDOM, mig_write(journey->data_fd, journey->image.data, 1));
+	knob_fault(&self->mtty, "write", &fault);
+	EXPECT_EQ(2, fault.fired);
+	EXPECT_EQ(-EDOM, __vfio_mig_set(self->dev, VFIO_DEVICE_STATE_STOP,
+					&data_fd));
+}
+
 /* Whatever a line could change, in words */
 static void take_snapshot(struct mtty *mtty, char *text, size_t size)
 {

@@ -5,11 +5,14 @@
  * Port 0 is the source: a character in its FIFO asserts it, taking the
  * character out deasserts it.
  */
+#include <poll.h>
+#include <string.h>
 #include <linux/pci_regs.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
 #include "mtty.h"
+#include "../lib/worker.h"
 
 #define INTX	VFIO_PCI_INTX_IRQ_INDEX
 #define MSI	VFIO_PCI_MSI_IRQ_INDEX
@@ -17,6 +20,10 @@
 #define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
 #define MASK	VFIO_IRQ_SET_ACTION_MASK
 #define UNMASK	VFIO_IRQ_SET_ACTION_UNMASK
+#define TRIGGER	VFIO_IRQ_SET_ACTION_TRIGGER
+#define NONE	VFIO_IRQ_SET_DATA_NONE
+#define BOOL	VFIO_IRQ_SET_DATA_BOOL
+#define EVENTFD	VFIO_IRQ_SET_DATA_EVENTFD
 #define VECTOR	MTTY_MIG_IRQ_UART0
 
 FIXTURE(interrupt)
@@ -317,6 +324,174 @@ TEST_F(interrupt, masks_and_what_is_pending_do_not_survive_a_reset)
 	mtty_uart_out(&self->mtty, 0, UART_IER, UART_IER_RDI);
 	assert_source(&self->mtty);
 	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
+}
+
+/* To be given an eventfd is no edge: what came before is lost */
+static void check_no_eventfd(struct __test_metadata *_metadata,
+			     struct mtty *mtty, __u32 index, const int *fds)
+{
+	vfio_irq_eventfds(&mtty->dev, index, VECTOR + 1, 1, &fds[VECTOR + 1]);
+	assert_source(mtty);
+	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR + 1]));
+	vfio_irq_eventfds(&mtty->dev, index, VECTOR, 1, &fds[VECTOR]);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	deassert_source(mtty);
+	assert_source(mtty);
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+}
+
+TEST_F(interrupt, MSI_vector_without_eventfd_keeps_nothing)
+{
+	check_no_eventfd(_metadata, &self->mtty, MSI, self->fds);
+}
+
+TEST_F(interrupt, MSIX_vector_without_eventfd_keeps_nothing)
+{
+	check_no_eventfd(_metadata, &self->mtty, MSIX, self->fds);
+}
+
+/* DATA_BOOL means the vectors whose byte is not 0, and no other */
+static void check_bool(struct __test_metadata *_metadata, struct mtty *mtty,
+		       __u32 index, const int *fds)
+{
+	static const __u8 mask[MTTY_MIG_NR_VECTORS] = { [VECTOR] = 1 };
+	static const __u8 others[MTTY_MIG_NR_VECTORS] = { 1, 1, 1, 1 };
+	static const __u8 fire[MTTY_MIG_NR_VECTORS] = { 0, 1, 0, 1 };
+	static const int none = -1;
+	__u8 unmask[MTTY_MIG_NR_VECTORS];
+	unsigned int i;
+
+	set_up(mtty, index, fds);
+	ASSERT_EQ(0, __vfio_irq_set(&mtty->dev, index, BOOL | MASK, 0,
+				    sizeof(mask), mask, sizeof(mask)));
+	assert_source(mtty);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	memcpy(unmask, others, sizeof(unmask));
+	unmask[VECTOR] = 0;
+	ASSERT_EQ(0, __vfio_irq_set(&mtty->dev, index, BOOL | UNMASK, 0,
+				    sizeof(unmask), unmask, sizeof(unmask)));
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	ASSERT_EQ(0, __vfio_irq_set(&mtty->dev, index, BOOL | UNMASK, 0,
+				    sizeof(mask), mask, sizeof(mask)));
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+
+	/* The user fires; one of those meant has no eventfd any more */
+	vfio_irq_eventfds(&mtty->dev, index, 3, 1, &none);
+	ASSERT_EQ(0, __vfio_irq_set(&mtty->dev, index, BOOL | TRIGGER, 0,
+				    sizeof(fire), fire, sizeof(fire)));
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++) {
+		EXPECT_EQ(i == 1, eventfd_take(fds[i]))
+			TH_LOG("vector %u", i);
+	}
+}
+
+TEST_F(interrupt, MSI_vectors_are_chosen_by_BOOL)
+{
+	check_bool(_metadata, &self->mtty, MSI, self->fds);
+}
+
+TEST_F(interrupt, MSIX_vectors_are_chosen_by_BOOL)
+{
+	check_bool(_metadata, &self->mtty, MSIX, self->fds);
+}
+
+/* What is refused changes nothing: the eventfd is there, nothing is masked */
+TEST_F(interrupt, senseless_SET_IRQS_is_refused)
+{
+	static const __s32 below = -2, closed = 999;
+	static const struct {
+		__u32 index;
+		__u32 flags;
+		__u32 start;
+		__u32 count;
+		const __s32 *fd;
+		int error;
+		const char *what;
+	} sets[] = {
+		{ INTX, NONE, 0, 1, NULL, -EINVAL, "no action" },
+		{ INTX, NONE | MASK | UNMASK, 0, 1, NULL, -EINVAL,
+		  "two actions" },
+		{ INTX, NONE | MASK | TRIGGER, 0, 1, NULL, -EINVAL,
+		  "two actions" },
+		{ INTX, TRIGGER, 0, 1, NULL, -EINVAL, "no data" },
+		{ INTX, EVENTFD | TRIGGER, 0, 0, NULL, -EINVAL,
+		  "eventfds of no vector" },
+		{ INTX, BOOL | TRIGGER, 0, 0, NULL, -EINVAL,
+		  "choice of no vector" },
+		{ MSI, NONE | TRIGGER, 1, 0, NULL, -EINVAL,
+		  "no vector, but from the second on" },
+		{ INTX, EVENTFD | TRIGGER, 0, 1, &below, -EINVAL,
+		  "descriptor below -1" },
+		{ INTX, EVENTFD | TRIGGER, 0, 1, &closed, -EBADF,
+		  "descriptor that is not open" },
+		/* For in-kernel interrupt controllers, which there is not */
+		{ INTX, EVENTFD | UNMASK, 0, 1, &closed, -ENOTTY,
+		  "unmask by eventfd" },
+		{ INTX, EVENTFD | MASK, 0, 1, &closed, -ENOTTY,
+		  "mask by eventfd" },
+		/* VFIO_IRQ_INFO_MASKABLE is not told of it */
+		{ VFIO_PCI_REQ_IRQ_INDEX, NONE | MASK, 0, 1, NULL, -ENOTTY,
+		  "mask of what cannot be masked" },
+		{ VFIO_PCI_REQ_IRQ_INDEX, NONE | UNMASK, 0, 1, NULL, -ENOTTY,
+		  "unmask of what cannot be masked" },
+		{ VFIO_PCI_ERR_IRQ_INDEX, NONE | TRIGGER, 0, 1, NULL, -EINVAL,
+		  "index without vectors" },
+		{ VFIO_PCI_ERR_IRQ_INDEX, NONE | TRIGGER, 0, 0, NULL, -EINVAL,
+		  "index without vectors" },
+	};
+	unsigned int i;
+
+	set_up(&self->mtty, INTX, self->fds);
+	for (i = 0; i < ARRAY_LEN(sets); i++) {
+		EXPECT_EQ(sets[i].error,
+			  __vfio_irq_set(&self->mtty.dev, sets[i].index,
+					 sets[i].flags, sets[i].start,
+					 sets[i].count, sets[i].fd,
+					 sets[i].fd ? sizeof(__s32) : 0))
+			TH_LOG("%s", sets[i].what);
+		assert_source(&self->mtty);
+		EXPECT_EQ(1, eventfd_take(self->fds[0]))
+			TH_LOG("after %s", sets[i].what);
+		deassert_source(&self->mtty);
+		vfio_irq_action(&self->mtty.dev, INTX, UNMASK, 0, 1);
+	}
+}
+
+static int run_remove(void *arg)
+{
+	return __mdev_remove(arg);
+}
+
+/* Who removes a device waits for its user, who is asked to let go of it */
+TEST_F(interrupt, REQ_fires_when_the_device_is_to_be_removed)
+{
+	struct pollfd pfd = { .fd = self->fds[0], .events = POLLIN };
+	struct worker worker;
+
+	vfio_irq_eventfds(&self->mtty.dev, VFIO_PCI_REQ_IRQ_INDEX, 0, 1,
+			  self->fds);
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	worker_start(&worker, run_remove, &self->mtty.mdev);
+	EXPECT_EQ(1, poll(&pfd, 1, 10000));
+	EXPECT_LT(0, eventfd_take(self->fds[0]));
+	/* And is given all the time that it needs */
+	EXPECT_TRUE(worker_sleeps(&worker));
+	EXPECT_EQ(MTTY_MIG_ID, mtty_ctrl_in(&self->mtty, MTTY_MIG_REG_ID));
+	vfio_dev_close(&self->mtty.dev);
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
+/* Without an eventfd nobody can be asked, and it waits all the same */
+TEST_F(interrupt, without_REQ_removal_waits_unasked)
+{
+	struct worker worker;
+
+	worker_start(&worker, run_remove, &self->mtty.mdev);
+	EXPECT_TRUE(worker_sleeps(&worker));
+	EXPECT_EQ(MTTY_MIG_ID, mtty_ctrl_in(&self->mtty, MTTY_MIG_REG_ID));
+	vfio_dev_close(&self->mtty.dev);
+	EXPECT_EQ(0, worker_join(&worker));
 }
 
 TEST_HARNESS_MAIN

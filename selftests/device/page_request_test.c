@@ -258,6 +258,9 @@ TEST_F(page_request, drain_holds_new_ones_back_and_tells_when_it_is_done)
 	EXPECT_EQ(0, eventfd_take(fd));
 	answer(&self->mtty, 1);
 	EXPECT_EQ(1, eventfd_take(fd));
+	/* Once: an answer to nothing ends nothing */
+	mtty_ctrl_out(&self->mtty, PRI(ANSWER), 1);
+	EXPECT_EQ(0, eventfd_take(fd));
 	EXPECT_EQ(0, __vfio_mig_set(dev, STATE(STOP), &data_fd));
 	EXPECT_EQ(3, mtty_ctrl_in(&self->mtty, PRI(QUEUED)));
 }
@@ -363,6 +366,19 @@ TEST_F(page_request, knob_opens_answers_and_lists)
 	vfio_mig_set(&self->mtty.dev, STATE(STOP));
 	EXPECT_EQ(-EBUSY, __knob_write(&self->mtty, "page_requests",
 				       "open 0x5000"));
+}
+
+TEST_F(page_request, knob_lists_what_is_held_back)
+{
+	char text[256];
+	int fd;
+
+	mdev_attr_write(&self->mtty.mdev, "mtty_mig/pri_drain", "1");
+	raise_requests(&self->mtty, 1);
+	EXPECT_EQ(-EBUSY, __vfio_mig_set(&self->mtty.dev, STATE(STOP), &fd));
+	raise_requests(&self->mtty, 2);
+	knob_read(&self->mtty, "page_requests", text, sizeof(text));
+	EXPECT_STREQ("1 0x1000 open\n2 0x1000 queued\n3 0x2000 queued", text);
 }
 
 TEST_HARNESS_MAIN

@@ -16,10 +16,10 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
+#include "../lib/worker.h"
 #include "dma.h"
 #include "journey.h"
 #include "knobs.h"
-#include "worker.h"
 
 #define GUARD_MS	20000
 

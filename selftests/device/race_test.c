@@ -21,10 +21,10 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/worker.h"
 #include "journey.h"
 #include "knobs.h"
 #include "stream_edit.h"
-#include "worker.h"
 
 /*
  * Many on one fd
@@ -513,15 +513,22 @@ static void on_signal(int sig)
 	(void)sig;
 }
 
+static void catch_signal(void)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+
+	if (sigaction(SIGUSR1, &action, NULL))
+		die("sigaction: %s", strerror(errno));
+}
+
 /* A pipe's reader can be interrupted while it waits for another one, too */
 TEST_F(stopped, second_reader_can_be_interrupted)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	struct journey *journey = &self->journey;
 	struct call *call = &self->call, *other = &self->other;
 	__u8 buf[100];
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	catch_signal();
 	stop_read(journey, &self->held, call, VFIO_DEVICE_STATE_STOP_COPY);
 	other->data_fd = journey->data_fd;
 	other->buf = buf;
@@ -536,6 +543,26 @@ TEST_F(stopped, second_reader_can_be_interrupted)
 	ASSERT_EQ(sizeof(buf), mig_read(journey->data_fd, buf, sizeof(buf)));
 	EXPECT_EQ(0, memcmp(journey->image.data + call->len, buf,
 			    sizeof(buf)));
+}
+
+/* A signal ends a read() early; what it has got is counted, and not lost */
+TEST_F(stopped, reader_that_gets_a_signal_has_what_it_read)
+{
+	struct journey *journey = &self->journey;
+	struct call *call = &self->call;
+	ssize_t n;
+
+	catch_signal();
+	stop_read(journey, &self->held, call, VFIO_DEVICE_STATE_STOP_COPY);
+	worker_signal(&call->worker, SIGUSR1);
+	held_release(&self->held, zero_page);
+	n = worker_join(&call->worker);
+	EXPECT_LT(0, n);
+	EXPECT_GT((ssize_t)call->len, n);
+	EXPECT_EQ(0, memcmp(journey->image.data, call->buf, n));
+	/* The next one goes on from there */
+	ASSERT_EQ(100, mig_read(journey->data_fd, call->buf, 100));
+	EXPECT_EQ(0, memcmp(journey->image.data + n, call->buf, 100));
 }
 
 /* poll() asks whether a read() would wait, and must not itself */
@@ -738,6 +765,49 @@ TEST_F(stopped, reset_waits_for_the_writer)
 	EXPECT_EQ(journey->fresh, mtty_digest(&self->mtty));
 	EXPECT_EQ(NULL, data_fd_dead(journey->data_fd,
 				     VFIO_DEVICE_STATE_RESUMING));
+}
+
+/* A signal ends a write() early; what it has put is counted, and not lost */
+TEST_F(stopped, writer_that_gets_a_signal_has_put_what_it_wrote)
+{
+	struct journey *journey = &self->journey;
+	struct call *call = &self->call;
+	__u8 rest[self->held.page];
+	ssize_t n;
+
+	catch_signal();
+	stop_write(journey, &self->held, call, rest);
+	worker_signal(&call->worker, SIGUSR1);
+	held_release(&self->held, rest);
+	n = worker_join(&call->worker);
+	EXPECT_LT(0, n);
+	ASSERT_GT((ssize_t)call->len, n);
+	/* The next one goes on from there */
+	ASSERT_EQ(call->len - n, mig_write(journey->data_fd, call->buf + n,
+					   call->len - n));
+	vfio_mig_set(self->dev, VFIO_DEVICE_STATE_STOP);
+	EXPECT_EQ(journey->digest, mtty_digest(&self->mtty));
+}
+
+TEST_F(stopped, second_writer_can_be_interrupted)
+{
+	struct journey *journey = &self->journey;
+	__u8 rest[self->held.page], byte = 0;
+
+	catch_signal();
+	stop_write(journey, &self->held, &self->call, rest);
+	self->other.data_fd = journey->data_fd;
+	self->other.buf = &byte;
+	self->other.len = sizeof(byte);
+	worker_start(&self->other.worker, run_write, &self->other);
+	EXPECT_TRUE(worker_sleeps(&self->other.worker));
+	worker_signal(&self->other.worker, SIGUSR1);
+	EXPECT_EQ(-EINTR, worker_join(&self->other.worker));
+	held_release(&self->held, rest);
+	EXPECT_EQ(self->call.len, worker_join(&self->call.worker));
+	/* It put nothing into the stream */
+	vfio_mig_set(self->dev, VFIO_DEVICE_STATE_STOP);
+	EXPECT_EQ(journey->digest, mtty_digest(&self->mtty));
 }
 
 /* What was written by the one is not between what was by the other */

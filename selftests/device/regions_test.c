@@ -3,6 +3,13 @@
  * Regions and interrupts as they are told, configuration space, control
  * registers, device memory and the attribute that sets its size.
  */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <linux/pci_regs.h>
 #include <kselftest_harness.h>
 
@@ -380,6 +387,67 @@ TEST_F(regions, memory_holds_what_is_written)
 	}
 	vfio_region_read(self->dev, MEM, 0, mem, sizeof(mem));
 	EXPECT_EQ(0, memcmp(model, mem, sizeof(mem)));
+}
+
+#define HUGE_SIZE	0x40000000ULL
+#define HUGE_STEP	0x800000ULL
+
+/*
+ * Somewhere to read a whole device memory to that takes little memory: the
+ * same file over and over, but for the first page and the last one.
+ */
+static __u8 *huge_buffer(__u8 *first, __u8 *last, size_t page)
+{
+	int fd = memfd_create("huge", MFD_CLOEXEC);
+	__u8 *buf, *at;
+
+	if (fd < 0 || ftruncate(fd, HUGE_STEP))
+		die("memfd: %s", strerror(errno));
+	buf = mmap(NULL, HUGE_SIZE, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (buf == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+	for (at = buf; at < buf + HUGE_SIZE; at += HUGE_STEP)
+		if (mmap(at, HUGE_STEP, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0) != at)
+			die("mmap: %s", strerror(errno));
+	if (mremap(first, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, buf) ==
+	    MAP_FAILED ||
+	    mremap(last, page, page, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   buf + HUGE_SIZE - page) == MAP_FAILED)
+		die("mremap: %s", strerror(errno));
+	return buf;
+}
+
+/* Reading a large memory takes long, and a process has to die when it must */
+TEST_F(regions, access_that_takes_long_ends_when_its_process_is_killed)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct mtty mtty;
+	__u8 *shared;
+	int status;
+	pid_t pid;
+
+	mtty_new(&mtty, "full", HUGE_SIZE);
+	shared = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, shared);
+	memset(shared, 0xff, 2 * page);
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		__u8 *buf = huge_buffer(shared, shared + page, page);
+
+		__vfio_region_read(&mtty.dev, MEM, 0, buf, HUGE_SIZE);
+		_exit(0);
+	}
+	/* It has read the first page, and not the last one */
+	while (__atomic_load_n(&shared[0], __ATOMIC_SEQ_CST))
+		sched_yield();
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0xff, shared[page]);
 }
 
 /* Reset and close leave nothing of it */

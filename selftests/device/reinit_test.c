@@ -11,6 +11,7 @@
 #include "../lib/check.h"
 #include "knobs.h"
 #include "mtty.h"
+#include "stream_edit.h"
 
 #ifndef VFIO_PRECOPY_INFO_REINIT
 #define VFIO_PRECOPY_INFO_REINIT			(1 << 0)
@@ -95,6 +96,26 @@ TEST_F(reinit, is_not_reported_without_the_opt_in)
 	EXPECT_EQ(GIVEN_FLAGS, info.flags);
 	EXPECT_EQ(0, info.initial_bytes);
 	EXPECT_EQ(ALL, info.dirty_bytes);
+	finish(_metadata, &self->mtty, &self->stream, self->fd);
+}
+
+/* What is left of the first pass is initial still, and not twice */
+TEST_F(reinit, in_the_first_pass_adds_only_what_was_sent)
+{
+	static __u8 sent[HDR_SIZE + PAGES / 4 * RECORD];
+	struct vfio_precopy_info info;
+
+	self->fd = vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
+	ASSERT_EQ(sizeof(sent), mig_read(self->fd, sent, sizeof(sent)));
+	mig_stream_append(&self->stream, sent, sizeof(sent));
+	info = info_of(self->fd);
+	EXPECT_EQ(ALL / 4 * 3, info.initial_bytes);
+	EXPECT_EQ(0, info.dirty_bytes);
+
+	knob_write(&self->mtty, "reinit", "1");
+	info = info_of(self->fd);
+	EXPECT_EQ(ALL / 4 * 3, info.initial_bytes);
+	EXPECT_EQ(ALL / 4, info.dirty_bytes);
 	finish(_metadata, &self->mtty, &self->stream, self->fd);
 }
 

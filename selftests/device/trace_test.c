@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The tracepoints: each arc that is walked, with how it ended; each call on a
- * data fd, with what it was asked and what it answered.
+ * data fd, with what it was asked and what it answered; each fault that a test
+ * asked for.
  *
  * What is traced goes to a buffer of this process, so that nobody else's
  * tracing is in the way.
@@ -110,17 +111,33 @@ struct call {
 };
 
 /**
+ * struct fault - an event of mtty_mig_fault
+ * @dev: which device
+ * @point: where, in the words of the file "fault"
+ * @error: errno
+ */
+struct fault {
+	char dev[32];
+	char point[64];
+	int error;
+};
+
+/**
  * struct trace - what was traced since trace_clear()
  * @nr_arcs: how many arcs
  * @arcs: the arcs
  * @nr_calls: how many calls
  * @calls: the calls
+ * @nr_faults: how many faults
+ * @faults: the faults
  */
 struct trace {
 	unsigned int nr_arcs;
 	struct arc arcs[EVENTS_MAX];
 	unsigned int nr_calls;
 	struct call calls[EVENTS_MAX];
+	unsigned int nr_faults;
+	struct fault faults[EVENTS_MAX];
 };
 
 static void trace_take(struct trace *trace)
@@ -133,12 +150,14 @@ static void trace_take(struct trace *trace)
 	must(file_read(path, text, sizeof(text)));
 	for (line = strtok_r(text, "\n", &rest); line;
 	     line = strtok_r(NULL, "\n", &rest)) {
+		struct fault *fault = &trace->faults[trace->nr_faults];
 		struct call *call = &trace->calls[trace->nr_calls];
 		struct arc *arc = &trace->arcs[trace->nr_arcs];
 		unsigned long long ns;
 
 		if (trace->nr_arcs == EVENTS_MAX ||
-		    trace->nr_calls == EVENTS_MAX)
+		    trace->nr_calls == EVENTS_MAX ||
+		    trace->nr_faults == EVENTS_MAX)
 			die("more than %d events", EVENTS_MAX - 1);
 		event = strstr(line, ": mtty_mig_");
 		if (!event)
@@ -150,6 +169,9 @@ static void trace_take(struct trace *trace)
 				call->dev, call->event, &call->arg,
 				&call->ret) == 4)
 			trace->nr_calls++;
+		else if (sscanf(event, ": mtty_mig_fault: dev=%31s point=%63s errno=%d",
+				fault->dev, fault->point, &fault->error) == 3)
+			trace->nr_faults++;
 		else
 			die("no such event as documented: %s", event);
 	}
@@ -193,7 +215,7 @@ static void expect_arcs(struct __test_metadata *_metadata,
 {
 	struct trace trace;
 	unsigned int i;
-	char name[32];
+	char name[32], point[64];
 
 	trace_name(journey->mtty, name, sizeof(name));
 	trace_take(&trace);
@@ -209,6 +231,16 @@ static void expect_arcs(struct __test_metadata *_metadata,
 		EXPECT_STREQ(mig_state_name(path->state[first + i]), arc->to);
 		EXPECT_EQ(i == count - 1 ? last_ret : 0, arc->ret)
 			TH_LOG("%s to %s", arc->from, arc->to);
+	}
+
+	/* It failed because it was asked to, which is an event of its own */
+	ASSERT_EQ(last_ret ? 1 : 0, trace.nr_faults);
+	if (last_ret) {
+		snprintf(point, sizeof(point), "%s-%s-after",
+			 trace.arcs[count - 1].from, trace.arcs[count - 1].to);
+		EXPECT_STREQ(name, trace.faults[0].dev);
+		EXPECT_STREQ(point, trace.faults[0].point);
+		EXPECT_EQ(-last_ret, trace.faults[0].error);
 	}
 }
 
@@ -280,6 +312,45 @@ TEST_F(trace, arc_that_fails_is_the_last_and_says_why)
 					close(data_fd);
 			}
 		}
+	}
+}
+
+TEST_F(trace, points_of_a_data_fd_are_told_by_name)
+{
+	static const struct {
+		const char *point;
+		__u32 state;
+	} points[] = {
+		{ "pre-copy", VFIO_DEVICE_STATE_PRE_COPY },
+		{ "read", VFIO_DEVICE_STATE_STOP_COPY },
+		{ "write", VFIO_DEVICE_STATE_RESUMING },
+	};
+	struct journey *journey = &self->journey;
+	struct trace trace;
+	char name[32];
+	unsigned int i;
+	__u8 buf[0x4000] = {};
+
+	if (knobs_missing())
+		SKIP(return, "%s", knobs_missing());
+	trace_name(&self->mtty, name, sizeof(name));
+	for (i = 0; i < ARRAY_SIZE(points); i++) {
+		if (!mig_model_supported(variant->flags, points[i].state))
+			continue;
+		journey_go(journey, points[i].state);
+		knob_write(&self->mtty, "fault", "%s %d", points[i].point,
+			   EDOM);
+		trace_clear();
+		if (points[i].state == VFIO_DEVICE_STATE_RESUMING)
+			mig_write(journey->data_fd, buf, sizeof(buf));
+		else
+			mig_read(journey->data_fd, buf, sizeof(buf));
+		trace_take(&trace);
+		ASSERT_EQ(1, trace.nr_faults)
+			TH_LOG("%s", points[i].point);
+		EXPECT_STREQ(name, trace.faults[0].dev);
+		EXPECT_STREQ(points[i].point, trace.faults[0].point);
+		EXPECT_EQ(EDOM, trace.faults[0].error);
 	}
 }
 

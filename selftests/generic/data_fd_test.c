@@ -1,59 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The data fd: its ends, poll(), pre-copy info, and when it dies. */
+/* The data fd: when it comes, what it gives in STOP_COPY, and when it dies. */
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
-#include "dut.h"
+#include "../lib/worker.h"
+#include "session.h"
 
 #define DUT_FIXTURE	data_fd
 #define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
-/*
- * "Once in STOP_COPY the migration data FD has a permanent end of stream
- * signaled in the usual way by read() always returning 0 and poll always
- * returning readable. ENOMSG may not be returned in STOP_COPY."
- */
-TEST_F(data_fd, STOP_COPY_end_is_permanent)
+/* Put a fresh device into a state which it can leave again */
+static int go(struct dut *dut, __u32 state, const struct mig_stream *stream)
 {
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	if (state == VFIO_DEVICE_STATE_RESUMING)
+		return session_resume(dut, stream);
+	return dut_go(dut, state);
+}
+
+static void maybe_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* "If the new_state starts a new data transfer session" */
+TEST_F(data_fd, comes_where_a_session_begins_and_nowhere_else)
+{
 	struct mig_stream stream = {};
-	unsigned int i;
+	__u32 from, to;
 
-	EXPECT_TRUE(fd_poll(data_fd, POLLIN) & POLLIN)
-		TH_LOG("not readable before the first read()");
-	EXPECT_EQ(0, __mig_stream_read(&stream, data_fd, 4096));
-	for (i = 0; i < 3; i++) {
-		__u8 byte;
+	session_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			int old_fd = go(&self->dut, from, &stream);
+			struct mig_expect expect;
+			int data_fd;
 
-		EXPECT_EQ(0, mig_read(data_fd, &byte, sizeof(byte)));
-		EXPECT_EQ(POLLIN, fd_poll(data_fd, POLLIN) &
-			  (POLLIN | POLLERR | POLLHUP));
+			mig_model_expect(self->dut.flags, from, to, &expect);
+			/* Whether it should have worked is another matter */
+			if (__vfio_mig_set(&self->dut.dev, to, &data_fd))
+				expect.new_fd = false;
+			RULE("MIG-FD-01", (data_fd >= 0) == expect.new_fd,
+			     "%s, seen data_fd %d: %s to %s",
+			     expect.new_fd ? "a data fd" : "none", data_fd,
+			     mig_state_name(from), mig_state_name(to));
+			maybe_close(data_fd);
+			maybe_close(old_fd);
+		}
 	}
 	mig_stream_free(&stream);
 }
 
-/*
- * "This ioctl is valid only in PRE_COPY states and kernel driver should
- * return -EINVAL from any other migration state."
- */
-TEST_F(data_fd, precopy_info_is_EINVAL_outside_of_PRE_COPY)
+/* "data_fd will be -1" otherwise: any other number might be some fd */
+TEST_F(data_fd, is_minus_one_without_a_session)
 {
-	struct vfio_precopy_info info;
-	int data_fd;
+	__u32 state;
 
-	data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
-	EXPECT_GT(0, __vfio_precopy_info(data_fd, &info));
-	if (self->dut.flags & VFIO_MIGRATION_PRE_COPY)
-		EXPECT_EQ(-EINVAL, __vfio_precopy_info(data_fd, &info));
-	close(data_fd);
-	data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_RESUMING);
-	EXPECT_GT(0, __vfio_precopy_info(data_fd, &info));
-	close(data_fd);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd;
+
+		if (mig_model_session(state))
+			continue;
+		dut_fresh(&self->dut);
+		if (!__vfio_mig_set(&self->dut.dev, state, &data_fd))
+			RULE_EQ("MIG-FD-01", -1, data_fd,
+				"data_fd after SET %s", mig_state_name(state));
+	}
+}
+
+TEST_F(data_fd, is_closed_on_exec)
+{
+	__u32 state;
+
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd = dut_go(&self->dut, state);
+		int flags;
+
+		if (data_fd < 0)
+			continue;
+		flags = fcntl(data_fd, F_GETFD);
+		RULE("MIG-FD-02", flags >= 0 && flags & FD_CLOEXEC,
+		     "FD_CLOEXEC, seen flags %#x: fd of %s", flags,
+		     mig_state_name(state));
+		close(data_fd);
+	}
 }
 
 /* Saving fds are for read(), the RESUMING one for write() */
@@ -65,276 +102,705 @@ TEST_F(data_fd, wrong_direction_is_refused)
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
 
-		if (mig_model_saving(state)) {
-			EXPECT_GT(0, mig_write(data_fd, &byte, sizeof(byte)))
-				TH_LOG("write in %s", mig_state_name(state));
-		} else if (mig_model_session(state)) {
-			EXPECT_GT(0, mig_read(data_fd, &byte, sizeof(byte)))
-				TH_LOG("read in %s", mig_state_name(state));
-		}
-		if (data_fd >= 0)
-			close(data_fd);
+		if (mig_model_saving(state))
+			RULE_FAILS("MIG-FD-03",
+				   mig_write(data_fd, &byte, sizeof(byte)),
+				   "write() in %s", mig_state_name(state));
+		else if (mig_model_session(state))
+			RULE_FAILS("MIG-FD-03",
+				   mig_read(data_fd, &byte, sizeof(byte)),
+				   "read() in %s", mig_state_name(state));
+		maybe_close(data_fd);
 	}
 }
 
 /* A stream has no position that a user could name */
 TEST_F(data_fd, cannot_seek)
 {
-	__u8 byte = 0;
+	static const int whences[] = { SEEK_SET, SEEK_CUR, SEEK_END };
 	__u32 state;
 
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
 		int data_fd = dut_go(&self->dut, state);
+		const char *name = mig_state_name(state);
+		__u8 byte = 0;
+		unsigned int i;
 
 		if (data_fd < 0)
 			continue;
-		EXPECT_EQ(-1, lseek(data_fd, 0, SEEK_CUR))
-			TH_LOG("%s", mig_state_name(state));
-		EXPECT_EQ(ESPIPE, errno);
-		EXPECT_EQ(-1, pread(data_fd, &byte, sizeof(byte), 0));
-		EXPECT_EQ(-1, pwrite(data_fd, &byte, sizeof(byte), 0));
+		for (i = 0; i < ARRAY_LEN(whences); i++)
+			RULE_FAILS("MIG-FD-04",
+				   lseek(data_fd, 0, whences[i]),
+				   "lseek() %u in %s", i, name);
+		RULE_FAILS("MIG-FD-04", pread(data_fd, &byte, 1, 0),
+			   "pread() in %s", name);
+		RULE_FAILS("MIG-FD-04", pwrite(data_fd, &byte, 1, 0),
+			   "pwrite() in %s", name);
 		close(data_fd);
 	}
 }
 
-/* "If the new_state starts a new data transfer session": new, from its start */
-TEST_F(data_fd, second_session_starts_afresh)
+/* The end */
+
+TEST_F(data_fd, STOP_COPY_comes_to_an_end)
 {
-	struct mig_stream first = {}, second = {};
-	int data_fd;
-
-	mig_save(&self->dut.dev, &first, MIG_CHUNK);
-
-	/* One that was left half read does not count */
-	data_fd = vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP_COPY);
-	ASSERT_LT(0, mig_session_touch(data_fd, VFIO_DEVICE_STATE_STOP_COPY));
-	vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP);
-	close(data_fd);
-
-	/* The device was in STOP all the time, so its state is the same */
-	mig_save(&self->dut.dev, &second, MIG_CHUNK);
-	EXPECT_EQ(first.len, second.len);
-	vfio_dev_reset(&self->dut.dev);
-	EXPECT_EQ(0, __mig_load(&self->dut.dev, &second, MIG_CHUNK,
-				VFIO_DEVICE_STATE_RUNNING));
-	mig_stream_free(&first);
-	mig_stream_free(&second);
-}
-
-#define DUT_FIXTURE	pre_copy
-#define DUT_NEEDS	DUT_PRE_COPY
-#include "dut_fixture.h"
-
-/* The two states that are called PRE_COPY states */
-static const __u32 pre_copy_states[] = {
-	VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P,
-};
-
-static bool has_pre_copy_state(const struct dut *dut, unsigned int i)
-{
-	return i < ARRAY_LEN(pre_copy_states) &&
-	       mig_model_supported(dut->flags, pre_copy_states[i]);
-}
-
-/*
- * "When read() is done on this temporary end of stream the kernel driver
- * should return ENOMSG from read(). Userspace can wait for more data [...] by
- * using poll": so poll() must not call it readable.
- */
-TEST_F(pre_copy, temporary_end_is_ENOMSG_and_not_readable)
-{
-	unsigned int i, n;
-
-	for (i = 0; has_pre_copy_state(&self->dut, i); i++) {
-		int data_fd = dut_go(&self->dut, pre_copy_states[i]);
-		struct mig_stream stream = {};
-
-		EXPECT_TRUE(fd_poll(data_fd, POLLIN) & POLLIN)
-			TH_LOG("not readable at the start");
-		for (n = 0; n < 3; n++) {
-			EXPECT_EQ(-ENOMSG, __mig_stream_read(&stream, data_fd,
-							     MIG_CHUNK));
-			EXPECT_EQ(0, fd_poll(data_fd, POLLIN))
-				TH_LOG("%s: ENOMSG, but poll() says %#x",
-				       mig_state_name(pre_copy_states[i]),
-				       fd_poll(data_fd, POLLIN));
-		}
-		EXPECT_LT(0, stream.len);
-		mig_stream_free(&stream);
-		close(data_fd);
-	}
-}
-
-/* The same fd goes on to the permanent end, in and after STOP_COPY */
-TEST_F(pre_copy, temporary_end_is_over_in_STOP_COPY)
-{
-	unsigned int i;
-
-	for (i = 0; has_pre_copy_state(&self->dut, i); i++) {
-		int data_fd = dut_go(&self->dut, pre_copy_states[i]);
-		struct mig_stream stream = {};
-
-		mig_stream_read(&stream, data_fd, MIG_CHUNK, -ENOMSG);
-		EXPECT_EQ(-1, vfio_mig_set(&self->dut.dev,
-					   VFIO_DEVICE_STATE_STOP_COPY));
-		EXPECT_TRUE(fd_poll(data_fd, POLLIN) & POLLIN);
-		EXPECT_EQ(0, __mig_stream_read(&stream, data_fd, MIG_CHUNK));
-		EXPECT_TRUE(fd_poll(data_fd, POLLIN) & POLLIN);
-		mig_stream_free(&stream);
-		close(data_fd);
-	}
-}
-
-static void *wait_readable(void *arg)
-{
-	struct pollfd pfd = { .fd = *(int *)arg, .events = POLLIN };
-
-	poll(&pfd, 1, -1);
-	return (void *)(long)pfd.revents;
-}
-
-/*
- * Whoever waits in poll() must be woken, or a VMM would wait for ever; if it
- * is not, the harness ends the test.
- */
-TEST_F(pre_copy, poll_wakes_up_for_STOP_COPY)
-{
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
 	struct mig_stream stream = {};
-	pthread_t thread;
-	void *revents;
+	int ret = __mig_stream_read(&stream, data_fd, 4096);
 
-	mig_stream_read(&stream, data_fd, MIG_CHUNK, -ENOMSG);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_readable, &data_fd));
-	/* With one processor: let it come to its poll() */
-	usleep(1000);
-	vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP_COPY);
-	ASSERT_EQ(0, pthread_join(thread, &revents));
-	EXPECT_TRUE((long)revents & POLLIN);
+	RULE("MIG-FD-05", !ret, "end of stream, seen %s after %zu bytes",
+	     rule_errno(ret), stream.len);
+	RULE("MIG-FD-05", stream.len, "a stream, seen end of stream at once");
 	mig_stream_free(&stream);
 }
 
-TEST_F(pre_copy, poll_wakes_up_at_the_end_of_the_session)
+TEST_F(data_fd, STOP_COPY_gives_the_whole_state)
 {
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
 	struct mig_stream stream = {};
-	pthread_t thread;
-	void *revents;
 
-	mig_stream_read(&stream, data_fd, MIG_CHUNK, -ENOMSG);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_readable, &data_fd));
-	usleep(1000);
-	vfio_dev_reset(&self->dut.dev);
-	ASSERT_EQ(0, pthread_join(thread, &revents));
-	EXPECT_NE(0, (long)revents);
+	session_save(&self->dut, &stream);
+	RULE_OK("MIG-FD-05",
+		__session_load(&self->dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of a stream that was read up to its end");
 	mig_stream_free(&stream);
 }
 
-/*
- * "initial_bytes [...] should have a non-zero initial value and decrease as
- * migration data is read from the device"; "dirty_bytes [...] starts at
- * zero"; the temporary end "is reached when both initial_bytes and dirty_byte
- * are zero".
- */
-TEST_F(pre_copy, info_falls_to_zero_at_the_temporary_end)
+/* "permanent end of stream signaled [...] by read() always returning 0" */
+TEST_F(data_fd, STOP_COPY_end_is_permanent)
 {
+	static const size_t sizes[] = { 1, 4096, MIG_CHUNK, 1 };
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
 	unsigned int i;
+	__u64 bytes;
 
-	for (i = 0; has_pre_copy_state(&self->dut, i); i++) {
-		int data_fd = dut_go(&self->dut, pre_copy_states[i]);
-		struct vfio_precopy_info info;
-		__u64 before;
-		__u8 buf[512];
-		ssize_t n;
+	mig_stream_read(&stream, data_fd, MIG_CHUNK, 0);
+	for (i = 0; i < ARRAY_LEN(sizes); i++) {
+		ssize_t n = mig_read(data_fd, stream.data,
+				     sizes[i] < stream.size ? sizes[i] :
+							      stream.size);
 
-		ASSERT_EQ(0, __vfio_precopy_info(data_fd, &info));
-		EXPECT_LT(0, info.initial_bytes);
-		EXPECT_EQ(0, info.dirty_bytes);
-		before = info.initial_bytes;
-		while ((n = mig_read(data_fd, buf, sizeof(buf))) > 0) {
-			ASSERT_EQ(0, __vfio_precopy_info(data_fd, &info));
-			EXPECT_GE(before, info.initial_bytes)
-				TH_LOG("%s: initial_bytes grew",
-				       mig_state_name(pre_copy_states[i]));
-			before = info.initial_bytes;
-		}
-		EXPECT_EQ(-ENOMSG, n);
-		EXPECT_EQ(0, info.initial_bytes);
-		EXPECT_EQ(0, info.dirty_bytes);
-		close(data_fd);
+		RULE("MIG-FD-06", !n, "0, seen %s: read() %u after the end",
+		     io_name(n), i);
+		/* Who asks how much there is does not make it begin anew */
+		__vfio_mig_data_size(&self->dut.dev, &bytes);
+		fd_poll(data_fd, POLLIN);
 	}
+	mig_stream_free(&stream);
 }
 
-/* Data that is announced is there to be read */
-TEST_F(pre_copy, no_temporary_end_while_info_announces_data)
+/* A user may ask for STOP_COPY again, to no effect */
+TEST_F(data_fd, STOP_COPY_end_stays_after_SET_STOP_COPY)
 {
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
-	struct vfio_precopy_info info;
-	__u8 buf[512];
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
+	int none;
 	ssize_t n;
 
-	for (;;) {
-		vfio_precopy_info(data_fd, &info);
-		if (!info.initial_bytes && !info.dirty_bytes)
-			break;
-		EXPECT_TRUE(fd_poll(data_fd, POLLIN) & POLLIN);
-		n = mig_read(data_fd, buf, sizeof(buf));
-		ASSERT_LT(0, n);
-	}
+	mig_stream_read(&stream, data_fd, MIG_CHUNK, 0);
+	__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP_COPY, &none);
+	n = mig_read(data_fd, stream.data, 1);
+	RULE("MIG-FD-06", !n, "0, seen %s: read() after the end and SET",
+	     io_name(n));
+	mig_stream_free(&stream);
 }
 
-TEST_F(pre_copy, info_argsz_short_is_refused_and_long_accepted)
-{
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
-	struct {
-		struct vfio_precopy_info info;
-		__u64 beyond;
-	} arg;
-	__u32 argsz;
+#define RULE_READABLE(data_fd, fmt, ...)				\
+	do {								\
+		short revents_ = fd_poll(data_fd, POLLIN);		\
+									\
+		RULE("MIG-FD-07", revents_ & POLLIN,			\
+		     "POLLIN, seen revents %#x: " fmt, revents_,	\
+		     ##__VA_ARGS__);					\
+	} while (0)
 
-	for (argsz = 0; argsz < sizeof(arg.info); argsz++) {
-		memset(&arg, 0xff, sizeof(arg));
-		arg.info.argsz = argsz;
-		EXPECT_EQ(-1, ioctl(data_fd, VFIO_MIG_GET_PRECOPY_INFO, &arg))
-			TH_LOG("argsz %u", argsz);
-		EXPECT_EQ(EINVAL, errno);
-		EXPECT_EQ(~0ULL, arg.info.initial_bytes);
-	}
-	memset(&arg, 0xff, sizeof(arg));
-	arg.info.argsz = sizeof(arg);
-	arg.info.flags = 0;
-	EXPECT_EQ(0, ioctl(data_fd, VFIO_MIG_GET_PRECOPY_INFO, &arg));
-	EXPECT_NE(~0ULL, arg.info.initial_bytes);
-	EXPECT_EQ(~0ULL, arg.beyond);
+/* "poll always returning readable" */
+TEST_F(data_fd, STOP_COPY_is_always_readable)
+{
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
+	__u8 byte;
+
+	RULE_READABLE(data_fd, "before the first read()");
+	mig_read(data_fd, &byte, 1);
+	RULE_READABLE(data_fd, "in the middle");
+	mig_stream_read(&stream, data_fd, MIG_CHUNK, 0);
+	RULE_READABLE(data_fd, "after the last byte");
+	mig_read(data_fd, &byte, 1);
+	RULE_READABLE(data_fd, "after the end was read");
+	mig_stream_free(&stream);
 }
 
-/* "Moving between these states [...] does not [...] affect the fd" */
-TEST_F(pre_copy, PRE_COPY_and_PRE_COPY_P2P_share_the_session)
+/* However STOP_COPY was reached, and whatever was read before */
+TEST_F(data_fd, STOP_COPY_is_always_readable_after_pre_copy)
 {
-	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
+	struct mig_stream stream = {};
+	unsigned int all;
+
+	if (!(self->dut.flags & VFIO_MIGRATION_PRE_COPY))
+		SKIP(return, "the device has no PRE_COPY");
+	for (all = 0; all < 2; all++) {
+		int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_PRE_COPY);
+
+		stream.len = 0;
+		if (all)
+			must(__session_read_on(&stream, data_fd, MIG_CHUNK));
+		vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP_COPY);
+		RULE_READABLE(data_fd, "%s of pre-copy was read",
+			      all ? "all" : "nothing");
+		mig_stream_read(&stream, data_fd, MIG_CHUNK, 0);
+		RULE_READABLE(data_fd, "at the end, %s of pre-copy was read",
+			      all ? "all" : "nothing");
+		close(data_fd);
+	}
+	mig_stream_free(&stream);
+}
+
+/* "ENOMSG may not be returned in STOP_COPY" */
+TEST_F(data_fd, STOP_COPY_has_no_ENOMSG)
+{
+	struct mig_stream stream = {};
+	__u32 state;
+
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		unsigned int i;
+		int data_fd;
+
+		if (!mig_model_saving(state))
+			continue;
+		data_fd = dut_go(&self->dut, state);
+		stream.len = 0;
+		if (state != VFIO_DEVICE_STATE_STOP_COPY) {
+			must(__session_read_on(&stream, data_fd, MIG_CHUNK));
+			vfio_mig_set(&self->dut.dev,
+				     VFIO_DEVICE_STATE_STOP_COPY);
+		}
+		for (i = 0; i < 3; i++) {
+			int ret = __mig_stream_read(&stream, data_fd, 4096);
+
+			RULE("MIG-FD-08", ret != -ENOMSG,
+			     "end of stream, seen ENOMSG after %zu bytes: from %s",
+			     stream.len, mig_state_name(state));
+		}
+		close(data_fd);
+	}
+	mig_stream_free(&stream);
+}
+
+/* Death */
+
+/* Begun, read to the end or not at all: the position must not matter */
+enum used { UNUSED, BEGUN, READ };
+
+static const char * const used_names[] = { "unused", "begun", "read" };
+
+static void use(int data_fd, __u32 state, enum used used)
+{
+	struct mig_stream stream = {};
+
+	if (used == BEGUN)
+		mig_session_touch(data_fd, state);
+	if (used == READ)
+		__session_read_on(&stream, data_fd, MIG_CHUNK);
+	mig_stream_free(&stream);
+}
+
+/* "whenever the migration FSM leaves a data transfer state" */
+TEST_F(data_fd, is_dead_when_its_session_was_left)
+{
+	struct mig_stream stream = {};
+	__u32 from, to;
+	enum used used;
+
+	session_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		if (!mig_model_saving(from))
+			continue;
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			for (used = UNUSED; used <= READ; used++) {
+				struct mig_expect expect;
+				int data_fd, new_fd;
+				ssize_t n;
+
+				mig_model_expect(self->dut.flags, from, to,
+						 &expect);
+				if (expect.ret || !expect.ends)
+					continue;
+				data_fd = dut_go(&self->dut, from);
+				use(data_fd, from, used);
+				if (__vfio_mig_set(&self->dut.dev, to, &new_fd))
+					continue;
+				n = mig_session_touch(data_fd, from);
+				RULE("MIG-FD-09", session_dead(n, from),
+				     "end of stream or error, seen %s: read() of a session that was %s, after %s to %s",
+				     io_name(n), used_names[used],
+				     mig_state_name(from), mig_state_name(to));
+				maybe_close(new_fd);
+				close(data_fd);
+			}
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+TEST_F(data_fd, is_dead_when_RESUMING_was_left)
+{
+	struct mig_stream stream = {};
+	__u32 to;
+
+	session_save(&self->dut, &stream);
+	for (to = 0; dut_has_state(&self->dut, &to); to++) {
+		struct mig_expect expect;
+		int data_fd, new_fd;
+
+		mig_model_expect(self->dut.flags, VFIO_DEVICE_STATE_RESUMING,
+				 to, &expect);
+		if (expect.ret || !expect.ends)
+			continue;
+		data_fd = session_resume(&self->dut, &stream);
+		if (__vfio_mig_set(&self->dut.dev, to, &new_fd))
+			continue;
+		RULE_FAILS("MIG-FD-09",
+			   mig_session_touch(data_fd,
+					     VFIO_DEVICE_STATE_RESUMING),
+			   "write() after RESUMING to %s", mig_state_name(to));
+		maybe_close(new_fd);
+		close(data_fd);
+	}
+	mig_stream_free(&stream);
+}
+
+/* A new session to save: from the state of the old one by way of another */
+static const struct {
+	__u32 old;
+	__u32 via;
+	__u32 new;
+} sequels[] = {
+	{ VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_STOP,
+	  VFIO_DEVICE_STATE_STOP_COPY },
+	{ VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_RUNNING,
+	  VFIO_DEVICE_STATE_PRE_COPY },
+	{ VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_RUNNING,
+	  VFIO_DEVICE_STATE_PRE_COPY },
+	{ VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_RUNNING,
+	  VFIO_DEVICE_STATE_STOP_COPY },
+	{ VFIO_DEVICE_STATE_PRE_COPY_P2P, VFIO_DEVICE_STATE_RUNNING_P2P,
+	  VFIO_DEVICE_STATE_PRE_COPY_P2P },
+	{ VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_STOP,
+	  VFIO_DEVICE_STATE_STOP_COPY },
+	{ VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_RUNNING,
+	  VFIO_DEVICE_STATE_PRE_COPY },
+};
+
+static bool has_sequel(const struct dut *dut, unsigned int i)
+{
+	return mig_model_supported(dut->flags, sequels[i].old) &&
+	       mig_model_supported(dut->flags, sequels[i].via) &&
+	       mig_model_supported(dut->flags, sequels[i].new);
+}
+
+TEST_F(data_fd, of_an_earlier_session_stays_dead)
+{
+	struct mig_stream whole = {};
+	unsigned int i;
+
+	session_save(&self->dut, &whole);
+	for (i = 0; i < ARRAY_LEN(sequels); i++) {
+		int old_fd, data_fd;
+		ssize_t n;
+
+		if (!has_sequel(&self->dut, i))
+			continue;
+		old_fd = go(&self->dut, sequels[i].old, &whole);
+		vfio_mig_set(&self->dut.dev, sequels[i].via);
+		data_fd = vfio_mig_set(&self->dut.dev, sequels[i].new);
+		n = mig_session_touch(old_fd, sequels[i].old);
+		RULE("MIG-FD-10", session_dead(n, sequels[i].old),
+		     "a dead fd, seen %s: fd of %s in a new session of %s",
+		     io_name(n), mig_state_name(sequels[i].old),
+		     mig_state_name(sequels[i].new));
+		close(old_fd);
+		close(data_fd);
+	}
+	mig_stream_free(&whole);
+}
+
+/* Neither what is done with the old fd nor its close touches the new session */
+TEST_F(data_fd, of_an_earlier_session_takes_nothing_from_the_new_one)
+{
+	struct mig_stream whole = {}, stream = {};
+	unsigned int i;
+
+	session_save(&self->dut, &whole);
+	for (i = 0; i < ARRAY_LEN(sequels); i++) {
+		int old_fd, data_fd;
+		__u8 buf[16];
+
+		if (!has_sequel(&self->dut, i))
+			continue;
+		old_fd = go(&self->dut, sequels[i].old, &whole);
+		vfio_mig_set(&self->dut.dev, sequels[i].via);
+		data_fd = vfio_mig_set(&self->dut.dev, sequels[i].new);
+		mig_read(old_fd, buf, sizeof(buf));
+		mig_write(old_fd, buf, sizeof(buf));
+		close(old_fd);
+		stream.len = 0;
+		session_finish(&self->dut, data_fd, &stream);
+		RULE_OK("MIG-FD-10",
+			__session_load(&self->dut, &stream,
+				       VFIO_DEVICE_STATE_STOP),
+			"load of a stream of %s, saved with the fd of %s open",
+			mig_state_name(sequels[i].new),
+			mig_state_name(sequels[i].old));
+	}
+	mig_stream_free(&whole);
+	mig_stream_free(&stream);
+}
+
+TEST_F(data_fd, of_an_earlier_session_adds_nothing_to_a_load)
+{
+	struct mig_stream whole = {};
+	__u32 state;
+
+	session_save(&self->dut, &whole);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int old_fd, data_fd;
+		__u8 byte;
+
+		if (!mig_model_session(state))
+			continue;
+		old_fd = go(&self->dut, state, &whole);
+		vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP);
+		data_fd = vfio_mig_set(&self->dut.dev,
+				       VFIO_DEVICE_STATE_RESUMING);
+		byte = whole.data[0];
+		mig_write(old_fd, &byte, 1);
+		mig_read(old_fd, &byte, 1);
+		must(__mig_stream_write(&whole, data_fd, MIG_CHUNK));
+		byte = 0;
+		mig_write(old_fd, &byte, 1);
+		close(old_fd);
+		RULE_OK("MIG-FD-10",
+			__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP,
+				       &old_fd),
+			"load with a fd of %s open", mig_state_name(state));
+		close(data_fd);
+	}
+	mig_stream_free(&whole);
+}
+
+/* "The user is responsible to close this FD when it is finished": or before */
+TEST_F(data_fd, may_be_closed_within_its_session)
+{
+	struct mig_stream stream = {};
+	__u32 from, to;
+
+	session_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		if (!mig_model_session(from))
+			continue;
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			struct mig_expect expect;
+			int data_fd;
+
+			mig_model_expect(self->dut.flags, from, to, &expect);
+			if (expect.ret)
+				continue;
+			close(go(&self->dut, from, &stream));
+			RULE_OK("MIG-FD-11",
+				__vfio_mig_set(&self->dut.dev, to, &data_fd),
+				"%s to %s with the fd closed",
+				mig_state_name(from), mig_state_name(to));
+			maybe_close(data_fd);
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+TEST_F(data_fd, closed_within_its_session_spoils_no_later_one)
+{
+	struct mig_stream whole = {}, stream = {};
+	__u32 state;
+
+	session_save(&self->dut, &whole);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd;
+
+		if (!mig_model_session(state))
+			continue;
+		close(go(&self->dut, state, &whole));
+		/* If it cannot be left, another test tells */
+		if (__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP,
+				   &data_fd))
+			continue;
+		data_fd = vfio_mig_set(&self->dut.dev,
+				       VFIO_DEVICE_STATE_STOP_COPY);
+		stream.len = 0;
+		session_finish(&self->dut, data_fd, &stream);
+		RULE_OK("MIG-FD-11",
+			__session_load(&self->dut, &stream,
+				       VFIO_DEVICE_STATE_STOP),
+			"load of what was saved after %s with its fd closed",
+			mig_state_name(state));
+	}
+	mig_stream_free(&whole);
+	mig_stream_free(&stream);
+}
+
+/* The position is the session's */
+TEST_F(data_fd, session_begins_at_the_start_of_the_stream)
+{
+	struct mig_stream stream = {};
+	unsigned int i;
+	enum used used;
+
+	for (i = 0; i < ARRAY_LEN(sequels); i++) {
+		if (!has_sequel(&self->dut, i) ||
+		    !mig_model_saving(sequels[i].old))
+			continue;
+		for (used = BEGUN; used <= READ; used++) {
+			int data_fd = dut_go(&self->dut, sequels[i].old);
+
+			use(data_fd, sequels[i].old, used);
+			vfio_mig_set(&self->dut.dev, sequels[i].via);
+			close(data_fd);
+			data_fd = vfio_mig_set(&self->dut.dev, sequels[i].new);
+			stream.len = 0;
+			session_finish(&self->dut, data_fd, &stream);
+			RULE_OK("MIG-FD-12",
+				__session_load(&self->dut, &stream,
+					       VFIO_DEVICE_STATE_STOP),
+				"load of what was saved from %s, after a session of %s that was %s",
+				mig_state_name(sequels[i].new),
+				mig_state_name(sequels[i].old),
+				used_names[used]);
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+/* Portions */
+
+/* Read a fresh device as stream_portion() says; bytes or -errno */
+static ssize_t save_in_portions(struct dut *dut, struct mig_stream *stream,
+				size_t chunk, size_t len)
+{
+	int data_fd = dut_go(dut, VFIO_DEVICE_STATE_STOP_COPY);
+	__u8 *buf = malloc(chunk > MIG_CHUNK ? chunk : MIG_CHUNK);
+	ssize_t n;
+
+	if (!buf)
+		die("no memory");
+	stream->len = 0;
+	do {
+		size_t portion = stream_portion(chunk, stream->len, len);
+
+		n = mig_read(data_fd, buf, portion);
+		if (n > (ssize_t)portion)
+			n = -EOVERFLOW;
+		/* It was idle, so it is about as long as the other one */
+		if (stream->len > 2 * len + MIG_CHUNK)
+			n = -EFBIG;
+		if (n > 0)
+			mig_stream_append(stream, buf, n);
+	} while (n > 0);
+	free(buf);
+	close(data_fd);
+	return n;
+}
+
+/* "must consider the migration data stream [...] to be opaque" */
+TEST_F(data_fd, stream_is_read_in_any_portions)
+{
+	static const size_t chunks[] = STREAM_CHUNKS;
+	struct mig_stream whole = {}, stream = {};
+	unsigned int i;
+
+	session_save(&self->dut, &whole);
+	for (i = 0; i < ARRAY_LEN(chunks); i++) {
+		int ret = save_in_portions(&self->dut, &stream, chunks[i],
+					   whole.len);
+
+		RULE("MIG-FD-13", !ret,
+		     "end of stream, seen %s: read() of %zu bytes at a time",
+		     rule_errno(ret), chunks[i]);
+		if (ret)
+			continue;
+		RULE_OK("MIG-FD-13",
+			__session_load(&self->dut, &stream,
+				       VFIO_DEVICE_STATE_STOP),
+			"load of a stream that was read %zu bytes at a time",
+			chunks[i]);
+	}
+	mig_stream_free(&whole);
+	mig_stream_free(&stream);
+}
+
+TEST_F(data_fd, read_of_nothing_takes_nothing)
+{
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
 	struct mig_stream stream = {};
 	unsigned int i;
 
-	if (!(self->dut.flags & VFIO_MIGRATION_P2P))
-		SKIP(return, "the device has no P2P");
-
-	/* To and fro, a few bytes from each state, and then all the rest */
-	for (i = 0; i < 4; i++) {
-		__u8 buf[16];
+	for (i = 0; i < 64; i++) {
+		__u8 buf[64];
 		ssize_t n;
 
-		EXPECT_EQ(-1, vfio_mig_set(&self->dut.dev,
-					   pre_copy_states[i % 2]));
-		n = mig_read(data_fd, buf, sizeof(buf));
-		ASSERT_TRUE(n > 0 || n == -ENOMSG);
+		mig_read(data_fd, buf, 0);
+		n = mig_read(data_fd, buf, 1 + i % sizeof(buf));
+		if (n > 0 && n <= (ssize_t)sizeof(buf))
+			mig_stream_append(&stream, buf, n);
+	}
+	session_finish(&self->dut, data_fd, &stream);
+	RULE_OK("MIG-FD-13",
+		__session_load(&self->dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of a stream with read() of 0 bytes in between");
+	mig_stream_free(&stream);
+}
+
+/* One call, many portions */
+TEST_F(data_fd, stream_is_read_by_readv)
+{
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
+	struct iovec iov[IOV_MAX];
+	size_t len = 0;
+	unsigned int i;
+	__u8 *buf;
+	ssize_t n;
+
+	/* 0, 1, 2, ... 12 bytes, and again */
+	for (i = 0; i < ARRAY_LEN(iov); i++)
+		len += i % 13;
+	buf = malloc(len);
+	ASSERT_NE(NULL, buf);
+	for (i = 0, len = 0; i < ARRAY_LEN(iov); i++) {
+		iov[i].iov_base = buf + len;
+		iov[i].iov_len = i % 13;
+		len += i % 13;
+	}
+	do {
+		n = readv(data_fd, iov, ARRAY_LEN(iov));
+		if (n > 0 && n <= (ssize_t)len)
+			mig_stream_append(&stream, buf, n);
+	} while (n > 0 && stream.len < 20 * len);
+	/* Who cannot do it may say so: with read() it must go on */
+	session_finish(&self->dut, data_fd, &stream);
+	RULE_OK("MIG-FD-13",
+		__session_load(&self->dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of a stream that readv() has read %s of",
+		n < 0 ? "nothing" : "some");
+	free(buf);
+	mig_stream_free(&stream);
+}
+
+/* In a driver without it splice() fails; what it moves must be the stream */
+TEST_F(data_fd, splice_moves_the_stream_or_fails)
+{
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
+	unsigned int i;
+	int pipes[2];
+
+	ASSERT_EQ(0, pipe2(pipes, O_NONBLOCK));
+	for (i = 0; i < 16; i++) {
+		ssize_t n = splice(data_fd, NULL, pipes[1], NULL, 100,
+				   SPLICE_F_NONBLOCK);
+		__u8 buf[100];
+
+		if (n <= 0)
+			break;
+		/* As much as it says to have moved, or the stream lacks it */
+		n = read(pipes[0], buf, sizeof(buf));
 		if (n > 0)
 			mig_stream_append(&stream, buf, n);
 	}
-	vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP_COPY);
-	mig_stream_read(&stream, data_fd, MIG_CHUNK, 0);
-	vfio_dev_reset(&self->dut.dev);
-	EXPECT_EQ(0, __mig_load(&self->dut.dev, &stream, MIG_CHUNK,
-				VFIO_DEVICE_STATE_RUNNING));
+	session_finish(&self->dut, data_fd, &stream);
+	RULE_OK("MIG-FD-13",
+		__session_load(&self->dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of a stream that splice() has moved %u pieces of", i);
+	mig_stream_free(&stream);
+}
+
+TEST_F(data_fd, sendfile_moves_the_stream_or_fails)
+{
+	int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+	struct mig_stream stream = {};
+	__u8 buf[1000];
+	ssize_t moved;
+	int memfd;
+
+	memfd = memfd_create("stream", MFD_CLOEXEC);
+	ASSERT_LE(0, memfd);
+	moved = sendfile(memfd, data_fd, NULL, sizeof(buf));
+	if (moved > 0) {
+		ssize_t n = pread(memfd, buf, sizeof(buf), 0);
+
+		if (n > 0)
+			mig_stream_append(&stream, buf, n);
+	}
+	session_finish(&self->dut, data_fd, &stream);
+	RULE_OK("MIG-FD-13",
+		__session_load(&self->dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of a stream that sendfile() has moved %s of",
+		moved > 0 ? "some" : "nothing");
+	mig_stream_free(&stream);
+}
+
+/**
+ * struct reader - one of several who read a session
+ * @data_fd: the session
+ * @bytes: what this one got
+ * @max: when to stop in any case
+ */
+struct reader {
+	int data_fd;
+	size_t bytes;
+	size_t max;
+};
+
+static int read_some(void *arg)
+{
+	struct reader *reader = arg;
+	__u8 buf[61];
+	ssize_t n;
+
+	do {
+		n = mig_read(reader->data_fd, buf, sizeof(buf));
+		if (n > 0)
+			reader->bytes += n;
+	} while (n > 0 && reader->bytes <= reader->max);
+	return n;
+}
+
+/* A position that is not under a lock is read twice */
+TEST_F(data_fd, several_readers_share_the_stream)
+{
+	struct mig_stream stream = {};
+	struct worker workers[4];
+	struct reader readers[4];
+	unsigned int round, i;
+
+	session_save(&self->dut, &stream);
+	for (round = 0; round < 4; round++) {
+		int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_STOP_COPY);
+		size_t bytes = 0;
+
+		for (i = 0; i < ARRAY_LEN(workers); i++) {
+			readers[i].data_fd = data_fd;
+			readers[i].bytes = 0;
+			readers[i].max = stream.len;
+			worker_start(&workers[i], read_some, &readers[i]);
+		}
+		for (i = 0; i < ARRAY_LEN(workers); i++) {
+			worker_join(&workers[i]);
+			bytes += readers[i].bytes;
+		}
+		RULE_EQ("MIG-LIFE-07", stream.len, bytes,
+			"bytes that %zu readers got together",
+			ARRAY_LEN(workers));
+		close(data_fd);
+	}
 	mig_stream_free(&stream);
 }
 

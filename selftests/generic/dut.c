@@ -89,6 +89,8 @@ static const char *missing(struct dut *dut, __u64 needs)
 	static char why[256];
 	const char *what;
 
+	if (needs & DUT_LOG && !dut_has_log(dut))
+		return "the device has no DMA logging";
 	if (needs & DUT_ANY)
 		return NULL;
 	if (needs & DUT_NONE) {
@@ -98,8 +100,6 @@ static const char *missing(struct dut *dut, __u64 needs)
 	}
 	if (!dut->flags)
 		return "the device has no migration";
-	if (needs & DUT_LOG && !dut_has_log(dut))
-		return "the device has no DMA logging";
 	needs &= ~DUT_LOG & ~dut->flags;
 	if (!needs)
 		return NULL;
@@ -204,13 +204,17 @@ void dut_fresh(struct dut *dut)
 {
 	__u32 state;
 
-	if (!vfio_dev_can_reset(&dut->dev) || __vfio_dev_reset(&dut->dev)) {
-		if (dut->made) {
-			must(__dut_remove(dut));
-			find_and_open(dut, NULL);
-		} else {
-			dut_reopen(dut);
-		}
+	if (vfio_dev_can_reset(&dut->dev) && !__vfio_dev_reset(&dut->dev) &&
+	    vfio_mig_get(&dut->dev) == VFIO_DEVICE_STATE_RUNNING)
+		return;
+	if (dut->made) {
+		must(__dut_remove(dut));
+		find_and_open(dut, NULL);
+	} else {
+		dut_reopen(dut);
+		/* The last resort */
+		if (vfio_mig_get(&dut->dev) != VFIO_DEVICE_STATE_RUNNING)
+			__vfio_dev_reset(&dut->dev);
 	}
 	state = vfio_mig_get(&dut->dev);
 	if (state != VFIO_DEVICE_STATE_RUNNING)

@@ -5,178 +5,281 @@
  * What is expected is computed from the arcs and rules of the text by
  * lib/mig_model.c, for the capabilities that the device tells.
  */
+#include <sys/resource.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
-
-/* All legal sets of capabilities */
-static const __u64 flag_sets[] = {
-	DUT_STOP_COPY, DUT_P2P, DUT_PRE_COPY, MIG_FLAGS_ALL,
-};
-
-static unsigned int count_arcs(__u64 flags)
-{
-	unsigned int from, to, count = 0;
-
-	for (from = 0; from < VFIO_DEVICE_STATE_NR; from++)
-		for (to = 0; to < VFIO_DEVICE_STATE_NR; to++)
-			count += mig_model_arc(flags, from, to);
-	return count;
-}
-
-/*
- * The text lists 15 arcs.  Without PRE_COPY the 7 that touch it are gone.
- * Without P2P, its states become the ones without it, and the arcs that only
- * lead to or from P2P (2 among RUNNING, 2 among PRE_COPY) with them, while two
- * pairs of the rest (RUNNING to PRE_COPY and back) become one each.
- */
-TEST(model_has_the_arcs_of_the_text)
-{
-	EXPECT_EQ(15, count_arcs(MIG_FLAGS_ALL));
-	EXPECT_EQ(15 - 7, count_arcs(DUT_P2P));
-	EXPECT_EQ(15 - 4 - 2, count_arcs(DUT_PRE_COPY));
-	EXPECT_EQ(15 - 7 - 2, count_arcs(DUT_STOP_COPY));
-}
-
-/* If the rules left a choice, a test could not tell who is right */
-TEST(model_rules_leave_one_path)
-{
-	unsigned int i, from, to;
-
-	for (i = 0; i < ARRAY_LEN(flag_sets); i++)
-		for (from = 0; from < VFIO_DEVICE_STATE_NR; from++)
-			for (to = 0; to < VFIO_DEVICE_STATE_NR; to++) {
-				unsigned int paths, possible;
-				struct mig_path path;
-
-				paths = mig_model_paths(flag_sets[i], from, to,
-							&path);
-				/* "These arcs are not permitted" */
-				possible = from != to &&
-					mig_model_supported(flag_sets[i],
-							    from) &&
-					mig_model_supported(flag_sets[i], to) &&
-					!(from == VFIO_DEVICE_STATE_STOP_COPY &&
-					  mig_model_saving(to));
-				EXPECT_EQ(possible, paths)
-					TH_LOG("%s: %s -> %s",
-					       mig_flags_name(flag_sets[i]),
-					       mig_state_name(from),
-					       mig_state_name(to));
-			}
-}
+#include "steps.h"
 
 #define DUT_FIXTURE	fsm
 #define DUT_NEEDS	DUT_STOP_COPY
 #include "dut_fixture.h"
 
-/*
- * A device in a state that can be left for any other: "If the user provided
- * data is found to be incomplete [...] the migration driver must fail", so
- * RESUMING needs a stream.
- */
-static int go_ready(struct dut *dut, __u32 state,
-		    const struct mig_stream *stream)
+/* GET, or a number that is no state */
+static __u32 state_of(struct dut *dut)
 {
-	int data_fd = dut_go(dut, state);
+	__u32 state;
 
-	if (state == VFIO_DEVICE_STATE_RESUMING)
-		must(__mig_stream_write(stream, data_fd, MIG_CHUNK));
-	return data_fd;
+	return __vfio_mig_get(&dut->dev, &state) ? VFIO_DEVICE_STATE_NR :
+						   state;
 }
 
-/* "If this GET succeeds, the RUNNING and ERROR states are always supported" */
+/**
+ * struct seen - what one SET did
+ * @ret: what it returned
+ * @fd: whether a data fd came
+ * @state: the state afterwards
+ * @goes_on: if there was a session: what shows that it goes on, or NULL
+ */
+struct seen {
+	int ret;
+	bool fd;
+	__u32 state;
+	const char *goes_on;
+};
+
+/*
+ * SET of a device that is in @from with all that the rules want for leaving
+ * it.  @session is the data fd there, or -1.
+ */
+static void set(struct dut *dut, __u32 from, __u32 to, int session,
+		struct seen *seen)
+{
+	int data_fd;
+
+	seen->ret = __vfio_mig_set(&dut->dev, to, &data_fd);
+	seen->fd = data_fd >= 0;
+	seen->state = state_of(dut);
+	seen->goes_on = session >= 0 ? step_touch(session, from) : NULL;
+	if (data_fd >= 0 && !seen->ret)
+		close(data_fd);
+}
+
+/*
+ * The same from a fresh device; false if it cannot be brought to @from, on
+ * which every_announced_state_is_reached gives the verdict.
+ */
+static bool go_and_set(struct dut *dut, __u32 from, __u32 to,
+		       const struct mig_stream *stream, struct seen *seen)
+{
+	int session;
+
+	if (step_go(dut, from, stream, &session))
+		return false;
+	set(dut, from, to, session, seen);
+	if (session >= 0)
+		close(session);
+	return true;
+}
+
+/* Where a path leads through, its ends included */
+static bool on_path(__u32 from, const struct mig_path *path, __u32 state)
+{
+	unsigned int i;
+
+	for (i = 0; i < path->len; i++)
+		if (path->state[i] == state)
+			return true;
+	return state == from;
+}
+
+/* The one who opens the device may know nothing of migration */
 TEST_F(fsm, device_is_RUNNING_after_open)
 {
-	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&self->dut.dev));
+	__u32 state;
+
+	dut_reopen(&self->dut);
+	RULE_OK("MIG-FSM-01", __vfio_mig_get(&self->dut.dev, &state),
+		"GET after open");
+	RULE_STATE("MIG-FSM-01", VFIO_DEVICE_STATE_RUNNING, state,
+		   "GET after open");
 }
 
-/*
- * "The kernel migration driver must fully transition the device to the new
- * state value before the operation returns to the user."
- */
-TEST_F(fsm, every_state_is_reached)
+/* "VFIO_MIGRATION_STOP_COPY means that STOP, STOP_COPY and RESUMING [...]" */
+TEST_F(fsm, every_announced_state_is_reached)
 {
 	__u32 state;
 
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
-		int data_fd = dut_go(&self->dut, state);
+		int data_fd;
 
-		EXPECT_EQ(state, vfio_mig_get(&self->dut.dev))
-			TH_LOG("SET %s", mig_state_name(state));
-		EXPECT_EQ(mig_model_session(state), data_fd >= 0)
-			TH_LOG("SET %s: data_fd %d", mig_state_name(state),
-			       data_fd);
+		dut_fresh(&self->dut);
+		RULE_OK("MIG-FSM-02",
+			__vfio_mig_set(&self->dut.dev, state, &data_fd),
+			"RUNNING -> %s", mig_state_name(state));
 		if (data_fd >= 0)
 			close(data_fd);
 	}
 }
 
-/*
- * SET @to, and what it does, against the model.  @session is the data fd of
- * the state before, or -1.
- */
-static void check_set(struct __test_metadata *_metadata, struct dut *dut,
-		      __u32 from, __u32 to, int session)
+/* "The kernel migration driver must fully transition the device [...]" */
+TEST_F(fsm, state_is_new_when_SET_returns)
 {
-	struct mig_expect expect;
-	int ret, data_fd;
+	struct mig_stream stream = {};
+	__u32 from, to;
 
-	mig_model_expect(dut->flags, from, to, &expect);
-	ret = __vfio_mig_set(&dut->dev, to, &data_fd);
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			struct seen seen;
 
-	EXPECT_EQ(expect.ret, ret)
-		TH_LOG("%s -> %u", mig_state_name(from), to);
-	EXPECT_EQ(expect.state, vfio_mig_get(&dut->dev))
-		TH_LOG("%s -> %u: GET says %s", mig_state_name(from), to,
-		       mig_state_name(vfio_mig_get(&dut->dev)));
-	if (expect.new_fd) {
-		EXPECT_LE(0, data_fd)
-			TH_LOG("%s -> %u: no data_fd", mig_state_name(from),
-			       to);
-	} else {
-		EXPECT_EQ(-1, data_fd)
-			TH_LOG("%s -> %u", mig_state_name(from), to);
+			if (!go_and_set(&self->dut, from, to, &stream, &seen) ||
+			    seen.ret)
+				continue;
+			RULE_STATE("MIG-FSM-03", to, seen.state,
+				   "SET %s in %s", mig_state_name(to),
+				   mig_state_name(from));
+		}
 	}
+	mig_stream_free(&stream);
+}
 
-	if (session >= 0 && expect.ends) {
-		/* ENOMSG would say that there may be more to come */
-		ret = mig_session_touch(session, from);
-		EXPECT_GT(0, ret)
-			TH_LOG("%s -> %u: the old session goes on",
-			       mig_state_name(from), to);
-		EXPECT_NE(-ENOMSG, ret)
-			TH_LOG("%s -> %u: the old session goes on",
-			       mig_state_name(from), to);
+/* "Select the shortest path": from a state to itself it has no arc */
+TEST_F(fsm, SET_to_current_state_does_nothing)
+{
+	struct mig_stream stream = {};
+	__u32 state;
+
+	step_save(&self->dut, &stream);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		const char *name = mig_state_name(state);
+		int session, data_fd, ret;
+		const char *goes_on;
+		__u32 now;
+
+		/* Nothing written in RESUMING: the session is at its start */
+		if (step_go(&self->dut, state, NULL, &session))
+			continue;
+		ret = __vfio_mig_set(&self->dut.dev, state, &data_fd);
+		RULE_OK("MIG-FSM-04", ret, "SET %s in %s", name, name);
+		RULE("MIG-FSM-04", ret || data_fd == -1,
+		     "no data_fd, seen %d: SET %s in %s", data_fd, name, name);
+		RULE_OK("MIG-FSM-04", __vfio_mig_get(&self->dut.dev, &now),
+			"GET after SET %s in %s", name, name);
+		RULE_STATE("MIG-FSM-04", state, now,
+			   "GET after SET %s in %s", name, name);
+		if (session >= 0 && mig_model_saving(state)) {
+			goes_on = step_touch(session, state);
+			RULE("MIG-FSM-04", goes_on,
+			     "a session, seen it dead: SET %s in %s", name,
+			     name);
+		} else if (session >= 0) {
+			RULE_OK("MIG-FSM-04",
+				__mig_stream_write(&stream, session, MIG_CHUNK),
+				"write() after SET %s in %s", name, name);
+		}
+		if (session >= 0)
+			close(session);
+		if (data_fd >= 0 && !ret)
+			close(data_fd);
 	}
-	if (session >= 0 && !expect.ends && mig_model_saving(from)) {
-		ret = mig_session_touch(session, from);
-		EXPECT_TRUE(ret >= 0 || ret == -ENOMSG)
-			TH_LOG("%s -> %u: the session ended: %s",
-			       mig_state_name(from), to, strerror(-ret));
-	}
-	if (data_fd >= 0)
-		close(data_fd);
+	mig_stream_free(&stream);
 }
 
 /*
- * All states, supported or not, ERROR, which "cannot be specified as a device
- * state", and numbers that no state has.
+ * "The remaining possible transitions are interpreted as combinations of the
+ * above FSM arcs": all pairs.
  */
-TEST_F(fsm, every_pair_of_states_as_the_rules_say)
+TEST_F(fsm, every_pair_with_a_path_is_gone_by_one_SET)
 {
 	struct mig_stream stream = {};
-	__u32 from, i;
+	__u32 from, to;
 
-	mig_save(&self->dut.dev, &stream, MIG_CHUNK);
+	step_save(&self->dut, &stream);
 	for (from = 0; dut_has_state(&self->dut, &from); from++) {
-		for (i = 0; i <= VFIO_DEVICE_STATE_NR + 1; i++) {
-			__u32 to = i <= VFIO_DEVICE_STATE_NR ? i : ~0U;
-			int session = go_ready(&self->dut, from, &stream);
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			struct mig_path path;
+			struct seen seen;
 
-			check_set(_metadata, &self->dut, from, to, session);
+			if (!mig_model_paths(self->dut.flags, from, to,
+					     &path) ||
+			    !go_and_set(&self->dut, from, to, &stream, &seen))
+				continue;
+			RULE_OK("MIG-FSM-05", seen.ret, "SET %s in %s",
+				mig_state_name(to), mig_state_name(from));
+			RULE_STATE("MIG-FSM-05", to, seen.state,
+				   "SET %s in %s", mig_state_name(to),
+				   mig_state_name(from));
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+/* A session of an interior state is one that the user never gets */
+TEST_F(fsm, every_path_begins_and_ends_the_sessions_of_its_arcs)
+{
+	struct mig_stream stream = {};
+	__u32 from, to;
+
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			struct mig_expect expect;
+			struct mig_path path;
+			struct seen seen;
+
+			if (!mig_model_paths(self->dut.flags, from, to,
+					     &path) ||
+			    !go_and_set(&self->dut, from, to, &stream, &seen) ||
+			    seen.ret)
+				continue;
+			mig_model_expect(self->dut.flags, from, to, &expect);
+			RULE("MIG-FSM-05", expect.new_fd == seen.fd,
+			     "%s, seen %s: SET %s in %s",
+			     expect.new_fd ? "a data_fd" : "no data_fd",
+			     seen.fd ? "one" : "none", mig_state_name(to),
+			     mig_state_name(from));
+			if (expect.ends)
+				RULE("MIG-FSM-05", !seen.goes_on,
+				     "the end of the session, seen %s: SET %s in %s",
+				     seen.goes_on, mig_state_name(to),
+				     mig_state_name(from));
+			else if (mig_model_saving(from))
+				RULE("MIG-FSM-05", seen.goes_on,
+				     "the session to go on, seen its end: SET %s in %s",
+				     mig_state_name(to), mig_state_name(from));
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+/* The arcs of each path, one by one: they lead to where one SET leads */
+TEST_F(fsm, every_path_is_gone_arc_by_arc)
+{
+	struct mig_stream stream = {};
+	__u32 from, to;
+
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			struct mig_path path;
+			unsigned int i;
+			__u32 at = from;
+			int session;
+
+			mig_model_paths(self->dut.flags, from, to, &path);
+			if (path.len < 2 ||
+			    step_go(&self->dut, from, &stream, &session))
+				continue;
+			for (i = 0; i < path.len; i++) {
+				struct seen seen;
+
+				set(&self->dut, at, path.state[i], -1, &seen);
+				RULE_OK("MIG-FSM-05", seen.ret,
+					"SET %s in %s, on the path from %s",
+					mig_state_name(path.state[i]),
+					mig_state_name(at),
+					mig_state_name(from));
+				RULE_STATE("MIG-FSM-05", path.state[i],
+					   seen.state,
+					   "SET %s in %s, on the path from %s",
+					   mig_state_name(path.state[i]),
+					   mig_state_name(at),
+					   mig_state_name(from));
+				at = path.state[i];
+			}
 			if (session >= 0)
 				close(session);
 		}
@@ -184,85 +287,407 @@ TEST_F(fsm, every_pair_of_states_as_the_rules_say)
 	mig_stream_free(&stream);
 }
 
-/*
- * "The remaining possible transitions are interpreted as combinations of the
- * above FSM arcs": the arcs of each path, one by one.
- */
-TEST_F(fsm, every_path_arc_by_arc)
+/* "By using combination transitions the user can avoid knowing about [...]" */
+TEST_F(fsm, base_states_are_enough)
 {
+	static const __u32 base[] = {
+		VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_STOP_COPY,
+		VFIO_DEVICE_STATE_RESUMING,
+	};
 	struct mig_stream stream = {};
-	__u32 from, to;
+	unsigned int i;
 
-	mig_save(&self->dut.dev, &stream, MIG_CHUNK);
-	for (from = 0; dut_has_state(&self->dut, &from); from++) {
-		for (to = 0; dut_has_state(&self->dut, &to); to++) {
-			struct mig_path path;
-			unsigned int i;
-			__u32 at = from;
+	step_save(&self->dut, &stream);
+	for (i = 0; i < ARRAY_LEN(base); i++) {
+		const char *name = mig_state_name(base[i]);
+		int session = -1, none;
 
-			mig_model_paths(self->dut.flags, from, to, &path);
-			if (path.len < 2)
-				continue;
-			close(go_ready(&self->dut, from, &stream));
-			for (i = 0; i < path.len; i++) {
-				check_set(_metadata, &self->dut, at,
-					  path.state[i], -1);
-				at = path.state[i];
-			}
-		}
+		dut_fresh(&self->dut);
+		RULE_OK("MIG-FSM-06",
+			__vfio_mig_set(&self->dut.dev, base[i], &session),
+			"SET %s in RUNNING", name);
+		RULE_STATE("MIG-FSM-06", base[i], state_of(&self->dut),
+			   "GET after SET %s in RUNNING", name);
+		if (base[i] == VFIO_DEVICE_STATE_RESUMING)
+			__mig_stream_write(&stream, session, MIG_CHUNK);
+		RULE_OK("MIG-FSM-06",
+			__vfio_mig_set(&self->dut.dev,
+				       VFIO_DEVICE_STATE_RUNNING, &none),
+			"SET RUNNING in %s", name);
+		RULE_STATE("MIG-FSM-06", VFIO_DEVICE_STATE_RUNNING,
+			   state_of(&self->dut),
+			   "GET after SET RUNNING in %s", name);
+		if (session >= 0)
+			close(session);
 	}
 	mig_stream_free(&stream);
 }
 
-/* A user may close the data fd at any time; the state machine goes on */
-TEST_F(fsm, session_can_be_left_with_its_fd_closed)
-{
-	struct mig_stream stream = {};
-	__u32 from, to;
-
-	mig_save(&self->dut.dev, &stream, MIG_CHUNK);
-	for (from = 0; dut_has_state(&self->dut, &from); from++) {
-		for (to = 0; dut_has_state(&self->dut, &to); to++) {
-			struct mig_path path;
-
-			if (!mig_model_session(from) ||
-			    !mig_model_paths(self->dut.flags, from, to, &path))
-				continue;
-			close(go_ready(&self->dut, from, &stream));
-			check_set(_metadata, &self->dut, from, to, -1);
-		}
-	}
-	mig_stream_free(&stream);
-}
-
-/*
- * "The migration driver must fail the SET_STATE ioctl and optionally go to
- * the ERROR state"; "users may see any step along the path", of which there
- * is only one.
- */
-TEST_F(fsm, RESUMING_without_data_is_left_only_by_reset)
+/* "the original operating state or some other state along the [...] path" */
+TEST_F(fsm, refused_stream_leaves_a_state_of_the_path)
 {
 	__u32 to;
 
 	for (to = 0; dut_has_state(&self->dut, &to); to++) {
-		int session = dut_go(&self->dut, VFIO_DEVICE_STATE_RESUMING);
-		int none;
-		__u32 state;
+		const __u32 from = VFIO_DEVICE_STATE_RESUMING;
+		struct mig_path path;
+		struct seen seen;
 
-		if (to != VFIO_DEVICE_STATE_RESUMING) {
-			EXPECT_GT(0, __vfio_mig_set(&self->dut.dev, to, &none))
-				TH_LOG("RESUMING -> %s", mig_state_name(to));
-			state = vfio_mig_get(&self->dut.dev);
-			EXPECT_TRUE(state == VFIO_DEVICE_STATE_RESUMING ||
-				    state == VFIO_DEVICE_STATE_ERROR)
-				TH_LOG("RESUMING -> %s: GET says %s",
-				       mig_state_name(to),
-				       mig_state_name(state));
-		}
-		close(session);
+		/* Nothing written: "If [...] data is found to be incomplete" */
+		if (!mig_model_paths(self->dut.flags, from, to, &path) ||
+		    !go_and_set(&self->dut, from, to, NULL, &seen) ||
+		    !seen.ret)
+			continue;
+		RULE("MIG-FSM-07", seen.state == VFIO_DEVICE_STATE_ERROR ||
+		     on_path(from, &path, seen.state),
+		     "a state of the path or ERROR, seen %s: SET %s in RESUMING failed",
+		     mig_state_name(seen.state), mig_state_name(to));
 	}
-	vfio_dev_reset(&self->dut.dev);
-	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&self->dut.dev));
+}
+
+/* The core cannot give out the fd when the driver has done its work */
+TEST_F(fsm, want_of_an_fd_leaves_a_state_of_the_path)
+{
+	struct mig_stream stream = {};
+	struct rlimit limit;
+	__u32 from, to;
+
+	step_save(&self->dut, &stream);
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (to = 0; dut_has_state(&self->dut, &to); to++) {
+			const struct rlimit none = {
+				.rlim_max = limit.rlim_max,
+			};
+			struct mig_path path;
+			struct seen seen;
+			int session;
+
+			if (!mig_model_paths(self->dut.flags, from, to,
+					     &path) ||
+			    step_go(&self->dut, from, &stream, &session))
+				continue;
+			ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+			set(&self->dut, from, to, session, &seen);
+			ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+			if (session >= 0)
+				close(session);
+			if (!seen.ret)
+				continue;
+			RULE("MIG-FSM-07",
+			     seen.state == VFIO_DEVICE_STATE_ERROR ||
+			     on_path(from, &path, seen.state),
+			     "a state of the path or ERROR, seen %s: SET %s in %s failed",
+			     mig_state_name(seen.state), mig_state_name(to),
+			     mig_state_name(from));
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+/* All requests that no path leads to, from all states */
+TEST_F(fsm, request_without_path_changes_nothing)
+{
+	struct mig_stream stream = {};
+	__u32 from, i;
+
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++) {
+		for (i = 0; i <= VFIO_DEVICE_STATE_NR + 1; i++) {
+			__u32 to = i <= VFIO_DEVICE_STATE_NR ? i : ~0U;
+			struct mig_path path;
+			struct seen seen;
+
+			if (to == from ||
+			    mig_model_paths(self->dut.flags, from, to,
+					    &path) ||
+			    !go_and_set(&self->dut, from, to, NULL, &seen))
+				continue;
+			RULE_STATE("MIG-FSM-08", from, seen.state,
+				   "GET after SET %u in %s", to,
+				   mig_state_name(from));
+			if (mig_model_saving(from))
+				RULE("MIG-FSM-08", seen.goes_on,
+				     "the session to go on, seen its end: SET %u in %s",
+				     to, mig_state_name(from));
+		}
+	}
+	mig_stream_free(&stream);
+}
+
+/* The session of RESUMING shows only by a whole stream that it goes on */
+TEST_F(fsm, request_without_path_does_not_touch_RESUMING)
+{
+	struct mig_stream stream = {};
+	int session, none;
+
+	step_save(&self->dut, &stream);
+	dut_fresh(&self->dut);
+	RULE_OK("MIG-FSM-08",
+		__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_RESUMING,
+			       &session), "SET RESUMING");
+	__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_NR, &none);
+	RULE_OK("MIG-FSM-08", __mig_stream_write(&stream, session, MIG_CHUNK),
+		"write() after SET %u in RESUMING", VFIO_DEVICE_STATE_NR);
+	__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_NR, &none);
+	RULE_OK("MIG-FSM-08",
+		__vfio_mig_set(&self->dut.dev, VFIO_DEVICE_STATE_STOP, &none),
+		"SET STOP after SET %u in RESUMING", VFIO_DEVICE_STATE_NR);
+	if (session >= 0)
+		close(session);
+	mig_stream_free(&stream);
+}
+
+/* "ERROR cannot be specified as a device state" */
+TEST_F(fsm, SET_ERROR_fails)
+{
+	struct mig_stream stream = {};
+	struct seen seen;
+	__u32 from;
+
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++)
+		if (go_and_set(&self->dut, from, VFIO_DEVICE_STATE_ERROR,
+			       &stream, &seen))
+			RULE_FAILS("MIG-FSM-10", seen.ret, "SET ERROR in %s",
+				   mig_state_name(from));
+	mig_stream_free(&stream);
+}
+
+/* "The optional states cannot be used [...] if the device does not support" */
+TEST_F(fsm, SET_to_a_state_without_its_flag_fails)
+{
+	struct mig_stream stream = {};
+	struct seen seen;
+	__u32 from, to;
+
+	if (self->dut.flags == MIG_FLAGS_ALL)
+		SKIP(return, "the device has all states");
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++)
+		for (to = VFIO_DEVICE_STATE_STOP; to < VFIO_DEVICE_STATE_NR;
+		     to++)
+			if (!mig_model_supported(self->dut.flags, to) &&
+			    go_and_set(&self->dut, from, to, &stream, &seen))
+				RULE_FAILS("MIG-FSM-11", seen.ret,
+					   "SET %s in %s", mig_state_name(to),
+					   mig_state_name(from));
+	mig_stream_free(&stream);
+}
+
+/* The core hands any number to the driver */
+TEST_F(fsm, SET_to_a_number_that_is_no_state_fails)
+{
+	static const __u32 numbers[] = {
+		VFIO_DEVICE_STATE_NR, VFIO_DEVICE_STATE_NR + 1, 0xff, 0x100,
+		0x10000, 0x7fffffff, 0x80000000, ~0U,
+	};
+	struct mig_stream stream = {};
+	struct seen seen;
+	unsigned int i;
+	__u32 from;
+
+	step_save(&self->dut, &stream);
+	for (from = 0; dut_has_state(&self->dut, &from); from++)
+		for (i = 0; i < ARRAY_LEN(numbers); i++)
+			if (go_and_set(&self->dut, from, numbers[i], &stream,
+				       &seen))
+				RULE_FAILS("MIG-FSM-12", seen.ret,
+					   "SET %#x in %s", numbers[i],
+					   mig_state_name(from));
+	mig_stream_free(&stream);
+}
+
+/* "must not generate asynchronous device state transitions" */
+TEST_F(fsm, state_stays_over_time)
+{
+	__u32 state;
+
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd;
+
+		if (step_go(&self->dut, state, NULL, &data_fd))
+			continue;
+		/* Longer can only find more */
+		usleep(50000);
+		RULE_STATE("MIG-FSM-13", state, state_of(&self->dut),
+			   "GET 50 ms after SET %s", mig_state_name(state));
+		if (data_fd >= 0)
+			close(data_fd);
+	}
+}
+
+/* The end of a stream is the user's affair, and so is its fd */
+TEST_F(fsm, state_stays_whatever_becomes_of_the_data_fd)
+{
+	struct mig_stream stream = {}, sink = {};
+	__u32 state;
+
+	step_save(&self->dut, &stream);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd;
+
+		if (!mig_model_session(state) ||
+		    step_go(&self->dut, state, &stream, &data_fd))
+			continue;
+		if (mig_model_saving(state))
+			step_read(&self->dut, data_fd, &sink);
+		RULE_STATE("MIG-FSM-13", state, state_of(&self->dut),
+			   "GET after the whole stream in %s",
+			   mig_state_name(state));
+		close(data_fd);
+		RULE_STATE("MIG-FSM-13", state, state_of(&self->dut),
+			   "GET after close of the data_fd in %s",
+			   mig_state_name(state));
+
+		/* Also before its end */
+		if (step_go(&self->dut, state, NULL, &data_fd))
+			continue;
+		close(data_fd);
+		RULE_STATE("MIG-FSM-13", state, state_of(&self->dut),
+			   "GET after close of the data_fd in %s, unused",
+			   mig_state_name(state));
+	}
+	mig_stream_free(&stream);
+	mig_stream_free(&sink);
+}
+
+/* Questions have no effect */
+TEST_F(fsm, state_stays_when_features_are_asked)
+{
+	__u32 state;
+
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		int data_fd;
+		__u64 data;
+
+		if (step_go(&self->dut, state, NULL, &data_fd))
+			continue;
+		__vfio_mig_flags(&self->dut.dev, &data);
+		__vfio_mig_data_size(&self->dut.dev, &data);
+		__vfio_feature(&self->dut.dev, VFIO_DEVICE_FEATURE_PROBE |
+			       VFIO_DEVICE_FEATURE_SET |
+			       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, NULL, 0);
+		RULE_STATE("MIG-FSM-13", state, state_of(&self->dut),
+			   "GET after questions in %s", mig_state_name(state));
+		if (data_fd >= 0)
+			close(data_fd);
+	}
+}
+
+/*
+ * A SET that the core refuses does not reach the driver, and a longer one is
+ * as good as one that fits.
+ */
+TEST_F(fsm, SET_with_argsz_too_short_is_refused)
+{
+	struct vfio_device_feature_mig_state mig = {
+		.device_state = VFIO_DEVICE_STATE_STOP,
+	};
+	const __u32 flags = VFIO_DEVICE_FEATURE_SET |
+			    VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE;
+	__u32 argsz;
+
+	for (argsz = 0;
+	     argsz < sizeof(struct vfio_device_feature) + sizeof(mig); argsz++)
+		RULE_ERRNO("MIG-FEAT-07", -EINVAL,
+			   __vfio_feature_argsz(&self->dut.dev, flags, &mig,
+						sizeof(mig), argsz),
+			   "SET STOP with argsz %u", argsz);
+	RULE_STATE("MIG-FEAT-07", VFIO_DEVICE_STATE_RUNNING,
+		   state_of(&self->dut), "GET after SET STOP, argsz too short");
+}
+
+TEST_F(fsm, SET_with_a_longer_argsz_is_accepted)
+{
+	static const __u8 fill[] = { 0x00, 0xff };
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_LEN(fill); i++) {
+		struct vfio_device_feature_mig_state mig = {
+			.device_state = VFIO_DEVICE_STATE_STOP,
+		};
+		__u8 data[64];
+
+		dut_fresh(&self->dut);
+		memset(data, fill[i], sizeof(data));
+		memcpy(data, &mig, sizeof(mig));
+		RULE_OK("MIG-FEAT-08",
+			__vfio_feature(&self->dut.dev, VFIO_DEVICE_FEATURE_SET |
+				       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+				       data, sizeof(data)),
+			"SET STOP followed by bytes of %#x", fill[i]);
+		RULE_STATE("MIG-FEAT-08", VFIO_DEVICE_STATE_STOP,
+			   state_of(&self->dut),
+			   "GET after SET STOP followed by bytes of %#x",
+			   fill[i]);
+		for (j = sizeof(mig); j < sizeof(data); j++)
+			RULE_EQ("MIG-FEAT-08", fill[i], data[j],
+				"byte %u after SET STOP", j);
+	}
+}
+
+/* "To recover from ERROR VFIO_DEVICE_RESET must be used" */
+TEST_F(fsm, no_SET_leads_out_of_ERROR)
+{
+	struct mig_stream stream = {};
+	__u32 to;
+
+	step_save(&self->dut, &stream);
+	if (!step_error(&self->dut, &stream)) {
+		mig_stream_free(&stream);
+		SKIP(return, "a refused stream leads to RESUMING, not ERROR");
+	}
+	for (to = 0; to <= VFIO_DEVICE_STATE_NR; to++) {
+		int data_fd;
+
+		RULE_FAILS("MIG-FSM-15",
+			   __vfio_mig_set(&self->dut.dev, to, &data_fd),
+			   "SET %s in ERROR", mig_state_name(to));
+		RULE_STATE("MIG-FSM-15", VFIO_DEVICE_STATE_ERROR,
+			   state_of(&self->dut), "GET after SET %u in ERROR",
+			   to);
+	}
+	mig_stream_free(&stream);
+}
+
+#define DUT_FIXTURE	fsm_precopy
+#define DUT_NEEDS	DUT_PRE_COPY
+#include "dut_fixture.h"
+
+/* "These arcs are not permitted and return error if requested." */
+TEST_F(fsm_precopy, STOP_COPY_does_not_go_back_to_PRE_COPY)
+{
+	static const __u32 states[] = {
+		VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P,
+	};
+	unsigned int i, began_in_pre_copy;
+
+	for (i = 0; i < ARRAY_LEN(states); i++) {
+		for (began_in_pre_copy = 0; began_in_pre_copy < 2;
+		     began_in_pre_copy++) {
+			int session, none;
+
+			step_go(&self->dut, began_in_pre_copy ?
+				VFIO_DEVICE_STATE_PRE_COPY :
+				VFIO_DEVICE_STATE_STOP_COPY, NULL, &session);
+			if (began_in_pre_copy)
+				__vfio_mig_set(&self->dut.dev,
+					       VFIO_DEVICE_STATE_STOP_COPY,
+					       &none);
+			if (state_of(&self->dut) ==
+			    VFIO_DEVICE_STATE_STOP_COPY)
+				RULE_FAILS("MIG-FSM-09",
+					   __vfio_mig_set(&self->dut.dev,
+							  states[i], &none),
+					   "SET %s in STOP_COPY, entered from %s",
+					   mig_state_name(states[i]),
+					   began_in_pre_copy ? "PRE_COPY" :
+					   "RUNNING");
+			if (session >= 0)
+				close(session);
+		}
+	}
 }
 
 TEST_HARNESS_MAIN

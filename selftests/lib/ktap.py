@@ -244,8 +244,11 @@ def count(cases):
     return out
 
 
+LAST_LINE = '{passed} passed, {failed} failed, {skipped} skipped'
+
+
 def last_line(cases):
-    return '{passed} passed, {failed} failed, {skipped} skipped'.format(**count(cases))
+    return LAST_LINE.format(**count(cases))
 
 
 def write_json(path, cases, **more):

@@ -4,7 +4,7 @@
 # They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
 
 LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check file mdev mig_model rule \
-	vfio_dev vfio_dma vfio_mig)
+	vfio_dev vfio_dma vfio_mig worker)
 
 # Where the driver's registers are described: beside this project's tests, or
 # where a kernel tree has its driver

@@ -135,6 +135,45 @@ static void new_uuid(char *uuid)
 }
 
 /**
+ * mdev_create_path - where a mediated device of a type is created
+ * @type: name of the type, as in mdev_supported_types
+ * @path: set to the path of the type's attribute "create"
+ * @size: of @path
+ *
+ * Return: 0, or -errno: -ENOENT if no parent offers the type.
+ */
+int mdev_create_path(const char *type, char *path, size_t size)
+{
+	size_t len;
+	int ret;
+
+	ret = find_type(type, path, size - sizeof("/create"));
+	if (ret)
+		return ret;
+	len = strlen(path);
+	snprintf(path + len, size - len, "/create");
+	return 0;
+}
+
+/**
+ * __mdev_create_at - create a mediated device, by system calls alone
+ * @mdev: filled in
+ * @path: what mdev_create_path() gave for its type
+ *
+ * Return: 0 or -errno.
+ */
+int __mdev_create_at(struct mdev *mdev, const char *path)
+{
+	int ret;
+
+	new_uuid(mdev->uuid);
+	ret = file_write(path, mdev->uuid);
+	if (!ret)
+		remember(mdev);
+	return ret;
+}
+
+/**
  * __mdev_create - create a mediated device
  * @mdev: filled in
  * @type: name of its type, as in mdev_supported_types
@@ -144,20 +183,10 @@ static void new_uuid(char *uuid)
 int __mdev_create(struct mdev *mdev, const char *type)
 {
 	char path[MDEV_PATH_MAX];
-	size_t len;
 	int ret;
 
-	ret = find_type(type, path, sizeof(path) - sizeof("/create"));
-	if (ret)
-		return ret;
-	len = strlen(path);
-	snprintf(path + len, sizeof(path) - len, "/create");
-
-	new_uuid(mdev->uuid);
-	ret = file_write(path, mdev->uuid);
-	if (!ret)
-		remember(mdev);
-	return ret;
+	ret = mdev_create_path(type, path, sizeof(path));
+	return ret ? ret : __mdev_create_at(mdev, path);
 }
 
 /**

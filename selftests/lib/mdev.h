@@ -13,6 +13,8 @@ struct mdev {
 };
 
 bool mdev_type_exists(const char *type);
+int mdev_create_path(const char *type, char *path, size_t size);
+int __mdev_create_at(struct mdev *mdev, const char *path);
 int __mdev_create(struct mdev *mdev, const char *type);
 void mdev_create(struct mdev *mdev, const char *type);
 int __mdev_remove(struct mdev *mdev);

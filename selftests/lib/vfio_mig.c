@@ -375,22 +375,43 @@ ssize_t mig_write(int data_fd, const void *buf, size_t len)
 }
 
 /**
+ * mig_stream_max - how long a stream may be
+ *
+ * A driver that is wrong may never come to an end.  A stream that takes an
+ * eighth of the machine's memory cannot be tested there anyway: tests hold
+ * several.
+ *
+ * Return: bytes.
+ */
+size_t mig_stream_max(void)
+{
+	return (size_t)sysconf(_SC_PHYS_PAGES) / 8 * sysconf(_SC_PAGESIZE);
+}
+
+/**
  * __mig_stream_read - read a session up to where it ends for now or for good
  * @stream: what is read is appended here
  * @data_fd: the session
  * @chunk: bytes to ask for in each read()
  *
- * Return: 0 at the end of the stream, or -errno: -ENOMSG at a temporary end.
+ * Return: 0 at the end of the stream, or -errno: -ENOMSG at a temporary end,
+ * -EFBIG if no end is to be seen, -EOVERFLOW if read() told more than it had
+ * been asked for.
  */
 int __mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk)
 {
+	const size_t max = mig_stream_max();
 	ssize_t n;
 
 	do {
 		stream_room(stream, chunk);
 		n = mig_read(data_fd, stream->data + stream->len, chunk);
+		if (n > (ssize_t)chunk)
+			return -EOVERFLOW;
 		if (n > 0)
 			stream->len += n;
+		if (stream->len > max)
+			return -EFBIG;
 	} while (n > 0);
 	return n;
 }

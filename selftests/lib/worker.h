@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A thread that may block in a system call, and how to know that it does. */
-#ifndef SELFTESTS_DEVICE_WORKER_H
-#define SELFTESTS_DEVICE_WORKER_H
+#ifndef SELFTESTS_LIB_WORKER_H
+#define SELFTESTS_LIB_WORKER_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -30,4 +30,4 @@ bool worker_sleeps(struct worker *worker);
 void worker_signal(struct worker *worker, int sig);
 int worker_join(struct worker *worker);
 
-#endif /* SELFTESTS_DEVICE_WORKER_H */
+#endif /* SELFTESTS_LIB_WORKER_H */

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/file.h"
+#include "check.h"
+#include "file.h"
 #include "worker.h"
 
 static void *worker_main(void *arg)

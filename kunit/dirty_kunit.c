@@ -1,0 +1,799 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The DMA log: what it takes for ranges and page sizes, what it marks, what
+ * it reports and then forgets.
+ *
+ * Only an ioctl can bring a bitmap, and memory does not run out when a test
+ * wants it to. So dirty.c is compiled once more into this file, with a bitmap
+ * that remembers what was set, and with allocations that fail when asked to.
+ * Its functions get other names, in case that the driver is built in too.
+ */
+#include <linux/interval_tree.h>
+#include <linux/iova_bitmap.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#define mtty_log_ops		test_log_ops
+#define mtty_dirty_init		test_dirty_init
+#define mtty_dirty_destroy	test_dirty_destroy
+#define mtty_dirty_reset	test_dirty_reset
+#define mtty_dirty_mark		test_dirty_mark
+
+#include "helpers.h"
+
+static bool no_memory;
+
+static void *test_kcalloc(size_t n, size_t size, gfp_t gfp)
+{
+	return no_memory ? NULL : kcalloc(n, size, gfp);
+}
+
+static void *test_xa_store(struct xarray *xa, unsigned long index, void *entry,
+			   gfp_t gfp)
+{
+	/* What is there already can be changed without memory */
+	if (no_memory && !xa_load(xa, index))
+		return XA_ERROR(-ENOMEM);
+	return xa_store(xa, index, entry, gfp);
+}
+
+/* What was set, in the order in which it was */
+struct iova_bitmap {
+	unsigned int nr;
+	struct {
+		u64 iova;
+		u64 len;
+	} set[512];
+};
+
+static void test_bitmap_set(struct iova_bitmap *bitmap, unsigned long iova,
+			    size_t len)
+{
+	if (bitmap->nr < ARRAY_SIZE(bitmap->set)) {
+		bitmap->set[bitmap->nr].iova = iova;
+		bitmap->set[bitmap->nr].len = len;
+	}
+	bitmap->nr++;
+}
+
+#undef kcalloc
+#define kcalloc			test_kcalloc
+#define xa_store		test_xa_store
+#define iova_bitmap_set		test_bitmap_set
+
+#include "dirty.c"
+
+#define PAGE	4096ULL
+#define TOP	0xffffffffffffffffULL
+
+/* A log, with no device about it */
+static int dirty_init(struct kunit *test)
+{
+	struct mtty_device *mtty = kunit_kzalloc(test, sizeof(*mtty),
+						 GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, mtty);
+	no_memory = false;
+	test_dirty_init(&mtty->dirty);
+	test->priv = mtty;
+	return 0;
+}
+
+static void dirty_exit(struct kunit *test)
+{
+	struct mtty_device *mtty = test->priv;
+
+	no_memory = false;
+	if (!mtty)
+		return;
+	test_dirty_destroy(&mtty->dirty);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&mtty->dirty.pages));
+	KUNIT_EXPECT_NULL(test, mtty->dirty.ranges);
+}
+
+struct iova_range {
+	u64 iova;
+	u64 len;
+};
+
+/* As the core does it from the ranges that a user gave */
+static int start(struct kunit *test, const struct iova_range *ranges,
+		 unsigned int nr, u64 *page_size)
+{
+	struct mtty_device *mtty = test->priv;
+	struct rb_root_cached root = RB_ROOT_CACHED;
+	struct interval_tree_node *nodes;
+	unsigned int i;
+
+	nodes = kunit_kzalloc(test, nr * sizeof(*nodes), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, nodes);
+	for (i = 0; i < nr; i++) {
+		nodes[i].start = ranges[i].iova;
+		nodes[i].last = ranges[i].iova + ranges[i].len - 1;
+		interval_tree_insert(&nodes[i], &root);
+	}
+	return test_log_ops.log_start(&mtty->vdev, &root, nr, page_size);
+}
+
+static void start_one(struct kunit *test, u64 iova, u64 len, u64 page_size)
+{
+	const struct iova_range range = { iova, len };
+
+	KUNIT_ASSERT_EQ(test, 0, start(test, &range, 1, &page_size));
+}
+
+static int stop(struct kunit *test)
+{
+	struct mtty_device *mtty = test->priv;
+
+	return test_log_ops.log_stop(&mtty->vdev);
+}
+
+static void mark(struct kunit *test, u64 iova, u64 len)
+{
+	struct mtty_device *mtty = test->priv;
+
+	test_dirty_mark(&mtty->dirty, iova, len);
+}
+
+static int report(struct kunit *test, u64 iova, u64 len,
+		  struct iova_bitmap *bitmap)
+{
+	struct mtty_device *mtty = test->priv;
+
+	bitmap->nr = 0;
+	return test_log_ops.log_read_and_clear(&mtty->vdev, iova, len, bitmap);
+}
+
+static struct iova_bitmap *bitmap_new(struct kunit *test)
+{
+	struct iova_bitmap *bitmap = kunit_kzalloc(test, sizeof(*bitmap),
+						   GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bitmap);
+	return bitmap;
+}
+
+/* A report that tells just these, from the lowest on */
+static void expect_report(struct kunit *test, u64 iova, u64 len,
+			  const struct iova_range *expected, unsigned int nr)
+{
+	struct iova_bitmap *bitmap = bitmap_new(test);
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, 0, report(test, iova, len, bitmap));
+	KUNIT_EXPECT_EQ(test, nr, bitmap->nr);
+	for (i = 0; i < min(nr, bitmap->nr); i++) {
+		KUNIT_EXPECT_EQ(test, expected[i].iova, bitmap->set[i].iova);
+		KUNIT_EXPECT_EQ(test, expected[i].len, bitmap->set[i].len);
+	}
+}
+
+static void expect_clean(struct kunit *test, u64 iova, u64 len)
+{
+	expect_report(test, iova, len, NULL, 0);
+}
+
+static void expect_one(struct kunit *test, u64 iova, u64 len, u64 told,
+		       u64 told_len)
+{
+	const struct iova_range range = { told, told_len };
+
+	expect_report(test, iova, len, &range, 1);
+}
+
+static void expect_off(struct kunit *test)
+{
+	struct iova_bitmap *bitmap = bitmap_new(test);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, report(test, 0, PAGE, bitmap));
+	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
+	KUNIT_EXPECT_EQ(test, -EINVAL, stop(test));
+}
+
+/* START: page size */
+
+static void dirty_page_size_powers_of_two(struct kunit *test)
+{
+	const struct iova_range range = { 0, SZ_1G };
+	unsigned int shift;
+
+	for (shift = 0; shift < 64; shift++) {
+		u64 size = 1ULL << shift, expected = size;
+
+		if (shift < 12)
+			expected = 4096;
+		if (shift > 21)
+			expected = 0x200000;
+		KUNIT_EXPECT_EQ(test, 0, start(test, &range, 1, &size));
+		KUNIT_EXPECT_EQ_MSG(test, expected, size, "asked for 2^%u",
+				    shift);
+		KUNIT_EXPECT_EQ(test, 0, stop(test));
+	}
+}
+
+/* What it has answered is what it tracks */
+static void dirty_page_size_is_what_is_tracked(struct kunit *test)
+{
+	unsigned int shift;
+
+	for (shift = 0; shift < 64; shift++) {
+		const struct iova_range range = { 0, SZ_16M };
+		u64 size = 1ULL << shift;
+
+		KUNIT_ASSERT_EQ(test, 0, start(test, &range, 1, &size));
+		mark(test, 5 * SZ_1M + 5 * PAGE, 8);
+		expect_one(test, 0, SZ_16M,
+			   (5 * SZ_1M + 5 * PAGE) / size * size, size);
+		KUNIT_EXPECT_EQ(test, 0, stop(test));
+	}
+}
+
+struct page_size {
+	const char *name;
+	u64 size;
+};
+
+static const struct page_size bad_page_sizes[] = {
+	{ "0", 0 },
+	{ "3", 3 },
+	{ "4095", 4095 },
+	{ "4097", 4097 },
+	{ "12 KiB", 3 * PAGE },
+	{ "4 GiB and 4 KiB", (1ULL << 32) + PAGE },
+	{ "all bits", TOP },
+	{ "two highest bits", 3ULL << 62 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(bad_page_sizes, bad_page_sizes, name);
+
+static void dirty_page_size_that_is_refused(struct kunit *test)
+{
+	const struct page_size *p = test->param_value;
+	const struct iova_range range = { 0, SZ_1G };
+	u64 size = p->size;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, start(test, &range, 1, &size));
+	KUNIT_EXPECT_EQ(test, p->size, size);
+	expect_off(test);
+}
+
+/* START: ranges */
+
+struct ranges {
+	const char *name;
+	struct iova_range ranges[3];
+	unsigned int nr;
+};
+
+static const struct ranges empty_ranges[] = {
+	{ "at 0", { { 0, 0 } }, 1 },
+	{ "at a page", { { PAGE, 0 } }, 1 },
+	{ "at the last page", { { TOP - 4095, 0 } }, 1 },
+	{ "the first", { { 0x1000, 0 }, { 0x5000, PAGE } }, 2 },
+	{ "the last", { { 0x1000, PAGE }, { 0x5000, 0 } }, 2 },
+	{ "in the middle",
+	  { { 0x1000, PAGE }, { 0x5000, 0 }, { 0x9000, PAGE } }, 3 },
+	{ "inside of another", { { 0x1000, SZ_64K }, { 0x5000, 0 } }, 2 },
+	{ "all", { { 0x1000, 0 }, { 0x5000, 0 }, { 0x9000, 0 } }, 3 },
+	{ "given last, at 0", { { 0x5000, PAGE }, { 0x1000, PAGE }, { 0, 0 } },
+	  3 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(empty_ranges, empty_ranges, name);
+
+/* The core lets them pass, and they have their end before their start */
+static void dirty_empty_range_is_refused(struct kunit *test)
+{
+	const struct ranges *p = test->param_value;
+	u64 size = PAGE;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, start(test, p->ranges, p->nr, &size));
+	KUNIT_EXPECT_EQ(test, PAGE, size);
+	expect_off(test);
+	/* And nothing of it stays */
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0x1000, 1);
+	expect_one(test, 0, SZ_1M, 0x1000, PAGE);
+}
+
+static void dirty_many_ranges_in_any_order(struct kunit *test)
+{
+	/* Every other page of 64, from both ends to the middle */
+	struct iova_range ranges[32], expected[32];
+	u64 size = PAGE;
+	unsigned int i;
+
+	for (i = 0; i < 32; i++) {
+		u64 nr = i % 2 ? 63 - i : i;
+
+		ranges[i] = (struct iova_range){ nr / 2 * 2 * PAGE, PAGE };
+		expected[i] = (struct iova_range){ i * 2 * PAGE, PAGE };
+	}
+	KUNIT_ASSERT_EQ(test, 0, start(test, ranges, 32, &size));
+	for (i = 0; i < 64; i++)
+		mark(test, i * PAGE + 7, 1);
+	expect_report(test, 0, 64 * PAGE, expected, 32);
+	expect_clean(test, 0, 64 * PAGE);
+}
+
+static void dirty_range_up_to_the_last_iova(struct kunit *test)
+{
+	start_one(test, TOP - 2 * PAGE + 1, 2 * PAGE, PAGE);
+	mark(test, TOP, 1);
+	mark(test, TOP - 4095, PAGE);
+	expect_one(test, TOP - 8 * PAGE + 1, 8 * PAGE, TOP - 4095, PAGE);
+	mark(test, TOP - PAGE, 1);
+	mark(test, TOP, 1);
+	expect_one(test, TOP - 4095, PAGE, TOP - 4095, PAGE);
+	expect_one(test, TOP - 2 * PAGE + 1, 2 * PAGE, TOP - 2 * PAGE + 1,
+		   PAGE);
+}
+
+static void dirty_range_of_nearly_all(struct kunit *test)
+{
+	static const struct iova_range expected[] = {
+		{ PAGE, PAGE }, { 1ULL << 63, PAGE }, { TOP - 4095, 4095 },
+	};
+
+	start_one(test, PAGE, -PAGE, PAGE);
+	mark(test, 0, PAGE);
+	mark(test, TOP, 1);
+	mark(test, 1ULL << 63, 1);
+	mark(test, PAGE, 1);
+	expect_report(test, 0, TOP, expected, 3);
+	/* The last page reaches past what was asked for */
+	expect_one(test, PAGE, -PAGE, TOP - 4095, PAGE);
+	expect_clean(test, PAGE, -PAGE);
+}
+
+/* The order of calls */
+
+static void dirty_is_off_at_first(struct kunit *test)
+{
+	mark(test, 0, 1);
+	expect_off(test);
+}
+
+static void dirty_second_start_is_refused(struct kunit *test)
+{
+	const struct iova_range other = { SZ_1M, SZ_1M };
+	u64 size = SZ_64K;
+
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0x3000, 1);
+	KUNIT_EXPECT_EQ(test, -EINVAL, start(test, &other, 1, &size));
+	KUNIT_EXPECT_EQ(test, SZ_64K, size);
+	/* The first one goes on as it was */
+	mark(test, SZ_1M, 1);
+	expect_one(test, 0, SZ_2M, 0x3000, PAGE);
+	KUNIT_EXPECT_EQ(test, 0, stop(test));
+}
+
+static void dirty_stop_forgets(struct kunit *test)
+{
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0, 1);
+	mark(test, SZ_1M - 1, 1);
+	KUNIT_EXPECT_EQ(test, 0, stop(test));
+	expect_off(test);
+	/* While it is off, nothing is marked for later */
+	mark(test, 0x2000, 1);
+	start_one(test, 0, SZ_1M, PAGE);
+	expect_clean(test, 0, SZ_1M);
+}
+
+static void dirty_reset_forgets(struct kunit *test)
+{
+	struct mtty_device *mtty = test->priv;
+
+	test_dirty_reset(&mtty->dirty);
+	expect_off(test);
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0, 1);
+	test_dirty_reset(&mtty->dirty);
+	expect_off(test);
+	start_one(test, 0, SZ_1M, PAGE);
+	expect_clean(test, 0, SZ_1M);
+}
+
+/* Mark */
+
+struct mark {
+	const char *name;
+	u64 iova;
+	u64 len;
+	bool logged;
+};
+
+/* Of one byte of the page 0x10000 to either side of a range of 256 bytes */
+static const struct mark marks[] = {
+	{ "all of it", 0x10100, 0x100, true },
+	{ "its first byte", 0x10100, 1, true },
+	{ "its last byte", 0x101ff, 1, true },
+	{ "the byte before", 0x100ff, 1, false },
+	{ "the byte behind", 0x10200, 1, false },
+	{ "up to it", 0x10000, 0x100, false },
+	{ "into it", 0x10000, 0x101, true },
+	{ "out of it", 0x101ff, 0x100, true },
+	{ "behind it, to the page's end", 0x10200, 0xe00, false },
+	{ "across it", 0x10000, 0x1000, true },
+	{ "4 GiB on", 0x100010100, 0x100, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(marks, marks, name);
+
+static void dirty_mark_at_the_edge_of_a_range(struct kunit *test)
+{
+	const struct mark *p = test->param_value;
+
+	start_one(test, 0x10100, 0x100, PAGE);
+	mark(test, p->iova, p->len);
+	if (p->logged)
+		expect_one(test, 0, 1ULL << 40, 0x10000, PAGE);
+	expect_clean(test, 0, 1ULL << 40);
+}
+
+/* In each of them, and across the borders of what is kept together */
+static void dirty_mark_each_page(struct kunit *test)
+{
+	unsigned int i;
+
+	start_one(test, 0, 200 * PAGE, PAGE);
+	for (i = 0; i < 200; i++) {
+		mark(test, i * PAGE, 1);
+		mark(test, i * PAGE + 4095, 1);
+		expect_one(test, 0, 200 * PAGE, i * PAGE, PAGE);
+		expect_clean(test, 0, 200 * PAGE);
+	}
+}
+
+static void dirty_mark_all_pages(struct kunit *test)
+{
+	struct iova_range *expected = kunit_kzalloc(test, 200 * sizeof(*expected),
+					       GFP_KERNEL);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, expected);
+	start_one(test, 0, 200 * PAGE, PAGE);
+	for (i = 200; i-- > 0;) {
+		expected[i] = (struct iova_range){ i * PAGE, PAGE };
+		mark(test, i * PAGE + i, 1);
+	}
+	expect_report(test, 0, 200 * PAGE, expected, 200);
+	expect_clean(test, 0, 200 * PAGE);
+}
+
+static void dirty_mark_large_pages(struct kunit *test)
+{
+	static const struct iova_range expected[] = {
+		{ 0, SZ_2M }, { 31ULL * SZ_2M, SZ_2M }, { 32ULL * SZ_2M, SZ_2M },
+	};
+
+	start_one(test, 0, 64ULL * SZ_2M, SZ_2M);
+	mark(test, SZ_2M - 1, 1);
+	mark(test, 0, 1);
+	mark(test, 32ULL * SZ_2M - 1, 1);
+	mark(test, 32ULL * SZ_2M, 1);
+	expect_report(test, 0, 64ULL * SZ_2M, expected, 3);
+}
+
+/* REPORT */
+
+static void dirty_report_of_nothing(struct kunit *test)
+{
+	struct iova_bitmap *bitmap = bitmap_new(test);
+
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0, 1);
+	KUNIT_EXPECT_EQ(test, -EINVAL, report(test, 0, 0, bitmap));
+	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
+	expect_one(test, 0, SZ_1M, 0, PAGE);
+}
+
+static void dirty_report_leaves_what_is_outside(struct kunit *test)
+{
+	static const struct iova_range inner[] = {
+		{ 30 * PAGE, PAGE }, { 31 * PAGE, PAGE }, { 32 * PAGE, PAGE },
+		{ 33 * PAGE, PAGE },
+	};
+	static const struct iova_range outer[] = {
+		{ 0, PAGE }, { 29 * PAGE, PAGE }, { 34 * PAGE, PAGE },
+		{ 63 * PAGE, PAGE },
+	};
+	unsigned int i;
+
+	start_one(test, 0, SZ_1M, PAGE);
+	for (i = 0; i < 4; i++) {
+		mark(test, inner[i].iova, 1);
+		mark(test, outer[i].iova, 1);
+	}
+	expect_report(test, 30 * PAGE, 4 * PAGE, inner, 4);
+	expect_clean(test, 30 * PAGE, 4 * PAGE);
+	expect_report(test, 0, SZ_1M, outer, 4);
+	expect_clean(test, 0, SZ_1M);
+}
+
+struct partial {
+	const char *name;
+	u64 iova;
+	u64 len;
+	u64 told;
+	u64 told_len;
+	bool cleared;
+};
+
+/* Of the page of 64 KiB at 0x20000, which is dirty */
+static const struct partial partials[] = {
+	{ "all", 0x20000, 0x10000, 0x20000, 0x10000, true },
+	{ "more than all", 0, 0x100000, 0x20000, 0x10000, true },
+	{ "up to its end", 0, 0x30000, 0x20000, 0x10000, true },
+	{ "from its start", 0x20000, 0x40000, 0x20000, 0x10000, true },
+	{ "but its first byte", 0x20001, 0xffff, 0x20001, 0xffff, false },
+	{ "but its last byte", 0x20000, 0xffff, 0x20000, 0xffff, false },
+	{ "its first part", 0, 0x21000, 0x20000, 0x1000, false },
+	{ "its last part", 0x2f000, 0x40000, 0x2f000, 0x1000, false },
+	{ "its middle", 0x24000, 0x2000, 0x24000, 0x2000, false },
+	{ "its first byte", 0x20000, 1, 0x20000, 1, false },
+	{ "its last byte", 0x2ffff, 1, 0x2ffff, 1, false },
+	{ "up to it", 0, 0x20000, 0, 0, false },
+	{ "from behind it", 0x30000, 0x40000, 0, 0, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(partials, partials, name);
+
+static void dirty_report_of_a_part(struct kunit *test)
+{
+	const struct partial *p = test->param_value;
+	unsigned int i;
+
+	start_one(test, 0, SZ_1M, SZ_64K);
+	mark(test, 0x28000, 1);
+	for (i = 0; i < 2; i++) {
+		if (!p->told_len || (p->cleared && i))
+			expect_clean(test, p->iova, p->len);
+		else
+			expect_one(test, p->iova, p->len, p->told,
+				   p->told_len);
+	}
+	if (p->cleared)
+		expect_clean(test, 0, SZ_1M);
+	else
+		expect_one(test, 0, SZ_1M, 0x20000, 0x10000);
+}
+
+/* Some cleared and one not, in what is kept together */
+static void dirty_report_clears_beside_a_part(struct kunit *test)
+{
+	static const struct iova_range expected[] = {
+		{ 0x0000, 0x2000 }, { 0x2000, 0x2000 }, { 0x4000, 0x1000 },
+	};
+
+	start_one(test, 0, SZ_1M, SZ_8K);
+	mark(test, 0x0000, 1);
+	mark(test, 0x2000, 1);
+	mark(test, 0x4000, 1);
+	expect_report(test, 0, 0x5000, expected, 3);
+	expect_one(test, 0, SZ_1M, 0x4000, 0x2000);
+}
+
+/* Want of memory */
+
+static void dirty_start_without_memory(struct kunit *test)
+{
+	const struct iova_range range = { 0, SZ_1M };
+	u64 size = 1;
+
+	no_memory = true;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, start(test, &range, 1, &size));
+	KUNIT_EXPECT_EQ(test, 1, size);
+	expect_off(test);
+	no_memory = false;
+	KUNIT_EXPECT_EQ(test, 0, start(test, &range, 1, &size));
+}
+
+/* A page that is lost must not be taken for clean */
+static void dirty_mark_without_memory(struct kunit *test)
+{
+	struct iova_bitmap *bitmap = bitmap_new(test);
+	struct mtty_device *mtty = test->priv;
+
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0x1000, 1);
+	no_memory = true;
+	mark(test, 100 * PAGE, 1);
+	no_memory = false;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, report(test, 0, SZ_1M, bitmap));
+	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
+	/* It stays so, even where all was noted */
+	mark(test, 0x2000, 1);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, report(test, 0x1000, PAGE, bitmap));
+	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
+	KUNIT_EXPECT_EQ(test, -EINVAL, report(test, 0, 0, bitmap));
+
+	KUNIT_EXPECT_EQ(test, 0, stop(test));
+	start_one(test, 0, SZ_1M, PAGE);
+	expect_clean(test, 0, SZ_1M);
+
+	no_memory = true;
+	mark(test, 0, 1);
+	no_memory = false;
+	test_dirty_reset(&mtty->dirty);
+	start_one(test, 0, SZ_1M, PAGE);
+	expect_clean(test, 0, SZ_1M);
+}
+
+/* What nobody asked to log is not missed */
+static void dirty_mark_elsewhere_without_memory(struct kunit *test)
+{
+	start_one(test, 0, SZ_1M, PAGE);
+	mark(test, 0x1000, 1);
+	no_memory = true;
+	mark(test, SZ_1M, 1);
+	/* Nor does it take any to note it twice, or a neighbour, or to report */
+	mark(test, 0x1000, 1);
+	mark(test, 0x2000, 1);
+	expect_one(test, 0, 0x2000, 0x1000, PAGE);
+	expect_one(test, 0, SZ_1M, 0x2000, PAGE);
+	no_memory = false;
+}
+
+/*
+ * Against a model that keeps a flag for each page: three ranges, pages of
+ * three sizes, marks and reports anywhere.
+ */
+
+#define UNITS	1024U
+
+struct model {
+	u8 logged[UNITS];	/* by pages of 4 KiB */
+	u8 dirty[UNITS];	/* by tracked page */
+	u8 told[UNITS];
+};
+
+static void model_mark(struct model *m, unsigned int unit, unsigned int per)
+{
+	if (m->logged[unit])
+		m->dirty[unit / per] = 1;
+}
+
+/* What a report of these units is to tell; what it tells whole is cleared */
+static void model_report(struct model *m, unsigned int first, unsigned int nr,
+			 unsigned int per)
+{
+	unsigned int page, unit, hit;
+
+	memset(m->told, 0, sizeof(m->told));
+	for (page = 0; page < UNITS / per; page++) {
+		if (!m->dirty[page])
+			continue;
+		for (hit = 0, unit = page * per; unit < (page + 1) * per;
+		     unit++) {
+			if (unit < first || unit >= first + nr)
+				continue;
+			m->told[unit] = 1;
+			hit++;
+		}
+		if (hit == per)
+			m->dirty[page] = 0;
+	}
+}
+
+struct size {
+	const char *name;
+	unsigned int per;
+};
+
+static const struct size sizes[] = {
+	{ "4 KiB", 1 },
+	{ "8 KiB", 2 },
+	{ "64 KiB", 16 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(sizes, sizes, name);
+
+static void dirty_random(struct kunit *test)
+{
+	/* One begins and ends within a group, one at its ends, one is short */
+	static const struct iova_range ranges[] = {
+		{ 16 * PAGE, 320 * PAGE }, { 512 * PAGE, 256 * PAGE },
+		{ 1008 * PAGE, 16 * PAGE },
+	};
+	const struct size *p = test->param_value;
+	struct iova_bitmap *bitmap = bitmap_new(test);
+	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+	u8 *told = kunit_kzalloc(test, UNITS, GFP_KERNEL);
+	const u64 base = 0x7ff0000000;
+	struct iova_range moved[3];
+	u64 size = p->per * PAGE, at;
+	struct rnd_state rnd;
+	unsigned int i, n;
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_ASSERT_NOT_NULL(test, told);
+	for (i = 0; i < 3; i++) {
+		moved[i] = ranges[i];
+		moved[i].iova += base;
+		memset(&m->logged[ranges[i].iova / PAGE], 1,
+		       ranges[i].len / PAGE);
+	}
+	KUNIT_ASSERT_EQ(test, 0, start(test, moved, 3, &size));
+	KUNIT_ASSERT_EQ(test, p->per * PAGE, size);
+
+	prandom_seed_state(&rnd, p->per);
+	for (n = 0; n < 400; n++) {
+		unsigned int first, nr;
+
+		for (i = prandom_u32_state(&rnd) % 20; i > 0; i--) {
+			u32 r = prandom_u32_state(&rnd);
+			u64 offset = (r >> 12) % 4096;
+
+			first = r % UNITS;
+			mark(test, base + first * PAGE + offset, 1 +
+			     prandom_u32_state(&rnd) % (4096 - offset));
+			model_mark(m, first, p->per);
+		}
+		first = prandom_u32_state(&rnd) % UNITS;
+		nr = 1 + prandom_u32_state(&rnd) % (UNITS - first);
+		if (n % 3 == 0)
+			nr = 1 + nr % min(UNITS - first, 40U);
+		nr = min(nr, UNITS - first);
+		model_report(m, first, nr, p->per);
+
+		KUNIT_ASSERT_EQ(test, 0, report(test, base + first * PAGE,
+						nr * PAGE, bitmap));
+		KUNIT_ASSERT_LE(test, bitmap->nr, ARRAY_SIZE(bitmap->set));
+		memset(told, 0, UNITS);
+		for (i = 0; i < bitmap->nr; i++) {
+			at = bitmap->set[i].iova;
+			KUNIT_ASSERT_GE(test, at, base + first * PAGE);
+			KUNIT_ASSERT_LE(test, at + bitmap->set[i].len,
+					base + (first + nr) * PAGE);
+			for (at -= base; at < bitmap->set[i].iova - base +
+			     bitmap->set[i].len; at += PAGE)
+				told[at / PAGE] = 1;
+		}
+		KUNIT_ASSERT_EQ_MSG(test, -1,
+				    mtty_test_diff(m->told, told, UNITS),
+				    "report %u of %u pages from %u", n, nr,
+				    first);
+	}
+}
+
+static struct kunit_case dirty_cases[] = {
+	KUNIT_CASE(dirty_page_size_powers_of_two),
+	KUNIT_CASE(dirty_page_size_is_what_is_tracked),
+	KUNIT_CASE_PARAM(dirty_page_size_that_is_refused,
+			 bad_page_sizes_gen_params),
+	KUNIT_CASE_PARAM(dirty_empty_range_is_refused,
+			 empty_ranges_gen_params),
+	KUNIT_CASE(dirty_many_ranges_in_any_order),
+	KUNIT_CASE(dirty_range_up_to_the_last_iova),
+	KUNIT_CASE(dirty_range_of_nearly_all),
+	KUNIT_CASE(dirty_is_off_at_first),
+	KUNIT_CASE(dirty_second_start_is_refused),
+	KUNIT_CASE(dirty_stop_forgets),
+	KUNIT_CASE(dirty_reset_forgets),
+	KUNIT_CASE_PARAM(dirty_mark_at_the_edge_of_a_range, marks_gen_params),
+	KUNIT_CASE(dirty_mark_each_page),
+	KUNIT_CASE(dirty_mark_all_pages),
+	KUNIT_CASE(dirty_mark_large_pages),
+	KUNIT_CASE(dirty_report_of_nothing),
+	KUNIT_CASE(dirty_report_leaves_what_is_outside),
+	KUNIT_CASE_PARAM(dirty_report_of_a_part, partials_gen_params),
+	KUNIT_CASE(dirty_report_clears_beside_a_part),
+	KUNIT_CASE(dirty_start_without_memory),
+	KUNIT_CASE(dirty_mark_without_memory),
+	KUNIT_CASE(dirty_mark_elsewhere_without_memory),
+	KUNIT_CASE_PARAM(dirty_random, sizes_gen_params),
+	{}
+};
+
+static struct kunit_suite dirty_suite = {
+	.name = "mtty_mig_dirty",
+	.init = dirty_init,
+	.exit = dirty_exit,
+	.test_cases = dirty_cases,
+};
+
+kunit_test_suite(dirty_suite);

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The arguments of ioctls, which need not be what they should: memory that is
+ * not there or must not be written, a size that is too small.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "mtty.h"
+
+/**
+ * struct arg_call - an ioctl
+ * @name: its name
+ * @request: its number
+ * @size: of the part of its argument that must be there
+ * @answers: the kernel writes to it
+ * @on_data_fd: it is one of the data fd in pre-copy
+ */
+static const struct arg_call {
+	const char *name;
+	unsigned long request;
+	size_t size;
+	bool answers;
+	bool on_data_fd;
+} calls[] = {
+	{ "GET_INFO", VFIO_DEVICE_GET_INFO,
+	  offsetof(struct vfio_device_info, cap_offset), true, false },
+	{ "GET_REGION_INFO", VFIO_DEVICE_GET_REGION_INFO,
+	  sizeof(struct vfio_region_info), true, false },
+	{ "GET_IRQ_INFO", VFIO_DEVICE_GET_IRQ_INFO,
+	  sizeof(struct vfio_irq_info), true, false },
+	{ "SET_IRQS", VFIO_DEVICE_SET_IRQS,
+	  sizeof(struct vfio_irq_set), false, false },
+	{ "GET_PRECOPY_INFO", VFIO_MIG_GET_PRECOPY_INFO,
+	  sizeof(struct vfio_precopy_info), true, true },
+};
+
+FIXTURE(argument)
+{
+	struct mtty mtty;
+	size_t page;
+	__u8 *pages;	/* the second cannot be touched */
+	int data_fd;
+};
+
+FIXTURE_SETUP(argument)
+{
+	if (!mtty_available())
+		SKIP(return, "there is no mtty_mig driver");
+	mtty_new(&self->mtty, "full", 0);
+	self->page = sysconf(_SC_PAGESIZE);
+	self->pages = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (self->pages == MAP_FAILED ||
+	    mprotect(self->pages + self->page, self->page, PROT_NONE))
+		die("no memory");
+	self->data_fd = vfio_mig_set(&self->mtty.dev,
+				     VFIO_DEVICE_STATE_PRE_COPY);
+}
+
+FIXTURE_TEARDOWN(argument)
+{
+	mtty_remove_all();
+}
+
+static int call(struct mtty *mtty, int data_fd, const struct arg_call *what,
+		void *arg)
+{
+	int fd = what->on_data_fd ? data_fd : mtty->dev.fd;
+
+	return ioctl(fd, what->request, arg) ? -errno : 0;
+}
+
+/*
+ * An argument that ends where the page does: nothing behind the part that must
+ * be there is touched. All of them begin with argsz. Zero is an index that
+ * there is, and for SET_IRQS it is missing only what it shall do.
+ */
+static void *place(__u8 *page_end, const struct arg_call *what, __u32 argsz)
+{
+	struct vfio_irq_set *set = (void *)(page_end - what->size);
+
+	memset(set, 0, what->size);
+	set->argsz = argsz;
+	if (what->request == VFIO_DEVICE_SET_IRQS)
+		set->flags = VFIO_IRQ_SET_DATA_NONE |
+			     VFIO_IRQ_SET_ACTION_TRIGGER;
+	return set;
+}
+
+TEST_F(argument, is_taken_if_it_just_fits)
+{
+	__u8 *end = self->pages + self->page;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		const struct arg_call *what = &calls[i];
+
+		EXPECT_EQ(0, call(&self->mtty, self->data_fd, what,
+				  place(end, what, what->size)))
+			TH_LOG("%s", what->name);
+	}
+}
+
+TEST_F(argument, is_refused_if_it_is_too_small)
+{
+	__u8 *end = self->pages + self->page;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		const struct arg_call *what = &calls[i];
+
+		EXPECT_EQ(-EINVAL, call(&self->mtty, self->data_fd, what,
+					place(end, what, what->size - 1)))
+			TH_LOG("%s", what->name);
+		EXPECT_EQ(-EINVAL, call(&self->mtty, self->data_fd, what,
+					place(end, what, 0)))
+			TH_LOG("%s", what->name);
+	}
+}
+
+TEST_F(argument, that_is_not_there_is_EFAULT)
+{
+	__u8 *end = self->pages + self->page;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		const struct arg_call *what = &calls[i];
+
+		/* Its last byte, all of it, and nothing at all */
+		EXPECT_EQ(-EFAULT, call(&self->mtty, self->data_fd, what,
+					(__u8 *)place(end, what, what->size) +
+					1))
+			TH_LOG("%s", what->name);
+		EXPECT_EQ(-EFAULT, call(&self->mtty, self->data_fd, what, end))
+			TH_LOG("%s", what->name);
+		EXPECT_EQ(-EFAULT, call(&self->mtty, self->data_fd, what,
+					NULL))
+			TH_LOG("%s", what->name);
+	}
+}
+
+TEST_F(argument, that_cannot_be_written_is_EFAULT)
+{
+	__u8 *end = self->pages + self->page;
+	unsigned int i;
+	void *arg;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++) {
+		const struct arg_call *what = &calls[i];
+
+		arg = place(end, what, what->size);
+		ASSERT_EQ(0, mprotect(self->pages, self->page, PROT_READ));
+		EXPECT_EQ(what->answers ? -EFAULT : 0,
+			  call(&self->mtty, self->data_fd, what, arg))
+			TH_LOG("%s", what->name);
+		ASSERT_EQ(0, mprotect(self->pages, self->page,
+				      PROT_READ | PROT_WRITE));
+	}
+}
+
+/* The eventfds that were there are still there afterwards */
+TEST_F(argument, whose_data_is_not_there_is_EFAULT_and_changes_nothing)
+{
+	static const __u32 indexes[] = {
+		VFIO_PCI_INTX_IRQ_INDEX, VFIO_PCI_MSI_IRQ_INDEX,
+		VFIO_PCI_MSIX_IRQ_INDEX, VFIO_PCI_REQ_IRQ_INDEX,
+	};
+	struct vfio_irq_set *set;
+	int fd = eventfd_new();
+	unsigned int i;
+
+	set = (void *)(self->pages + self->page - sizeof(*set));
+	for (i = 0; i < ARRAY_LEN(indexes); i++) {
+		vfio_irq_eventfds(&self->mtty.dev, indexes[i], 0, 1, &fd);
+		*set = (struct vfio_irq_set) {
+			.argsz = sizeof(*set) + sizeof(__s32),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = indexes[i],
+			.count = 1,
+		};
+		EXPECT_EQ(-1, ioctl(self->mtty.dev.fd, VFIO_DEVICE_SET_IRQS,
+				    set));
+		EXPECT_EQ(EFAULT, errno)
+			TH_LOG("index %u", indexes[i]);
+		vfio_irq_action(&self->mtty.dev, indexes[i],
+				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1);
+		EXPECT_EQ(1, eventfd_take(fd))
+			TH_LOG("index %u", indexes[i]);
+	}
+}
+
+TEST_HARNESS_MAIN
