@@ -204,15 +204,24 @@ class Hunt(guest.Job):
     def _feed(self, channel, line):
         parser = self._parsers[channel]
         parser.feed(line)
+        if self._told(parser.name):
+            return
         # At once, not when the program ends: it may take long, or never end.
-        result = ktap.RESULT.match(ktap.PRINTK.sub('', line, count=1).strip())
-        if result and result.group('not') and not self._told(parser.name):
+        # KUnit tells what is wrong before it tells that a case failed.
+        text = ktap.PRINTK.sub('', line, count=1).strip()
+        broken = ktap.BROKEN.match(text)
+        if broken:
+            case, _, why = text.lstrip('# ').partition(': ')
+            self._kill(parser.name, case, why)
+            return
+        result = ktap.RESULT.match(text)
+        if result and result.group('not'):
             case = next(case for group in reversed(parser.groups)
                         for case in reversed(group.cases) if case.status == 'failed')
             self._tell(parser.name, case)
 
     def _told(self, unit):
-        return any(kill[0] == unit and not kill[2].startswith('kernel') for kill in self.kills)
+        return any(kill[0] == unit for kill in self.kills)
 
     def _tell(self, unit, case):
         name = case.name[len(unit):].strip()

@@ -243,6 +243,13 @@ class Hunting(unittest.TestCase):
         self.hunt.log('KTAP version 1\n    # Subtest: fsm\n    1..1\n    not ok 1 walk\n')
         self.assertEqual(self.hunt.kills[0][:2], ('kunit', 'fsm.walk'))
 
+    def test_kunit_case_that_does_not_end(self):
+        self.hunt.mark('log', 'begin kunit')
+        self.hunt.log('    # Subtest: fsm\n    1..1\n'
+                      '    # walk: EXPECTATION FAILED at kunit/fsm_kunit.c:1\n')
+        self.assertEqual(self.hunt.kills,
+                         [('kunit', 'walk', 'EXPECTATION FAILED at kunit/fsm_kunit.c:1')])
+
     def test_report_of_the_kernel(self):
         self.program('TAP version 13', '1..1', '#  RUN           race.one ...', end=False)
         self.hunt.log('[    2.0] BUG: KASAN: slab-use-after-free in walk+0x1/0x2\n')
