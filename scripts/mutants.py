@@ -35,7 +35,7 @@ RUNS = re.compile(r'#\s+RUN\s+(\S+) \.\.\.')
 CHATTER = re.compile(r'#\s+(RUN|FAIL|OK)\s|: Test (failed|terminated)')
 FIELDS = ('Subject', 'Rules', 'Killed-by', 'Needs', 'Survives')
 SOURCES = ('mtty-mig', 'kunit')
-# How much of a report of the kernel is waited for, in seconds
+# How long the rest of a report of the kernel is waited for, in seconds
 REPORT_GRACE = 0.5
 
 
@@ -143,6 +143,7 @@ class Watched(uml.Guest):
     """A guest that may also be ended because enough is known."""
 
     def ended(self, idle):
+        self.job.judge_reports()
         if self.job.stop_at and time.monotonic() >= self.job.stop_at:
             return True
         return super().ended(idle)
@@ -162,12 +163,13 @@ class Hunt(guest.Job):
         # KUnit is read from the log and a selftest from 'out'.
         self._parsers = {'log': None, 'out': None}
         self._case = ''
+        self._reports = []      # of the kernel, not judged yet
         self._rest_out = ''
 
-    def _kill(self, unit, case, why, grace=0):
+    def _kill(self, unit, case, why):
         self.kills.append((unit or 'boot', case, why))
         if not self.args.keep_going:
-            self.stop_at = self.stop_at or time.monotonic() + grace
+            self.stop_at = self.stop_at or time.monotonic()
 
     def _something_came(self):
         now = time.monotonic()
@@ -175,17 +177,28 @@ class Hunt(guest.Job):
             self.quiet = max(self.quiet, now - self._heard)
         self._heard = now
 
-    def _reports(self, count):
-        """Those of the kernel beyond the first COUNT; a leak needs the whole report."""
-        for report in self.scanner.reports[count:]:
-            if not report[0].startswith('unreferenced object'):
-                self._kill(report.unit, self._case, report[0].strip(), REPORT_GRACE)
+    def judge_reports(self, last=False):
+        """What the kernel reported so far.
+
+        Whether a report is one that is known is seen by its whole, so it is
+        waited for, but not for long: more lines may never come.
+        """
+        while self._reports:
+            report, case, since = self._reports[0]
+            if report.open and not last and time.monotonic() < since + REPORT_GRACE:
+                return
+            self._reports.pop(0)
+            if klog.ours(report):
+                leak = report[0].startswith('unreferenced object')
+                self._kill('leaks' if leak else report.unit, '' if leak else case,
+                           leak_name(report) if leak else report[0].strip())
 
     def log(self, text):
         self._something_came()
         before = len(self.scanner.reports)
         super().log(text)
-        self._reports(before)
+        self._reports += [(report, self._case, time.monotonic())
+                          for report in self.scanner.reports[before:]]
 
     def log_line(self, line):
         if self._parsers['log'] and not line.startswith('--- '):
@@ -249,13 +262,8 @@ class Hunt(guest.Job):
 
     def ended(self):
         unit = next((parser.name for parser in self._parsers.values() if parser), None)
-        before = len(self.scanner.reports)
+        self.judge_reports(last=True)
         super().ended()
-        # Only reports of leaks are left, and those that the last line began.
-        self._reports(before)
-        for report in self.scanner.reports:
-            if report[0].startswith('unreferenced object'):
-                self._kill('leaks', '', leak_name(report))
         for why in self.broken:
             self._kill(unit, self._case, why)
         if unit:

@@ -253,8 +253,29 @@ class Hunting(unittest.TestCase):
     def test_report_of_the_kernel(self):
         self.program('TAP version 13', '1..1', '#  RUN           race.one ...', end=False)
         self.hunt.log('[    2.0] BUG: KASAN: slab-use-after-free in walk+0x1/0x2\n')
+        self.hunt.out('ok 1 race.one\n#  RUN           race.two ...\n')
+        self.hunt.judge_reports()
+        self.assertEqual(self.hunt.kills, [])
+        self.hunt.log('[    2.0] Call Trace:\n[    2.0] ---[ end trace 0 ]---\n')
+        self.hunt.judge_reports()
         self.assertEqual(self.hunt.kills, [
             ('device/race_test', 'race.one', 'BUG: KASAN: slab-use-after-free in walk+0x1/0x2')])
+        self.assertIsNotNone(self.hunt.stop_at)
+        self.assertEqual(len(self.ended()), 1)
+
+    def test_report_that_is_cut_off(self):
+        self.program('TAP version 13', '1..1', end=False)
+        self.hunt.log('[    2.0] kernel BUG at fsm.c:1\n')
+        self.assertEqual(self.ended()[0], ('device/race_test', '', 'kernel BUG at fsm.c:1'))
+
+    def test_report_that_is_known(self):
+        self.program('TAP version 13', '1..1', end=False)
+        self.hunt.log('WARNING: CPU: 0 PID: 1 at drivers/vfio/group.c:1 '
+                      'vfio_group_release+0x1/0x2\n ? vfio_create_group+0x3/0x4\n'
+                      '---[ end trace 0 ]---\n')
+        self.hunt.out('ok 1 race.one\n')
+        self.hunt.mark('out', 'end 0')
+        self.assertEqual(self.ended(), [])
 
     def test_leak(self):
         self.program('TAP version 13', '1..1', 'ok 1 race.one')
