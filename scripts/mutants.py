@@ -120,16 +120,16 @@ def units_of(hint, units):
 
 
 def steps(mutant, units):
-    """[(units, more for the kernel's command line)], one guest after the other."""
+    """[(units, with leaks, more for the kernel's command line)], one guest after the other."""
     first = [unit for hint in mutant.hints for unit in units_of(hint, units)]
     suite = next((hint[len('kunit/'):] for hint in mutant.hints if hint.startswith('kunit/')), '')
     rest = [unit for unit in units if unit not in first or suite and unit == 'kunit']
-    # To look for leaks takes its time, so what is expected to show one is asked
-    # alone first; and which suites run is said when the kernel boots.
+    # To look for leaks takes its time, so only those are asked that are expected
+    # to show one; and which suites run is said when the kernel boots.
     if mutant.leaks or suite:
         more = f' kunit.filter_glob=mtty_mig_{suite}' if suite else ''
-        return [step for step in ((first, more), (rest, '')) if step[0]]
-    return [(first + rest, '')]
+        return [step for step in ((first, mutant.leaks, more), (rest, False, '')) if step[0]]
+    return [(first + rest, False, '')]
 
 
 def copy_sources(repo, tree):
@@ -352,9 +352,9 @@ class Worker:
         except BadMutant as why:
             return mutant, 'broken', [('', '', str(why))], time.monotonic() - start
         kills = []
-        for number, (units, more) in enumerate(steps(mutant, self.args.units)):
+        for number, (units, leaks, more) in enumerate(steps(mutant, self.args.units)):
             suffix = '-rest' if number else ''
-            kills += self.hunt(mutant.name + suffix, units, mutant.leaks, more)[0]
+            kills += self.hunt(mutant.name + suffix, units, leaks, more)[0]
             if kills and not self.args.keep_going:
                 break
         return mutant, 'killed' if kills else 'survived', kills, time.monotonic() - start
@@ -454,17 +454,24 @@ class Run:
             clean = {}
         if clean.get('key') != self.args.key:
             clean = {'key': self.args.key}
-        for leaks in sorted({mutant.leaks for mutant in self.mutants}):
-            what = 'with a search for leaks' if leaks else 'without'
-            if str(leaks) in clean:
+        every = self.args.units
+        wanted = {unit for mutant in self.mutants if mutant.leaks
+                  for hint in mutant.hints for unit in units_of(hint, every)}
+        for leaks, units in ((False, every), (True, [unit for unit in every if unit in wanted])):
+            what = 'with a search for leaks' if leaks else 'all tests'
+            name = ' '.join(units) if leaks else 'all'
+            if not units:
+                continue
+            if name in clean:
                 self.say(f'# the driver as it is, {what}: was clean')
                 continue
             start = time.monotonic()
-            guests = self.args.guests
+            # More parts than guests, for some take longer than others.
+            parts = min(len(units), self.args.guests * (1 if leaks else 4))
             jobs = [(f'plain-{"leaks-" if leaks else ""}{number + 1}',
-                     self.args.units[number::guests], leaks) for number in range(guests)]
+                     units[number::parts], leaks) for number in range(parts)]
             quiet = 0
-            for kills, silence in pool.imap_unordered(do_plain, [j for j in jobs if j[1]], 1):
+            for kills, silence in pool.imap_unordered(do_plain, jobs, 1):
                 quiet = max(quiet, silence)
                 if kills:
                     self.say('lab: error: the driver as it is does not pass, so no mutant '
@@ -474,7 +481,7 @@ class Run:
                     self.say(f'lab: logs: {self.args.scratch}/logs/plain-*.log')
                     return None
             self.say(f'# the driver as it is, {what}: clean, {time.monotonic() - start:.1f} s')
-            clean[str(leaks)] = quiet
+            clean[name] = quiet
             with open(known, 'w', encoding='utf-8') as file:
                 json.dump(clean, file)
         return max(self.args.silence, 3 * max(v for k, v in clean.items() if k != 'key'))

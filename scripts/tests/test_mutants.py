@@ -171,14 +171,15 @@ class Judging(unittest.TestCase):
         def steps(hints, leaks=False):
             mutant = types.SimpleNamespace(hints=hints.split(), leaks=leaks)
             return mutants.steps(mutant, ['kunit', 'a', 'b@x', 'b@y'])
-        self.assertEqual(steps('a'), [(['a', 'kunit', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('b'), [(['b@x', 'b@y', 'kunit', 'a'], '')])
-        self.assertEqual(steps(''), [(['kunit', 'a', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('a', leaks=True), [(['a'], ''), (['kunit', 'b@x', 'b@y'], '')])
+        self.assertEqual(steps('a'), [(['a', 'kunit', 'b@x', 'b@y'], False, '')])
+        self.assertEqual(steps('b'), [(['b@x', 'b@y', 'kunit', 'a'], False, '')])
+        self.assertEqual(steps(''), [(['kunit', 'a', 'b@x', 'b@y'], False, '')])
+        self.assertEqual(steps('a', leaks=True), [(['a'], True, ''),
+                                                  (['kunit', 'b@x', 'b@y'], False, '')])
         # One suite first; all of them later, if it did not notice
         self.assertEqual(steps('kunit/fsm a'), [
-            (['kunit', 'a'], ' kunit.filter_glob=mtty_mig_fsm'), (['kunit', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('', leaks=True), [(['kunit', 'a', 'b@x', 'b@y'], '')])
+            (['kunit', 'a'], False, ' kunit.filter_glob=mtty_mig_fsm'),
+            (['kunit', 'b@x', 'b@y'], False, '')])
 
     def test_hint_is_a_program_or_a_unit(self):
         units = ['kunit', 'generic/fsm_test@full', 'generic/fsm_test@base@-v@cdev']
