@@ -63,10 +63,19 @@ NOT_OURS = [re.compile(pattern, re.S) for pattern in (
 )]
 
 
+def ours(report):
+    """Is it not one of those that are known?  The report has to be complete."""
+    return not any(known.search('\n'.join(report)) for known in NOT_OURS)
+
+
 class Report(list):
-    """The lines of a report; .unit is the test that ran when it came."""
+    """The lines of a report; .unit is the test that ran when it came.
+
+    .open: lines of it may still come.
+    """
 
     unit = None
+    open = True
 
 
 class Scanner:
@@ -82,6 +91,11 @@ class Scanner:
         self._open = False
         self._quiet = 0
 
+    def _close(self):
+        self._open = False
+        if self.reports:
+            self.reports[-1].open = False
+
     def feed(self, line):
         line = ktap.PRINTK.sub('', line.rstrip('\r\n'), count=1)
         # A test may be named after what it provokes.
@@ -90,7 +104,7 @@ class Scanner:
             return
         bad = BAD.search(line)
         if line.startswith('unreferenced object '):
-            self._open = False      # the reports of leaks have no end
+            self._close()           # the reports of leaks have no end
         if not self._open:
             if bad:
                 self.reports.append(Report([line]))
@@ -102,21 +116,20 @@ class Scanner:
         if UNSURE.match(line):
             return
         if START.search(line):
-            self._open = False
+            self._close()
             return
         report.append(line)
         # Many unrelated lines in a row, and the report is over, too.
         if line:
             self._quiet = 0 if bad or MORE.search(line) else self._quiet + 1
         if END.search(line) and len(report) > 2 or len(report) >= LONGEST or self._quiet > 12:
-            self._open = False
+            self._close()
 
     def finish(self):
         """Leave out what is not ours."""
-        ours = [report for report in self.reports
-                if not any(known.search('\n'.join(report)) for known in NOT_OURS)]
-        self.not_ours = len(self.reports) - len(ours)
-        self.reports = ours
+        good = [report for report in self.reports if ours(report)]
+        self.not_ours = len(self.reports) - len(good)
+        self.reports = good
 
 
 def main():

@@ -35,7 +35,7 @@ RUNS = re.compile(r'#\s+RUN\s+(\S+) \.\.\.')
 CHATTER = re.compile(r'#\s+(RUN|FAIL|OK)\s|: Test (failed|terminated)')
 FIELDS = ('Subject', 'Rules', 'Killed-by', 'Needs', 'Survives')
 SOURCES = ('mtty-mig', 'kunit')
-# How much of a report of the kernel is waited for, in seconds
+# How long the rest of a report of the kernel is waited for, in seconds
 REPORT_GRACE = 0.5
 
 
@@ -120,16 +120,16 @@ def units_of(hint, units):
 
 
 def steps(mutant, units):
-    """[(units, more for the kernel's command line)], one guest after the other."""
+    """[(units, with leaks, more for the kernel's command line)], one guest after the other."""
     first = [unit for hint in mutant.hints for unit in units_of(hint, units)]
     suite = next((hint[len('kunit/'):] for hint in mutant.hints if hint.startswith('kunit/')), '')
     rest = [unit for unit in units if unit not in first or suite and unit == 'kunit']
-    # To look for leaks takes its time, so what is expected to show one is asked
-    # alone first; and which suites run is said when the kernel boots.
+    # To look for leaks takes its time, so only those are asked that are expected
+    # to show one; and which suites run is said when the kernel boots.
     if mutant.leaks or suite:
         more = f' kunit.filter_glob=mtty_mig_{suite}' if suite else ''
-        return [step for step in ((first, more), (rest, '')) if step[0]]
-    return [(first + rest, '')]
+        return [step for step in ((first, mutant.leaks, more), (rest, False, '')) if step[0]]
+    return [(first + rest, False, '')]
 
 
 def copy_sources(repo, tree):
@@ -143,6 +143,7 @@ class Watched(uml.Guest):
     """A guest that may also be ended because enough is known."""
 
     def ended(self, idle):
+        self.job.judge_reports()
         if self.job.stop_at and time.monotonic() >= self.job.stop_at:
             return True
         return super().ended(idle)
@@ -162,12 +163,13 @@ class Hunt(guest.Job):
         # KUnit is read from the log and a selftest from 'out'.
         self._parsers = {'log': None, 'out': None}
         self._case = ''
+        self._reports = []      # of the kernel, not judged yet
         self._rest_out = ''
 
-    def _kill(self, unit, case, why, grace=0):
+    def _kill(self, unit, case, why):
         self.kills.append((unit or 'boot', case, why))
         if not self.args.keep_going:
-            self.stop_at = self.stop_at or time.monotonic() + grace
+            self.stop_at = self.stop_at or time.monotonic()
 
     def _something_came(self):
         now = time.monotonic()
@@ -175,17 +177,28 @@ class Hunt(guest.Job):
             self.quiet = max(self.quiet, now - self._heard)
         self._heard = now
 
-    def _reports(self, count):
-        """Those of the kernel beyond the first COUNT; a leak needs the whole report."""
-        for report in self.scanner.reports[count:]:
-            if not report[0].startswith('unreferenced object'):
-                self._kill(report.unit, self._case, report[0].strip(), REPORT_GRACE)
+    def judge_reports(self, last=False):
+        """What the kernel reported so far.
+
+        Whether a report is one that is known is seen by its whole, so it is
+        waited for, but not for long: more lines may never come.
+        """
+        while self._reports:
+            report, case, since = self._reports[0]
+            if report.open and not last and time.monotonic() < since + REPORT_GRACE:
+                return
+            self._reports.pop(0)
+            if klog.ours(report):
+                leak = report[0].startswith('unreferenced object')
+                self._kill('leaks' if leak else report.unit, '' if leak else case,
+                           leak_name(report) if leak else report[0].strip())
 
     def log(self, text):
         self._something_came()
         before = len(self.scanner.reports)
         super().log(text)
-        self._reports(before)
+        self._reports += [(report, self._case, time.monotonic())
+                          for report in self.scanner.reports[before:]]
 
     def log_line(self, line):
         if self._parsers['log'] and not line.startswith('--- '):
@@ -204,15 +217,24 @@ class Hunt(guest.Job):
     def _feed(self, channel, line):
         parser = self._parsers[channel]
         parser.feed(line)
+        if self._told(parser.name):
+            return
         # At once, not when the program ends: it may take long, or never end.
-        result = ktap.RESULT.match(ktap.PRINTK.sub('', line, count=1).strip())
-        if result and result.group('not') and not self._told(parser.name):
+        # KUnit tells what is wrong before it tells that a case failed.
+        text = ktap.PRINTK.sub('', line, count=1).strip()
+        broken = ktap.BROKEN.match(text)
+        if broken:
+            case, _, why = text.lstrip('# ').partition(': ')
+            self._kill(parser.name, case, why)
+            return
+        result = ktap.RESULT.match(text)
+        if result and result.group('not'):
             case = next(case for group in reversed(parser.groups)
                         for case in reversed(group.cases) if case.status == 'failed')
             self._tell(parser.name, case)
 
     def _told(self, unit):
-        return any(kill[0] == unit and not kill[2].startswith('kernel') for kill in self.kills)
+        return any(kill[0] == unit for kill in self.kills)
 
     def _tell(self, unit, case):
         name = case.name[len(unit):].strip()
@@ -240,13 +262,8 @@ class Hunt(guest.Job):
 
     def ended(self):
         unit = next((parser.name for parser in self._parsers.values() if parser), None)
-        before = len(self.scanner.reports)
+        self.judge_reports(last=True)
         super().ended()
-        # Only reports of leaks are left, and those that the last line began.
-        self._reports(before)
-        for report in self.scanner.reports:
-            if report[0].startswith('unreferenced object'):
-                self._kill('leaks', '', leak_name(report))
         for why in self.broken:
             self._kill(unit, self._case, why)
         if unit:
@@ -335,9 +352,9 @@ class Worker:
         except BadMutant as why:
             return mutant, 'broken', [('', '', str(why))], time.monotonic() - start
         kills = []
-        for number, (units, more) in enumerate(steps(mutant, self.args.units)):
+        for number, (units, leaks, more) in enumerate(steps(mutant, self.args.units)):
             suffix = '-rest' if number else ''
-            kills += self.hunt(mutant.name + suffix, units, mutant.leaks, more)[0]
+            kills += self.hunt(mutant.name + suffix, units, leaks, more)[0]
             if kills and not self.args.keep_going:
                 break
         return mutant, 'killed' if kills else 'survived', kills, time.monotonic() - start
@@ -437,17 +454,24 @@ class Run:
             clean = {}
         if clean.get('key') != self.args.key:
             clean = {'key': self.args.key}
-        for leaks in sorted({mutant.leaks for mutant in self.mutants}):
-            what = 'with a search for leaks' if leaks else 'without'
-            if str(leaks) in clean:
+        every = self.args.units
+        wanted = {unit for mutant in self.mutants if mutant.leaks
+                  for hint in mutant.hints for unit in units_of(hint, every)}
+        for leaks, units in ((False, every), (True, [unit for unit in every if unit in wanted])):
+            what = 'with a search for leaks' if leaks else 'all tests'
+            name = ' '.join(units) if leaks else 'all'
+            if not units:
+                continue
+            if name in clean:
                 self.say(f'# the driver as it is, {what}: was clean')
                 continue
             start = time.monotonic()
-            guests = self.args.guests
+            # More parts than guests, for some take longer than others.
+            parts = min(len(units), self.args.guests * (1 if leaks else 4))
             jobs = [(f'plain-{"leaks-" if leaks else ""}{number + 1}',
-                     self.args.units[number::guests], leaks) for number in range(guests)]
+                     units[number::parts], leaks) for number in range(parts)]
             quiet = 0
-            for kills, silence in pool.imap_unordered(do_plain, [j for j in jobs if j[1]], 1):
+            for kills, silence in pool.imap_unordered(do_plain, jobs, 1):
                 quiet = max(quiet, silence)
                 if kills:
                     self.say('lab: error: the driver as it is does not pass, so no mutant '
@@ -457,7 +481,7 @@ class Run:
                     self.say(f'lab: logs: {self.args.scratch}/logs/plain-*.log')
                     return None
             self.say(f'# the driver as it is, {what}: clean, {time.monotonic() - start:.1f} s')
-            clean[str(leaks)] = quiet
+            clean[name] = quiet
             with open(known, 'w', encoding='utf-8') as file:
                 json.dump(clean, file)
         return max(self.args.silence, 3 * max(v for k, v in clean.items() if k != 'key'))

@@ -171,14 +171,15 @@ class Judging(unittest.TestCase):
         def steps(hints, leaks=False):
             mutant = types.SimpleNamespace(hints=hints.split(), leaks=leaks)
             return mutants.steps(mutant, ['kunit', 'a', 'b@x', 'b@y'])
-        self.assertEqual(steps('a'), [(['a', 'kunit', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('b'), [(['b@x', 'b@y', 'kunit', 'a'], '')])
-        self.assertEqual(steps(''), [(['kunit', 'a', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('a', leaks=True), [(['a'], ''), (['kunit', 'b@x', 'b@y'], '')])
+        self.assertEqual(steps('a'), [(['a', 'kunit', 'b@x', 'b@y'], False, '')])
+        self.assertEqual(steps('b'), [(['b@x', 'b@y', 'kunit', 'a'], False, '')])
+        self.assertEqual(steps(''), [(['kunit', 'a', 'b@x', 'b@y'], False, '')])
+        self.assertEqual(steps('a', leaks=True), [(['a'], True, ''),
+                                                  (['kunit', 'b@x', 'b@y'], False, '')])
         # One suite first; all of them later, if it did not notice
         self.assertEqual(steps('kunit/fsm a'), [
-            (['kunit', 'a'], ' kunit.filter_glob=mtty_mig_fsm'), (['kunit', 'b@x', 'b@y'], '')])
-        self.assertEqual(steps('', leaks=True), [(['kunit', 'a', 'b@x', 'b@y'], '')])
+            (['kunit', 'a'], False, ' kunit.filter_glob=mtty_mig_fsm'),
+            (['kunit', 'b@x', 'b@y'], False, '')])
 
     def test_hint_is_a_program_or_a_unit(self):
         units = ['kunit', 'generic/fsm_test@full', 'generic/fsm_test@base@-v@cdev']
@@ -243,11 +244,39 @@ class Hunting(unittest.TestCase):
         self.hunt.log('KTAP version 1\n    # Subtest: fsm\n    1..1\n    not ok 1 walk\n')
         self.assertEqual(self.hunt.kills[0][:2], ('kunit', 'fsm.walk'))
 
+    def test_kunit_case_that_does_not_end(self):
+        self.hunt.mark('log', 'begin kunit')
+        self.hunt.log('    # Subtest: fsm\n    1..1\n'
+                      '    # walk: EXPECTATION FAILED at kunit/fsm_kunit.c:1\n')
+        self.assertEqual(self.hunt.kills,
+                         [('kunit', 'walk', 'EXPECTATION FAILED at kunit/fsm_kunit.c:1')])
+
     def test_report_of_the_kernel(self):
         self.program('TAP version 13', '1..1', '#  RUN           race.one ...', end=False)
         self.hunt.log('[    2.0] BUG: KASAN: slab-use-after-free in walk+0x1/0x2\n')
+        self.hunt.out('ok 1 race.one\n#  RUN           race.two ...\n')
+        self.hunt.judge_reports()
+        self.assertEqual(self.hunt.kills, [])
+        self.hunt.log('[    2.0] Call Trace:\n[    2.0] ---[ end trace 0 ]---\n')
+        self.hunt.judge_reports()
         self.assertEqual(self.hunt.kills, [
             ('device/race_test', 'race.one', 'BUG: KASAN: slab-use-after-free in walk+0x1/0x2')])
+        self.assertIsNotNone(self.hunt.stop_at)
+        self.assertEqual(len(self.ended()), 1)
+
+    def test_report_that_is_cut_off(self):
+        self.program('TAP version 13', '1..1', end=False)
+        self.hunt.log('[    2.0] kernel BUG at fsm.c:1\n')
+        self.assertEqual(self.ended()[0], ('device/race_test', '', 'kernel BUG at fsm.c:1'))
+
+    def test_report_that_is_known(self):
+        self.program('TAP version 13', '1..1', end=False)
+        self.hunt.log('WARNING: CPU: 0 PID: 1 at drivers/vfio/group.c:1 '
+                      'vfio_group_release+0x1/0x2\n ? vfio_create_group+0x3/0x4\n'
+                      '---[ end trace 0 ]---\n')
+        self.hunt.out('ok 1 race.one\n')
+        self.hunt.mark('out', 'end 0')
+        self.assertEqual(self.ended(), [])
 
     def test_leak(self):
         self.program('TAP version 13', '1..1', 'ok 1 race.one')

@@ -5,7 +5,9 @@
  *
  * The uAPI text leaves the error codes open; the generic tests want an error.
  */
+#include <errno.h>
 #include <poll.h>
+#include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
@@ -169,6 +171,20 @@ TEST_F(session, is_EBADF_in_the_other_direction)
 	EXPECT_EQ(-EBADF, variant->state == VFIO_DEVICE_STATE_RESUMING ?
 		  mig_read(data_fd, &byte, sizeof(byte)) :
 		  mig_write(data_fd, &byte, sizeof(byte)));
+}
+
+/* A stream: what comes next does not depend on where somebody asks for it */
+TEST_F(session, is_ESPIPE_at_an_offset)
+{
+	int data_fd = begin(&self->mtty, variant->state);
+	__u8 byte = 0;
+
+	EXPECT_EQ(-1, variant->state == VFIO_DEVICE_STATE_RESUMING ?
+		  pwrite(data_fd, &byte, sizeof(byte), 0) :
+		  pread(data_fd, &byte, sizeof(byte), 0));
+	EXPECT_EQ(ESPIPE, errno);
+	EXPECT_EQ(-1, lseek(data_fd, 0, SEEK_CUR));
+	EXPECT_EQ(ESPIPE, errno);
 }
 
 TEST_F(session, polls_as_its_state_says)
