@@ -126,7 +126,7 @@ static void judge_damage(struct __test_metadata *_metadata, struct dut *dut,
 
 	session_save(dut, &stream);
 	for (at = 0; at < stream.len && !ret; at = next) {
-		next = stream_next_point(at, stream.len);
+		next = stream_next_point(at, stream.len, 0);
 		if ((nr++ + how) % 3)
 			continue;
 		damage_stream(&bad, &stream, at, how);
@@ -439,7 +439,7 @@ TEST_F(hostile, write_goes_on_after_no_memory)
 
 	session_save(&self->dut, &stream);
 	for (at = 0; at < stream.len;
-	     at = stream_next_point(at, stream.len)) {
+	     at = stream_next_point(at, stream.len, 0)) {
 		int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_RESUMING);
 		int none, ret;
 

@@ -274,6 +274,9 @@ TEST_F(resume, sendfile_moves_the_stream_or_fails)
 
 /* Refused */
 
+/* A stream that is no longer is cut at each of its bytes */
+#define EACH		2048
+
 /* "must fail the SET_STATE ioctl" if data is "incomplete" */
 TEST_F(resume, incomplete_stream_is_refused)
 {
@@ -281,7 +284,8 @@ TEST_F(resume, incomplete_stream_is_refused)
 	size_t at;
 
 	session_save(&self->dut, &stream);
-	for (at = 1; at < stream.len; at = stream_next_point(at, stream.len)) {
+	for (at = 1; at < stream.len;
+	     at = stream_next_point(at, stream.len, EACH)) {
 		int data_fd = dut_go(&self->dut, VFIO_DEVICE_STATE_RESUMING);
 		int none;
 
@@ -305,7 +309,8 @@ TEST_F(resume, incomplete_stream_from_pre_copy_is_refused)
 	if (!(self->dut.flags & VFIO_MIGRATION_PRE_COPY))
 		SKIP(return, "the device has no PRE_COPY");
 	session_save_precopy(&self->dut, &stream);
-	for (at = 1; at < stream.len; at = stream_next_point(at, stream.len)) {
+	for (at = 1; at < stream.len;
+	     at = stream_next_point(at, stream.len, EACH)) {
 		stream_part(&cut, &stream, 0, at);
 		RULE_FAILS("MIG-RES-03",
 			   __session_load(&self->dut, &cut,

@@ -159,22 +159,21 @@ int session_resume(struct dut *dut, const struct mig_stream *stream)
 	return data_fd;
 }
 
-/* A stream is short up to here: each of its bytes gets a try */
-#define SHORT		512
-/* A longer one has this many at either end, and as many in between */
+/* Bytes at either end of a stream to try, and places in between */
 #define EDGE		64
 
 /**
  * stream_next_point - the next byte of a stream to try something at
  * @at: the last one
  * @len: bytes of the stream
+ * @each: a stream that is not longer gets a try at each of its bytes
  *
- * Return: each byte of a short stream; of a longer one those at its ends, and
- * some in between; @len after the last one.
+ * Return: the next byte of a short stream; of a longer one those at its ends,
+ * and some in between; @len after the last one.
  */
-size_t stream_next_point(size_t at, size_t len)
+size_t stream_next_point(size_t at, size_t len, size_t each)
 {
-	if (len <= SHORT || at + 1 < EDGE || at >= len - EDGE)
+	if (len <= each || len <= 3 * EDGE || at + 1 < EDGE || at >= len - EDGE)
 		return at + 1;
 	/* Odd, so that it does not step from record to record */
 	at += (len / EDGE) | 1;

@@ -22,7 +22,7 @@ int __session_load(struct dut *dut, const struct mig_stream *stream,
 		   __u32 state);
 int session_resume(struct dut *dut, const struct mig_stream *stream);
 
-size_t stream_next_point(size_t at, size_t len);
+size_t stream_next_point(size_t at, size_t len, size_t each);
 size_t stream_portion(size_t chunk, size_t at, size_t len);
 void stream_part(struct mig_stream *part, const struct mig_stream *stream,
 		 size_t from, size_t to);
