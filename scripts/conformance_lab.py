@@ -7,6 +7,7 @@ or hangs the kernel costs that test and no other.  The same test by another way
 in may follow in the same boot, if the first one passed.
 """
 
+import contextlib
 import os
 import sys
 
@@ -104,7 +105,8 @@ class Conformance(guest.Check):
         if self.isolate:
             for tester in self.guests:
                 if tester not in failed:
-                    os.unlink(tester.log_name)
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(tester.log_name)
         return failed
 
 
