@@ -50,14 +50,9 @@ esac
 setup_programs selftests
 setup_run "$kernel/drivers/vfio/mdev/mdev.ko" "$module" -- selftests
 
+mapfile -t all < <(all_selftests | grep ^generic/)
 tests=()
-while IFS= read -r test; do
-	# shellcheck disable=SC2053 # TEST is a pattern
-	if [[ $test == generic/* ]] && [[ ${test##*/} == ${TEST:-*} ]]; then
-		tests+=("$test")
-	fi
-done < <(all_selftests)
-[ ${#tests[@]} -gt 0 ] || die "no generic test is called '${TEST-}'"
+wanted_tests tests "${all[@]}"
 unlock_cache
 
 release=$(cat "$kernel/include/config/kernel.release")

@@ -54,14 +54,7 @@ setup_run "$modules"/*/*.ko "$kernel/drivers/vfio/mdev/mdev.ko" -- "${parts[@]}"
 tests=()
 if [ "$verb" = check ] || [ "$verb" = selftests ]; then
 	mapfile -t all < <(all_selftests)
-	for test in "${all[@]}"; do
-		# shellcheck disable=SC2053 # TEST is a pattern
-		if [ -z "${TEST-}" ] || [[ $test == $TEST || ${test##*/} == $TEST ]]; then
-			tests+=("$test")
-		fi
-	done
-	[ ${#tests[@]} -gt 0 ] ||
-		die "no selftest is called '${TEST-}'; there are:" "${all[@]}"
+	wanted_tests tests "${all[@]}"
 	mapfile -t tests < <(selftest_units "${tests[@]}")
 fi
 unlock_cache

@@ -18,13 +18,7 @@ mapfile -t all < <(all_selftests)
 
 # With TEST= one sees what some of the tests notice by themselves.
 tests=()
-for test in kunit "${all[@]}"; do
-	# shellcheck disable=SC2053 # TEST is a pattern
-	if [ -z "${TEST-}" ] || [[ $test == $TEST || ${test##*/} == $TEST ]]; then
-		tests+=("$test")
-	fi
-done
-[ ${#tests[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" kunit "${all[@]}"
+wanted_tests tests kunit "${all[@]}"
 mapfile -t units < <(selftest_units "${tests[@]}")
 
 # One at a time for a checkout: it builds in a place that is kept.

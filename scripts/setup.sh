@@ -74,6 +74,22 @@ all_selftests() {
 		KSRC="$source" UAPI="$uapi" OUTPUT="$work/selftests" list
 }
 
+# wanted_tests NAME PROGRAM...: those that TEST= asks for, in the array of that
+# name; all of them without it.
+wanted_tests() {
+	local -n wanted_=$1
+	local program
+	shift
+	wanted_=()
+	for program; do
+		# shellcheck disable=SC2053 # TEST is a pattern
+		if [ -z "${TEST-}" ] || [[ $program == $TEST || ${program##*/} == $TEST ]]; then
+			wanted_+=("$program")
+		fi
+	done
+	[ ${#wanted_[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" "$@"
+}
+
 # selftest_units PROGRAM...: what the guests run.  A generic program runs for
 # each of our types; over every way in for the one that can do all.
 selftest_units() {
