@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/guarded.h"
 #include "mtty.h"
 
 /**
@@ -43,8 +43,7 @@ static const struct arg_call {
 FIXTURE(argument)
 {
 	struct mtty mtty;
-	size_t page;
-	__u8 *pages;	/* the second cannot be touched */
+	__u8 *end;	/* of memory: what is there cannot be touched */
 	int data_fd;
 };
 
@@ -53,12 +52,7 @@ FIXTURE_SETUP(argument)
 	if (!mtty_available())
 		SKIP(return, "there is no mtty_mig driver");
 	mtty_new(&self->mtty, "full", 0);
-	self->page = sysconf(_SC_PAGESIZE);
-	self->pages = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (self->pages == MAP_FAILED ||
-	    mprotect(self->pages + self->page, self->page, PROT_NONE))
-		die("no memory");
+	self->end = guarded_end();
 	self->data_fd = vfio_mig_set(&self->mtty.dev,
 				     VFIO_DEVICE_STATE_PRE_COPY);
 }
@@ -95,7 +89,7 @@ static void *place(__u8 *page_end, const struct arg_call *what, __u32 argsz)
 
 TEST_F(argument, is_taken_if_it_just_fits)
 {
-	__u8 *end = self->pages + self->page;
+	__u8 *end = self->end;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
@@ -109,7 +103,7 @@ TEST_F(argument, is_taken_if_it_just_fits)
 
 TEST_F(argument, is_refused_if_it_is_too_small)
 {
-	__u8 *end = self->pages + self->page;
+	__u8 *end = self->end;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
@@ -126,7 +120,7 @@ TEST_F(argument, is_refused_if_it_is_too_small)
 
 TEST_F(argument, that_is_not_there_is_EFAULT)
 {
-	__u8 *end = self->pages + self->page;
+	__u8 *end = self->end;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
@@ -147,7 +141,7 @@ TEST_F(argument, that_is_not_there_is_EFAULT)
 
 TEST_F(argument, that_cannot_be_written_is_EFAULT)
 {
-	__u8 *end = self->pages + self->page;
+	__u8 *end = self->end;
 	unsigned int i;
 	void *arg;
 
@@ -155,12 +149,11 @@ TEST_F(argument, that_cannot_be_written_is_EFAULT)
 		const struct arg_call *what = &calls[i];
 
 		arg = place(end, what, what->size);
-		ASSERT_EQ(0, mprotect(self->pages, self->page, PROT_READ));
+		guarded_protect(arg, PROT_READ);
 		EXPECT_EQ(what->answers ? -EFAULT : 0,
 			  call(&self->mtty, self->data_fd, what, arg))
 			TH_LOG("%s", what->name);
-		ASSERT_EQ(0, mprotect(self->pages, self->page,
-				      PROT_READ | PROT_WRITE));
+		guarded_protect(arg, PROT_READ | PROT_WRITE);
 	}
 }
 
@@ -175,7 +168,7 @@ TEST_F(argument, whose_data_is_not_there_is_EFAULT_and_changes_nothing)
 	int fd = eventfd_new();
 	unsigned int i;
 
-	set = (void *)(self->pages + self->page - sizeof(*set));
+	set = (void *)(self->end - sizeof(*set));
 	for (i = 0; i < ARRAY_LEN(indexes); i++) {
 		vfio_irq_eventfds(&self->mtty.dev, indexes[i], 0, 1, &fd);
 		*set = (struct vfio_irq_set) {

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
@@ -258,35 +257,3 @@ void * const bad_addresses[] = {
 };
 
 const unsigned int nr_bad_addresses = ARRAY_LEN(bad_addresses);
-
-/**
- * guarded_new - memory that ends where no memory follows, or end the process
- * @len: bytes
- *
- * Return: the memory, zeroed.  It lasts as long as the process.
- */
-__u8 *guarded_new(size_t len)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	size_t size = (len + page - 1) / page * page;
-	__u8 *map;
-
-	map = mmap(NULL, size + page, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (map == MAP_FAILED || mprotect(map + size, page, PROT_NONE))
-		die("no memory: %s", strerror(errno));
-	return map + size - len;
-}
-
-/**
- * guarded_protect - change what may be done with the page of a buffer
- * @buf: the buffer, within one page
- * @prot: PROT_*
- */
-void guarded_protect(void *buf, int prot)
-{
-	uintptr_t page = sysconf(_SC_PAGESIZE);
-
-	if (mprotect((void *)((uintptr_t)buf & ~(page - 1)), page, prot))
-		die("mprotect: %s", strerror(errno));
-}

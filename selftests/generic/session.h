@@ -8,6 +8,7 @@
 #ifndef SELFTESTS_GENERIC_SESSION_H
 #define SELFTESTS_GENERIC_SESSION_H
 
+#include "../lib/guarded.h"
 #include "dut.h"
 
 const char *io_name(ssize_t n);
@@ -35,8 +36,5 @@ void stream_noise(struct mig_stream *stream, size_t len, __u64 seed);
 /* Addresses at which no process has memory */
 extern void * const bad_addresses[];
 extern const unsigned int nr_bad_addresses;
-
-__u8 *guarded_new(size_t len);
-void guarded_protect(void *buf, int prot);
 
 #endif /* SELFTESTS_GENERIC_SESSION_H */

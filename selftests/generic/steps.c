@@ -2,12 +2,12 @@
 /* Steps that tests have in common. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
+#include "session.h"
 #include "steps.h"
 
 /**
@@ -89,28 +89,12 @@ static __u64 stream_max(struct dut *dut)
  * @data_fd: the session
  * @stream: what is read is appended here
  *
- * Return: 0 at the end of the stream, or -errno: -ENOMSG at a temporary end,
- * -EFBIG if there is no end to be seen.
+ * Return: as __mig_stream_read_max().
  */
 int step_read(struct dut *dut, int data_fd, struct mig_stream *stream)
 {
-	__u64 max = stream_max(dut);
-	ssize_t n = -ENOMEM;
-	__u8 *buf;
-
-	buf = malloc(MIG_CHUNK);
-	while (buf) {
-		n = mig_read(data_fd, buf, MIG_CHUNK);
-		if (n <= 0)
-			break;
-		if (n > MIG_CHUNK || stream->len + n > max) {
-			n = -EFBIG;
-			break;
-		}
-		mig_stream_append(stream, buf, n);
-	}
-	free(buf);
-	return n;
+	return __mig_stream_read_max(stream, data_fd, MIG_CHUNK,
+				     stream_max(dut));
 }
 
 /**
@@ -217,12 +201,11 @@ const char *step_touch(int data_fd, __u32 state)
 {
 	int ret = mig_session_touch(data_fd, state);
 
+	if (session_dead(ret, state))
+		return NULL;
 	if (state == VFIO_DEVICE_STATE_RESUMING)
-		return ret >= 0 ? "write() takes data" : NULL;
-	/* It would say that there may be more to come */
-	if (ret == -ENOMSG)
-		return "read() fails with ENOMSG";
-	return ret > 0 ? "read() gives data" : NULL;
+		return "write() takes data";
+	return ret == -ENOMSG ? "read() fails with ENOMSG" : "read() gives data";
 }
 
 /**

@@ -9,36 +9,10 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/guarded.h"
 #include "../lib/rule.h"
 #include "dut.h"
 #include "steps.h"
-
-/* One page, and behind it nothing */
-struct guarded {
-	__u8 *page;
-	size_t size;
-};
-
-static void guard(struct guarded *guarded)
-{
-	guarded->size = sysconf(_SC_PAGESIZE);
-	guarded->page = mmap(NULL, 2 * guarded->size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (guarded->page == MAP_FAILED ||
-	    mprotect(guarded->page + guarded->size, guarded->size, PROT_NONE))
-		die("mmap: %s", strerror(errno));
-}
-
-static void unguard(struct guarded *guarded)
-{
-	munmap(guarded->page, 2 * guarded->size);
-}
-
-/* So that it ends where the page ends */
-static void *at_the_end(struct guarded *guarded, const void *data, size_t len)
-{
-	return memcpy(guarded->page + guarded->size - len, data, len);
-}
 
 /* The argument of SET */
 struct set_state {
@@ -77,7 +51,6 @@ static __u32 state_of(struct dut *dut)
 /* The driver has done its work when the core finds that it cannot tell */
 TEST_F(syscall, SET_with_an_argument_that_cannot_be_written)
 {
-	struct guarded guarded;
 	__u32 state;
 
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
@@ -86,12 +59,10 @@ TEST_F(syscall, SET_with_an_argument_that_cannot_be_written)
 		void *at;
 
 		dut_fresh(&self->dut);
-		guard(&guarded);
-		at = at_the_end(&guarded, &arg, sizeof(arg));
-		ASSERT_EQ(0, mprotect(guarded.page, guarded.size, PROT_READ));
+		at = guarded_put(guarded_end(), &arg, sizeof(arg));
+		guarded_protect(at, PROT_READ);
 		RULE_ERRNO("MIG-SEC-02", -EFAULT, feature(&self->dut, at),
 			   "SET %s, argument read-only", mig_state_name(state));
-		unguard(&guarded);
 
 		why = step_recover(&self->dut);
 		RULE("MIG-SEC-02", !why,
@@ -103,7 +74,6 @@ TEST_F(syscall, SET_with_an_argument_that_cannot_be_written)
 /* The session to which nobody has the fd can be left like any other */
 TEST_F(syscall, session_without_fd_is_left_by_SET)
 {
-	struct guarded guarded;
 	__u32 state;
 
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
@@ -115,11 +85,9 @@ TEST_F(syscall, session_without_fd_is_left_by_SET)
 		if (!mig_model_saving(state))
 			continue;
 		dut_fresh(&self->dut);
-		guard(&guarded);
-		at = at_the_end(&guarded, &arg, sizeof(arg));
-		ASSERT_EQ(0, mprotect(guarded.page, guarded.size, PROT_READ));
+		at = guarded_put(guarded_end(), &arg, sizeof(arg));
+		guarded_protect(at, PROT_READ);
 		feature(&self->dut, at);
-		unguard(&guarded);
 
 		RULE_OK("MIG-SEC-02",
 			__vfio_mig_set(&self->dut.dev,
@@ -137,14 +105,13 @@ TEST_F(syscall, session_without_fd_is_left_by_SET)
 TEST_F(syscall, SET_with_an_argument_that_cannot_be_read)
 {
 	struct set_state arg = set_arg(VFIO_DEVICE_STATE_STOP);
-	struct guarded guarded;
+	__u8 *end = guarded_end();
 	size_t len;
 
-	guard(&guarded);
 	for (len = 0; len < sizeof(arg); len++) {
 		RULE_ERRNO("MIG-SEC-02", -EFAULT,
 			   feature(&self->dut,
-				   at_the_end(&guarded, &arg, len)),
+				   guarded_put(end, &arg, len)),
 			   "SET STOP, argument readable for %zu bytes", len);
 		RULE_STATE("MIG-SEC-02", VFIO_DEVICE_STATE_RUNNING,
 			   state_of(&self->dut),
@@ -153,7 +120,6 @@ TEST_F(syscall, SET_with_an_argument_that_cannot_be_read)
 	}
 	RULE_ERRNO("MIG-SEC-02", -EFAULT, feature(&self->dut, NULL),
 		   "SET, argument NULL");
-	unguard(&guarded);
 }
 
 /* Every SET that begins a session */
@@ -328,11 +294,10 @@ TEST_F(syscall, features_touch_nothing_behind_their_argument)
 		{ "PROBE MIGRATION", VFIO_DEVICE_FEATURE_PROBE |
 		  VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION, 0 },
 	};
-	struct guarded guarded;
+	__u8 *end = guarded_end();
 	unsigned int i;
 	__u32 state;
 
-	guard(&guarded);
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		struct {
 			struct vfio_device_feature feature;
@@ -343,8 +308,8 @@ TEST_F(syscall, features_touch_nothing_behind_their_argument)
 		};
 
 		RULE_OK("MIG-SEC-09",
-			feature(&self->dut, at_the_end(&guarded, &arg,
-						       arg.feature.argsz)),
+			feature(&self->dut,
+				guarded_put(end, &arg, arg.feature.argsz)),
 			"%s, nothing behind its argument", features[i].name);
 	}
 	for (state = 0; dut_has_state(&self->dut, &state); state++) {
@@ -352,7 +317,7 @@ TEST_F(syscall, features_touch_nothing_behind_their_argument)
 		long ret;
 
 		dut_fresh(&self->dut);
-		at = at_the_end(&guarded, &arg, sizeof(arg));
+		at = guarded_put(end, &arg, sizeof(arg));
 		ret = feature(&self->dut, at);
 		RULE_OK("MIG-SEC-09", ret,
 			"SET %s, nothing behind its argument",
@@ -360,7 +325,6 @@ TEST_F(syscall, features_touch_nothing_behind_their_argument)
 		if (!ret && at->mig.data_fd >= 0)
 			close(at->mig.data_fd);
 	}
-	unguard(&guarded);
 }
 
 #define DUT_FIXTURE	any
@@ -405,10 +369,9 @@ TEST_F(any, ioctls_touch_nothing_behind_their_argument)
 			       .flags = VFIO_IRQ_SET_DATA_NONE |
 					VFIO_IRQ_SET_ACTION_TRIGGER } },
 	};
-	struct guarded guarded;
+	__u8 *end = guarded_end();
 	unsigned int i;
 
-	guard(&guarded);
 	for (i = 0; i < ARRAY_LEN(calls); i++) {
 		__u64 plain[16] = {};
 		long expected, ret;
@@ -417,13 +380,12 @@ TEST_F(any, ioctls_touch_nothing_behind_their_argument)
 		expected = ioctl(self->dut.dev.fd, calls[i].request, plain);
 		expected = expected ? -errno : 0;
 		ret = ioctl(self->dut.dev.fd, calls[i].request,
-			    at_the_end(&guarded, &calls[i].arg,
-				       calls[i].arg.argsz));
+			    guarded_put(end, &calls[i].arg,
+					calls[i].arg.argsz));
 		ret = ret ? -errno : 0;
 		RULE_ERRNO("MIG-SEC-09", expected, ret,
 			   "%s, nothing behind its argument", calls[i].name);
 	}
-	unguard(&guarded);
 }
 
 /* ... and none may read or write before it has looked */
@@ -434,25 +396,22 @@ TEST_F(any, ioctl_with_an_argument_that_faults_fails)
 		VFIO_DEVICE_GET_IRQ_INFO, VFIO_DEVICE_SET_IRQS,
 		VFIO_DEVICE_FEATURE,
 	};
-	struct guarded guarded;
+	__u8 *end = guarded_end();
 	unsigned int i;
 
-	guard(&guarded);
 	for (i = 0; i < ARRAY_LEN(requests); i++) {
 		__u32 argsz = 64;
 		long ret;
 
 		ret = ioctl(self->dut.dev.fd, requests[i],
-			    at_the_end(&guarded, &argsz, sizeof(argsz)));
+			    guarded_put(end, &argsz, sizeof(argsz)));
 		RULE_FAILS("MIG-SEC-09", ret ? -errno : 0,
 			   "ioctl %#x, of whose argument there is only argsz",
 			   requests[i]);
-		ret = ioctl(self->dut.dev.fd, requests[i],
-			    guarded.page + guarded.size);
+		ret = ioctl(self->dut.dev.fd, requests[i], end);
 		RULE_FAILS("MIG-SEC-09", ret ? -errno : 0,
 			   "ioctl %#x without an argument", requests[i]);
 	}
-	unguard(&guarded);
 }
 
 static bool can_read(struct vfio_dev *dev, __u32 index)
@@ -480,16 +439,14 @@ static bool find_region(struct vfio_dev *dev, __u32 *index)
 TEST_F(any, regions_touch_nothing_behind_the_buffer)
 {
 	struct vfio_dev *dev = &self->dut.dev;
-	struct guarded guarded;
+	__u8 *end = guarded_end();
 	__u8 data[16];
 	__u32 index;
 	size_t len;
 
 	if (!find_region(dev, &index))
 		SKIP(return, "no region of 16 bytes can be read");
-	guard(&guarded);
 	for (len = 1; len <= sizeof(data); len++) {
-		__u8 *end = guarded.page + guarded.size;
 		ssize_t n = __vfio_region_read(dev, index, 0, data, len);
 
 		RULE_EQ("MIG-SEC-09", n,
@@ -507,8 +464,7 @@ TEST_F(any, regions_touch_nothing_behind_the_buffer)
 		RULE_EQ("MIG-SEC-09",
 			__vfio_region_write(dev, index, 0, data, len),
 			__vfio_region_write(dev, index, 0,
-					    at_the_end(&guarded, data, len),
-					    len),
+					    guarded_put(end, data, len), len),
 			"write() of %zu bytes of region %u, nothing behind them",
 			len, index);
 		RULE("MIG-SEC-09",
@@ -517,7 +473,6 @@ TEST_F(any, regions_touch_nothing_behind_the_buffer)
 		     "%zu bytes at most, seen more: write() of %zu bytes of region %u",
 		     len / 2, len, index);
 	}
-	unguard(&guarded);
 }
 
 TEST_HARNESS_MAIN

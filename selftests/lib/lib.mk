@@ -3,7 +3,7 @@
 # How the library is built, for the Makefiles of the tests and the tools.
 # They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
 
-LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check file mdev mig_model rule \
+LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check file guarded mdev mig_model rule \
 	vfio_dev vfio_dma vfio_mig worker)
 
 # Where the driver's registers are described: beside this project's tests, or

@@ -389,18 +389,20 @@ size_t mig_stream_max(void)
 }
 
 /**
- * __mig_stream_read - read a session up to where it ends for now or for good
+ * __mig_stream_read_max - read a session up to where it ends for now or for
+ *	good, or to a bound
  * @stream: what is read is appended here
  * @data_fd: the session
  * @chunk: bytes to ask for in each read()
+ * @max: bytes of a stream of which no end is to be seen
  *
  * Return: 0 at the end of the stream, or -errno: -ENOMSG at a temporary end,
  * -EFBIG if no end is to be seen, -EOVERFLOW if read() told more than it had
  * been asked for.
  */
-int __mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk)
+int __mig_stream_read_max(struct mig_stream *stream, int data_fd, size_t chunk,
+			  size_t max)
 {
-	const size_t max = mig_stream_max();
 	ssize_t n;
 
 	do {
@@ -414,6 +416,19 @@ int __mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk)
 			return -EFBIG;
 	} while (n > 0);
 	return n;
+}
+
+/**
+ * __mig_stream_read - read a session up to where it ends for now or for good
+ * @stream: what is read is appended here
+ * @data_fd: the session
+ * @chunk: bytes to ask for in each read()
+ *
+ * Return: as __mig_stream_read_max().
+ */
+int __mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk)
+{
+	return __mig_stream_read_max(stream, data_fd, chunk, mig_stream_max());
 }
 
 /**

@@ -53,6 +53,8 @@ void mig_stream_copy(struct mig_stream *to, const struct mig_stream *from);
 ssize_t mig_read(int data_fd, void *buf, size_t len);
 ssize_t mig_write(int data_fd, const void *buf, size_t len);
 size_t mig_stream_max(void);
+int __mig_stream_read_max(struct mig_stream *stream, int data_fd, size_t chunk,
+			  size_t max);
 int __mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk);
 void mig_stream_read(struct mig_stream *stream, int data_fd, size_t chunk,
 		     int end);
