@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz]
+#   packages.sh [lint|coverage|fuzz|qemu]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,11 +16,18 @@ need=(
 	flock:util-linux setsid:util-linux stty:coreutils
 	cmp:diffutils find:findutils
 )
-case ${1-} in
-lint) need+=(shellcheck:shellcheck) ;;
-coverage) need+=(gcov:gcc genhtml:lcov) ;;
-fuzz) need+=(clang:clang llvm-symbolizer:llvm) ;;
-esac
+fuzz=
+for what; do
+	case $what in
+	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;
+	coverage) need+=(gcov:gcc genhtml:lcov) ;;
+	fuzz)
+		need+=(clang:clang llvm-symbolizer:llvm)
+		fuzz=1
+		;;
+	qemu) need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod) ;;
+	esac
+done
 
 missing_programs=()
 missing_packages=()
@@ -39,7 +46,7 @@ if ! [ -e /usr/include/stdio.h ] &&
 fi
 
 # Clang's sanitizers and libFuzzer come apart from clang itself.
-if [ "${1-}" = fuzz ] && ! { command -v clang >/dev/null &&
+if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
 		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null; }; then
 	missing_programs+=("clang's runtime libraries")
