@@ -62,7 +62,8 @@ class Guest:
         read_log, write_log = os.pipe()
         read_out, write_out = out_pipe or os.pipe()
         words = [f'LAB={args.run}', f'TOKEN={self.token}', 'ignore_loglevel',
-                 'printk.devkmsg=on', 'kunit.enable=1', *args.append.split()]
+                 'printk.devkmsg=on', 'kunit.enable=1', 'kunit.autorun=1',
+                 *args.append.split()]
         command = ENGINES[args.engine].command(args, name, words, write_log, write_out,
                                                keyboard=bool(out_pipe))
         self.process = subprocess.Popen(
