@@ -65,7 +65,9 @@ done
 say "built in $(took "$start"):"
 printf '%s\n' "${debs[@]}"
 
-say "lintian"
 cd "$REPO"
-lintian --allow-root --fail-on error --tag-display-limit 0 "${debs[@]}" >&2
+status=0
+said=$(lintian --allow-root --fail-on error --tag-display-limit 0 "${debs[@]}" 2>&1) || status=$?
+say "lintian: ${said:-no error, no warning}"
+[ $status -eq 0 ] || die "the packages are not as lintian wants them" "see above; they are in build/"
 rm -rf "$work"
