@@ -34,9 +34,10 @@ inside_namespace() {
 # check_namespace: or say why a root cannot be made here.
 check_namespace() {
 	local why
-	why=$("${namespace[@]}" true 2>&1) ||
-		die "cannot enter namespaces here: ${why##*unshare: }" \
-			"call it as root; or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, in a container by its engine), and see that $(id -un) has lines in /etc/subuid and /etc/subgid"
+	why=$("${namespace[@]}" true 2>&1) && return
+	why=${why##*unshare: }
+	die "cannot enter namespaces here: ${why%: Success}" \
+		"call it as root; or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, in a container by its engine), and see that $(id -un) has lines in /etc/subuid and /etc/subgid"
 }
 
 # The mirrors that this machine uses, for the archive and for its security
