@@ -25,9 +25,9 @@ try_verb() {
 		status=0
 		say "$suite: make $verb"
 		# shellcheck disable=SC2016 # for that shell
-		as_user "$root" sh -c 'cd mtty-mig && make "$1"' sh "$verb" >"$log.now" 2>&1 || status=$?
+		as_user "$root" sh -c 'cd mtty-mig && make "$1"' sh "$verb" 2>&1 |
+			tee "$log.now" | sed -un 's/^lab: /     | &/p' >&2 || status=${PIPESTATUS[0]}
 		cat "$log.now" >>"$log"
-		grep '^lab: ' "$log.now" | sed 's/^/     | /' >&2 || true
 		asked=$(sed -n 's/^ *sudo apt-get //p' "$log.now")
 		if [ $status -eq 0 ] || [ -z "$asked" ] || [ "$asked" = "$before" ]; then
 			break
