@@ -29,7 +29,7 @@ try_verb() {
 			tee "$log.now" | sed -un 's/^lab: /     | &/p' >&2 || status=${PIPESTATUS[0]}
 		cat "$log.now" >>"$log"
 		asked=$(sed -n 's/^ *sudo apt-get //p' "$log.now")
-		if [ $status -eq 0 ] || [ -z "$asked" ] || [ "$asked" = "$before" ]; then
+		if [ "$status" -eq 0 ] || [ -z "$asked" ] || [ "$asked" = "$before" ]; then
 			break
 		fi
 		before=$asked
@@ -45,8 +45,8 @@ try_verb() {
 	# Of the last call, without the installation of packages.
 	seconds=$(($(now) - start))
 	last=$(tail -n 1 "$log.now")
-	[ $status -eq 0 ] || tail -n 20 "$log.now" | quote >&2
-	return $status
+	[ "$status" -eq 0 ] || tail -n 20 "$log.now" | quote >&2
+	return "$status"
 }
 
 inside() {
@@ -84,7 +84,7 @@ inside() {
 		cp -r "$root/home/newcomer/.cache/mtty-mig/logs" "$log.lab" 2>/dev/null &&
 			say "$suite: the lab's own logs: $log.lab" || true
 	fi
-	return $status
+	return "$status"
 }
 
 if [ "${1-}" = inside ]; then
