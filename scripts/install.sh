@@ -97,6 +97,7 @@ install_all() {
 	setup_programs selftests tools
 	unlock_cache
 	"$SCRIPTS/install-selftests.sh" "$source" "$work/selftests" "$work/tools" "$dest" "$prefix" "$libexec"
+	install -D -m 644 "$REPO/Documentation/man/mtty_mig.4" "$dest$prefix/share/man/man4/mtty_mig.4"
 	say "installed: $dest$libexec, and in $dest$prefix/bin: vfio-migration-conformance, migrate-demo"
 }
 
@@ -126,7 +127,7 @@ uninstall_all() {
 	if [ -n "$prefix" ]; then
 		remove "$dest$libexec" "$dest$prefix"/bin/{vfio-migration-conformance,migrate-demo} \
 			"$dest$prefix"/share/man/man1/{vfio-migration-conformance,migrate-demo}.1 \
-			"$dest$prefix"/share/man/man7/mtty-mig-selftests.7
+			"$dest$prefix"/share/man/{man4/mtty_mig.4,man7/mtty-mig-selftests.7}
 	fi
 	[ $removed -gt 0 ] ||
 		say "nothing of ours is installed for Linux $release${prefix:+ or in $dest$prefix}"
