@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|qemu]...
+#   packages.sh [lint|coverage|fuzz|qemu|deb|newcomer]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -24,6 +24,12 @@ for what; do
 	fuzz)
 		need+=(clang:clang llvm-symbolizer:llvm)
 		fuzz=1
+		;;
+	deb) need+=(dh:debhelper dh_dkms:dh-dkms dpkg-buildpackage:dpkg-dev lintian:lintian) ;;
+	newcomer)
+		need+=(git:git mmdebstrap:mmdebstrap)
+		# An ordinary user's namespaces
+		[ "$(id -u)" -eq 0 ] || need+=(newuidmap:uidmap)
 		;;
 	qemu) need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod) ;;
 	esac
@@ -53,6 +59,12 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 	missing_packages+=(libclang-rt-dev)
 fi
 
+# What a new root is verified with.
+if [ "${1-}" = newcomer ] && ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+	missing_programs+=("Debian's keys")
+	missing_packages+=(debian-archive-keyring)
+fi
+
 [ ${#missing_programs[@]} -gt 0 ] || exit 0
 
 missing=$(printf '%s, ' "${missing_programs[@]}")
@@ -64,8 +76,16 @@ fi
 
 mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
 if [ "$(id -u)" -ne 0 ]; then
+	lines=("sudo apt-get install ${missing_packages[*]}")
+	# In a container's image apt may know no packages but the installed ones.
+	for package in "${missing_packages[@]}"; do
+		if ! apt-cache show "$package" >/dev/null 2>&1; then
+			lines=("sudo apt-get update" "${lines[@]}")
+			break
+		fi
+	done
 	die "missing here: $missing; only root can install packages. Run this, then call again:" \
-		"sudo apt-get install ${missing_packages[*]}"
+		"${lines[@]}"
 fi
 
 say "installing: ${missing_packages[*]}"
