@@ -17,6 +17,7 @@ need=(
 	cmp:diffutils find:findutils
 )
 fuzz=
+headers=('stdio.h:libc6-dev')
 for what; do
 	case $what in
 	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;
@@ -31,7 +32,11 @@ for what; do
 		# An ordinary user's namespaces
 		[ "$(id -u)" -eq 0 ] || need+=(newuidmap:uidmap)
 		;;
-	qemu) need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod) ;;
+	qemu)
+		need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod)
+		# The kernel's objtool
+		headers+=('libelf.h:libelf-dev')
+		;;
 	esac
 done
 
@@ -45,11 +50,13 @@ for pair in "${need[@]}"; do
 done
 
 # A compiler without the C library's headers is a program, but no compiler.
-if ! [ -e /usr/include/stdio.h ] &&
-	! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then
-	missing_programs+=("the C library's headers")
-	missing_packages+=(libc6-dev)
-fi
+for pair in "${headers[@]}"; do
+	if ! [ -e "/usr/include/${pair%%:*}" ] &&
+		! echo "#include <${pair%%:*}>" | gcc -E - >/dev/null 2>&1; then
+		missing_programs+=("the header ${pair%%:*}")
+		missing_packages+=("${pair#*:}")
+	fi
+done
 
 # Clang's sanitizers and libFuzzer come apart from clang itself.
 if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
