@@ -5,9 +5,9 @@
  * Each file in golden/ is named after the version of the stream and the type
  * of the device, which had GOLDEN_MEM_SIZE of memory and was in the state that
  * golden_fill() makes. To add those of a new version, before it is released:
- * in the guest ("make shell") run "selftests/device/golden_write DIR", where
- * DIR is a place that the host sees, and name the files in golden_test.c.
- * Those that are there are never written again.
+ * run "golden_write DIR" where the driver is loaded ("make shell" in the lab),
+ * and name the files in golden_test.c. Those that are there are never written
+ * again.
  */
 #ifndef SELFTESTS_DEVICE_GOLDEN_H
 #define SELFTESTS_DEVICE_GOLDEN_H
