@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(SCRIPTS)
@@ -155,6 +156,20 @@ def arguments(text, start):
     raise SeriesError('a macro of compat.h is called without an end')
 
 
+def substitute(body, args):
+    """A macro's body with its arguments; (&a->b)->c is written a->b.c."""
+    names = '|'.join(args)
+    if not args:
+        return body
+
+    def value(match):
+        arg = args[match.group(1) or match.group(2)]
+        if match.group(1):
+            return arg[1:] + '.' if arg.startswith('&') else f'({arg})->'
+        return arg
+    return re.sub(rf'\((\b(?:{names})\b)\)->|\b({names})\b', value, body)
+
+
 def expand(text, macros):
     """Replace calls of the macros; a line that becomes empty by it goes."""
     for name, macro in macros.items():
@@ -166,11 +181,7 @@ def expand(text, macros):
             end, body = match.end(), macro.body
             if macro.params is not None:
                 args, end = arguments(text, end)
-                for param, arg in zip(macro.params, args):
-                    # (&a->b)->c is a->b.c
-                    if arg.startswith('&'):
-                        body = re.sub(rf'\({param}\)->', lambda _, a=arg: a[1:] + '.', body)
-                    body = re.sub(rf'\b{param}\b', lambda _, a=arg: a, body)
+                body = substitute(body, dict(zip(macro.params, args)))
             # An expression that has become one operand needs no parentheses
             if re.match(r'\([\w.>-]+\)$', body):
                 body = body[1:-1]
@@ -205,11 +216,18 @@ def native_region_info(text, macros):
     return once(r'(' + case + r')[^\n]*/\*[^\n]*\n', r'\1', text, 'the ioctl GET_REGION_INFO')
 
 
-def native(name, text, compat):
+def native_alloc(text):
+    """p = kzalloc(sizeof(*p), gfp) has a shorter form where there is one."""
+    return re.sub(r'\bkzalloc\(sizeof\((\*[\w>-]+)\), ', r'kzalloc_obj(\1, ', text)
+
+
+def native(name, text, compat, tree):
     """A source of the driver or its suites, for the tree."""
     if name == 'device.c':
         text = native_region_info(text, compat.macros)
     text = expand(text, compat.macros)
+    if tree.defines('kzalloc_obj'):
+        text = native_alloc(text)
     if not any(re.search(rf'\b{word}\b', text) for word in compat.lacking):
         text = re.sub(r'^#include "compat\.h"\n', '', text, flags=re.M)
     if 'KERNEL_VERSION' in text or (compat.header is None and 'compat.h' in text):
@@ -219,9 +237,32 @@ def native(name, text, compat):
 
 # Names of files, as they are in the tree
 
+def refill(text, width=80):
+    """Break the lines of comments that have become too long."""
+    lines = text.split('\n')
+    number = 0
+    while number < len(lines):
+        match = re.match(r'([ \t]*\*[ \t]+)\S', lines[number])
+        if not match or len(lines[number].expandtabs()) <= width:
+            number += 1
+            continue
+        prefix = match.group(1)
+        end = number
+        while end < len(lines) and lines[end].startswith(prefix) and \
+                lines[end][len(prefix):len(prefix) + 1].strip():
+            end += 1
+        words = ' '.join(line[len(prefix):] for line in lines[number:end])
+        filled = textwrap.wrap(words, width - len(prefix.expandtabs()),
+                               break_long_words=False, break_on_hyphens=False)
+        lines[number:end] = [prefix + line for line in filled]
+        number += len(filled)
+    return '\n'.join(lines)
+
+
 def rename_in_source(text):
-    text = re.sub(rf'\bDocumentation/(?=(?:{"|".join(PAGES)})\.rst)', DOCS + '/', text)
-    return re.sub(r'\bscripts/rules\.py', SELFTESTS + '/rules.py', text)
+    new = re.sub(rf'\bDocumentation/(?=(?:{"|".join(PAGES)})\.rst)', DOCS + '/', text)
+    new = re.sub(r'\bscripts/rules\.py', SELFTESTS + '/rules.py', new)
+    return refill(new) if new != text else text
 
 
 def rename_in_page(text):
@@ -236,7 +277,7 @@ def rules_page(text):
     return once(r'^``make rules`` prints[^\n]*\n\n', '', text, 'what rules.rst says of make rules')
 
 
-def translate(source, data, compat):
+def translate(source, data, compat, tree):
     """What a file of the checkout is in the tree; None if nothing."""
     folder, name = os.path.split(source)
     if source == 'mtty-mig/compat.h':
@@ -250,7 +291,7 @@ def translate(source, data, compat):
             text = rules_page(text)
         return rename_in_page(text).encode()
     if folder in ('mtty-mig', 'kunit') and name.endswith(('.c', '.h')):
-        text = native(name, text, compat)
+        text = native(name, text, compat, tree)
     return rename_in_source(text).encode()
 
 
@@ -341,7 +382,8 @@ class Tree:
                                   self.read('Makefile'), re.M))
         self.version = tuple(int(numbers[name]) for name in ('VERSION', 'PATCHLEVEL', 'SUBLEVEL'))
         self.release = '.'.join(str(number) for number in self.version)
-        self.headers = self.read('include/uapi/linux/vfio.h') + self.read('include/linux/vfio.h')
+        self.headers = ''.join(self.read(f'include/{name}.h')
+                               for name in ('uapi/linux/vfio', 'linux/vfio', 'linux/slab'))
 
     def read(self, name):
         with open(os.path.join(self.path, name), encoding='utf-8') as file:
@@ -363,6 +405,7 @@ class Series:
         self.person = '{} <{}>'.format(*identity)
         with open(os.path.join(REPO, 'mtty-mig/compat.h'), encoding='utf-8') as file:
             self.compat = resolve_compat(file.read(), tree.version, tree.defines)
+        self.covered = []
         name, address = identity
         # Nothing of the user's own settings, so that the result is the same.
         self.env = dict(os.environ, GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM='1',
@@ -411,12 +454,15 @@ class Series:
                 raise SeriesError(f'the checkout has no {pattern}')
             for name in found:
                 with open(os.path.join(REPO, name), 'rb') as file:
-                    data = translate(name, file.read(), self.compat)
+                    data = translate(name, file.read(), self.compat, self.tree)
                 if data is not None:
+                    if not any(f'{folder}/'.startswith(path) for path in self.covered):
+                        raise SeriesError(f'MAINTAINERS does not cover {folder}')
                     self.place(f'{folder}/{os.path.basename(name)}', data,
                                os.access(os.path.join(REPO, name), os.X_OK))
 
     def commit(self, part):
+        self.covered += part.covers
         self.bring(part)
         if part.text in ('driver', 'kunit'):
             self.change('samples/Kconfig', hook_kconfig, part.text)

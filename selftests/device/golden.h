@@ -16,6 +16,17 @@
 
 #define GOLDEN_MEM_SIZE	(4 * MTTY_MIG_PAGE_SIZE)
 
+/* The bytes of a file, in the program: it needs nothing beside it to run */
+#define GOLDEN(symbol, file)						\
+	extern const __u8 symbol[];					\
+	extern const __u8 symbol##_end[];				\
+	asm(".section .rodata\n"					\
+	    ".global " #symbol ", " #symbol "_end\n"			\
+	    #symbol ":\n"						\
+	    ".incbin \"" GOLDEN_DIR "/" file "\"\n"			\
+	    #symbol "_end:\n"						\
+	    ".previous\n")
+
 void golden_fill(struct mtty *mtty);
 
 #endif /* SELFTESTS_DEVICE_GOLDEN_H */
