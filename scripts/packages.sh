@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz]
+#   packages.sh [lint|coverage|fuzz|git|series|portability]
 
 . "$(dirname "$0")/lib.sh"
 
@@ -20,6 +20,20 @@ case ${1-} in
 lint) need+=(shellcheck:shellcheck) ;;
 coverage) need+=(gcov:gcc genhtml:lcov) ;;
 fuzz) need+=(clang:clang llvm-symbolizer:llvm) ;;
+git) need+=(git:git) ;;
+series) need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86) ;;
+portability)
+	need+=(git:git rsync:rsync)
+	for target in i686 aarch64 riscv64 s390x; do
+		need+=("$target-linux-gnu-gcc:gcc-$target-linux-gnu")
+	done
+	# Debian 13 has split it off
+	if apt-cache show qemu-system-s390x >/dev/null 2>&1; then
+		need+=(qemu-system-s390x:qemu-system-s390x)
+	else
+		need+=(qemu-system-s390x:qemu-system-misc)
+	fi
+	;;
 esac
 
 missing_programs=()
@@ -36,6 +50,13 @@ if ! [ -e /usr/include/stdio.h ] &&
 	! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then
 	missing_programs+=("the C library's headers")
 	missing_packages+=(libc6-dev)
+fi
+
+# The host's part of an x86-64 kernel's build reads objects.
+if [[ ${1-} == @(series|portability) ]] && ! [ -e /usr/include/gelf.h ] &&
+	! echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1; then
+	missing_programs+=("the headers of libelf")
+	missing_packages+=(libelf-dev)
 fi
 
 # Clang's sanitizers and libFuzzer come apart from clang itself.

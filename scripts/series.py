@@ -290,6 +290,10 @@ def translate(source, data, compat, tree):
         if name == 'rules.rst':
             text = rules_page(text)
         return rename_in_page(text).encode()
+    if source == 'selftests/config':
+        # VFIO_MDEV has no prompt: here the kernel's sample selects it
+        text = once(r'^CONFIG_SAMPLE_VFIO_MDEV_MTTY=m$', 'CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m',
+                    text, 'the sample in selftests/config')
     if folder in ('mtty-mig', 'kunit') and name.endswith(('.c', '.h')):
         text = native(name, text, compat, tree)
     return rename_in_source(text).encode()

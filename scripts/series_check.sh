@@ -1,0 +1,204 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make series-check: prove on a scratch copy of a kernel tree what series.rst
+# says of the patches.  Without a tree, on the source of KERNEL=.
+#
+#   series_check.sh [TREE]
+#
+# shellcheck disable=SC2317 # prove calls them
+
+. "$(dirname "$0")/lib.sh"
+. "$SCRIPTS/setup.sh"
+. "$SCRIPTS/series_tree.sh"
+
+"$SCRIPTS/packages.sh" series
+check_choice
+make_cache
+lock_cache
+given=${1-}
+case $given in
+\~/*) given=$HOME/${given#\~/} ;;
+esac
+if [ -z "$given" ]; then
+	given=$("$SCRIPTS/source.sh")
+fi
+[ -d "$given" ] || die "there is no kernel tree in '$given'"
+series_tree "$(cd "$given" && pwd -P)"
+say "the series is in $patches, the tree with it is $tree"
+
+same_again() {
+	rm -rf "$scratch/again"
+	mkdir "$scratch/again"
+	"$SCRIPTS/series.py" "$origin" "$scratch/again"
+	diff -r "$patches" "$scratch/again"
+}
+
+# What checkpatch says and does not hold, as FILE TYPE; each with its reason.
+allowed() {
+	cat <<-'END'
+		# all of the kernel's trace headers are written like this
+		samples/vfio-mdev/mtty-mig/trace.h OPEN_ENDED_LINE
+		samples/vfio-mdev/mtty-mig/trace.h PARENTHESIS_ALIGNMENT
+		# the uAPI's own name, which a tree before 7.1 does not know
+		tools/testing/selftests/vfio-migration/generic/precopy_test.c CAMELCASE
+		tools/testing/selftests/vfio-migration/device/reinit_test.c CAMELCASE
+	END
+}
+
+# Paths in MAINTAINERS: series.py sees to it that an entry which an earlier
+# patch made covers each new file, and checkpatch sees but one patch.
+checkpatch() {
+	local patch status=0
+	# It looks for names in the tree's headers by way of git if there is one,
+	# and git does not know all of the tree.
+	for patch in "$patches"/*.patch; do
+		(cd "$scratch" && GIT_DIR=/nonexistent "$tree/scripts/checkpatch.pl" --root="$tree" \
+			--strict --terse --showfile --show-types --no-summary \
+			--ignore FILE_PATH_CHANGES "$patch") >"$scratch/checkpatch" 2>&1 || true
+		awk -v patch="${patch##*/}" '
+			NR == FNR { if (!/^#/) allowed[$1, $2] = 1; next }
+			{
+				split($0, part, ":")
+				type = $0
+				sub(/^[^:]*:[0-9]+: [A-Z]+:/, "", type)
+				sub(/:.*/, "", type)
+				if (!((part[1], type) in allowed)) {
+					print "error: " patch ": " $0
+					bad = 1
+				}
+			}
+			END { exit bad }
+		' <(allowed) "$scratch/checkpatch" || status=1
+	done
+	return "$status"
+}
+
+kernel_doc() {
+	cd "$tree"
+	scripts/kernel-doc -none -Werror samples/vfio-mdev/mtty-mig/*.[ch] \
+		samples/vfio-mdev/mtty-mig/tests/*.[ch]
+}
+
+# Each page that the new files name is there.
+references() {
+	local name status=0
+	while IFS= read -r name; do
+		# Debian's source is unpacked without most of Documentation.
+		[ -e "$tree/$name" ] || [ ! -e "$tree/Documentation/driver-api/index.rst" ] &&
+			! [[ $name == */vfio-migration/* ]] || {
+			echo "error: $name is named, and not there"
+			status=1
+		}
+	done < <(cat "$patches"/*.patch | grep '^+' |
+		grep -o 'Documentation/[A-Za-z0-9_/.-]*\.rst' | sort -u)
+	return "$status"
+}
+
+read_only() {
+	local found
+	found=$(find "$origin" -newercm "$scratch/before" ! -path '*/.git/*' -print -quit)
+	[ -z "$found" ] || { echo "error: $found was written to"; return 1; }
+}
+
+fragments() {
+	local config=$SCRIPTS/config
+	if ! [ -e "$config/guest" ]; then
+		cat "$config/uml"
+		return
+	fi
+	cat "$config/guest" "$config/uml"
+	if [ -e "$tree/drivers/iommu/generic_pt/Kconfig" ]; then
+		cat "$config/uml-iomem" "$config/generic_pt"
+	else
+		cat "$config/uml-no_iomem"
+	fi
+}
+
+# The driver and its suites as modules, in the kernel that the selftests run on.
+modular=$scratch/modular
+build_modular() {
+	mkdir -p "$modular"
+	# Our Kconfig has to select what the lab gets by way of the kernel's sample.
+	{
+		fragments | sed '/^CONFIG_/s/ | /\n/g' |
+			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\)='
+		echo CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m
+		echo CONFIG_MTTY_MIG_KUNIT_TEST=m
+	} >"$modular/fragment.new"
+	if ! cmp -s "$modular/fragment.new" "$modular/fragment"; then
+		make -C "$tree" O="$modular" ARCH=um -s \
+			KCONFIG_ALLCONFIG="$modular/fragment.new" allnoconfig
+		mv "$modular/fragment.new" "$modular/fragment"
+	fi
+	make -C "$tree" O="$modular" ARCH=um KCFLAGS=-Werror -j"$JOBS" linux modules
+	[ -e "$modular/samples/vfio-mdev/mtty-mig/mtty_mig.ko" ] &&
+		[ -e "$modular/samples/vfio-mdev/mtty-mig/tests/mtty_mig_kunit.ko" ]
+}
+
+# What selftests/vfio-migration/config asks for is what that kernel has.
+selftests_config() {
+	local line status=0
+	while IFS= read -r line; do
+		# As a module or not: either will do.
+		grep -q "^${line%=*}=[ym]$" "$modular/.config" || {
+			echo "error: the kernel lacks $line"
+			status=1
+		}
+	done <"$tree/tools/testing/selftests/vfio-migration/config"
+	return "$status"
+}
+
+# The kernel's own way from a tree to installed selftests.
+build_selftests() {
+	local build=$scratch/selftests
+	rm -rf "$scratch/kselftest" "$build/kselftest"
+	make -C "$tree" O="$build" ARCH=x86 -j"$JOBS" -s headers &&
+		make -C "$tree/tools/testing/selftests" O="$build" ARCH=x86 -j"$JOBS" \
+			TARGETS=vfio-migration FORCE_TARGETS=1 \
+			KSFT_INSTALL_PATH="$scratch/kselftest" install &&
+		[ -x "$scratch/kselftest/run_kselftest.sh" ]
+}
+
+# In a guest: KUnit's module and run_kselftest.sh, on one device type after the
+# other as its caller would choose one.
+run_selftests() {
+	local options verb=series log lines number passed
+	work=$scratch kernel=$modular flavour=plain
+	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko \
+		"$modular/drivers/vfio/mdev/mdev.ko" -- kselftest
+	guest_options options
+	log=${options[*]}
+	log=${log#*--log }
+	log=${log%% *}
+	timeout 1500 "$SCRIPTS/guest.py" "${options[@]}" shell <<-'END' | tee "$scratch/kselftest.tap"
+		insmod /run/lab/modules/mtty_mig_kunit.ko && rmmod mtty_mig_kunit
+		cd /run/lab/kselftest && ./run_kselftest.sh -c vfio-migration
+	END
+	rm -rf "$run"
+	lines=$(wc -l <"$scratch/kselftest/kselftest-list.txt")
+	number=$(grep -cE '^(not )?ok [0-9]+ selftests: ' "$scratch/kselftest.tap")
+	passed=$(grep -cE '^ok [0-9]+ selftests: ' "$scratch/kselftest.tap")
+	echo "$lines programs are listed, $number have a result, $passed passed or were skipped"
+	"$SCRIPTS/klog.py" "$log.log" &&
+		"$SCRIPTS/ktap.py" "$log.log" &&
+		[ "$lines" -gt 0 ] && [ "$number" = "$lines" ] && [ "$passed" = "$lines" ]
+}
+
+prove "the same patches again" same_again || :
+prove "checkpatch --strict" checkpatch || :
+prove "kernel-doc" kernel_doc || :
+prove "references to Documentation" references || :
+prove "kunit.py, UML, =y" kunit um || :
+prove "kunit.py, x86_64, =y" kunit x86_64 --arch x86_64 || :
+if prove "UML kernel, =m" build_modular; then
+	prove "selftests/config" selftests_config || :
+	if prove "selftests install" build_selftests; then
+		prove "run_kselftest.sh in UML" run_selftests || :
+	fi
+fi
+prove "the tree was only read" read_only || :
+[ -e "$tree/Documentation/driver-api/index.rst" ] ||
+	say "not proved: that the pages are listed in Documentation/driver-api/index.rst, which this tree lacks"
+show_proofs
+exit $failed
