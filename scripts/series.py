@@ -165,7 +165,9 @@ def substitute(body, args):
     def value(match):
         arg = args[match.group(1) or match.group(2)]
         if match.group(1):
-            return arg[1:] + '.' if arg.startswith('&') else f'({arg})->'
+            if arg.startswith('&'):
+                return arg[1:] + '.'
+            return f'{arg}->' if re.match(r'\w+$', arg) else f'({arg})->'
         return arg
     return re.sub(rf'\((\b(?:{names})\b)\)->|\b({names})\b', value, body)
 
