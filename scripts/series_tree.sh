@@ -55,8 +55,12 @@ show_proofs() { printf '%s\n' "${proofs[@]}"; }
 copy_tree() {
 	if [ -e "$origin/.git" ]; then
 		git -C "$origin" ls-files -z --cached --others --exclude-standard |
-			rsync -a --delete --from0 --files-from=- --ignore-missing-args \
-				"$origin/" "$tree/"
+			sort -z >"$scratch/files"
+		rsync -a --from0 --files-from="$scratch/files" --ignore-missing-args \
+			"$origin/" "$tree/"
+		# What an older state of the tree had
+		(cd "$tree" && find . -mindepth 1 ! -type d -printf '%P\0') | sort -z |
+			comm -z -23 - "$scratch/files" | (cd "$tree" && xargs -0 -r rm -f)
 	else
 		rsync -a --delete --exclude=/.git --exclude=/.mtty-mig-stamp "$origin/" "$tree/"
 	fi
@@ -120,6 +124,7 @@ kunit() {
 	shift
 	cd "$tree"
 	./tools/testing/kunit/kunit.py run --jobs="$JOBS" --build_dir="$build" \
-		--kunitconfig=samples/vfio-mdev/mtty-mig/tests "$@"
+		--kunitconfig=samples/vfio-mdev/mtty-mig/tests "$@" 2>&1 | tee "$build.log"
+	! grep -A 3 'samples/vfio-mdev/mtty-mig/.*warning:' "$build.log" || return 1
 	"$SCRIPTS/klog.py" "$build/test.log"
 }
