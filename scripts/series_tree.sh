@@ -33,7 +33,7 @@ prove() {
 	(
 		set -e
 		"$@"
-	) >"$log" 2>&1 9>&- </dev/null &
+	) >"$log" 2>&1 8>&- 9>&- </dev/null &
 	child=$!
 	set +m
 	# shellcheck disable=SC2064 # now
@@ -98,7 +98,8 @@ apply_series() {
 	fi
 }
 
-# series_tree ORIGIN: the series, and a tree with it.
+# series_tree ORIGIN: the series, and a tree with it.  The lock on the cache is
+# given up: others need not wait for what is built here.
 series_tree() {
 	local key
 	origin=$1
@@ -106,6 +107,13 @@ series_tree() {
 	tree=$scratch/tree
 	patches=$scratch/patches
 	mkdir -p "$scratch" "$patches" "$tree"
+	exec 8>"$scratch/lock"
+	if ! flock -n 8; then
+		say "waiting for another run that works in $scratch"
+		flock 8
+	fi
+	touch "$scratch/.mtty-mig-stamp"
+	unlock_cache
 	touch "$scratch/before"
 	"$SCRIPTS/series.py" "$origin" "$patches" || exit 1
 	key=$(hash_text "$(cat "$patches"/*.patch | grep -v '^Date: ')" "$(cat "$0")" \
@@ -119,7 +127,6 @@ series_tree() {
 	else
 		proofs+=("ok       done    git am")
 	fi
-	touch "$scratch/.mtty-mig-stamp"
 }
 
 # kunit NAME ARGS...: the kernel's own command, in the tree.  It builds in a folder
