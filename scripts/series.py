@@ -381,7 +381,8 @@ class Tree:
         self.path = path
         missing = [name for name in NEEDED if not os.path.isfile(os.path.join(path, name))]
         if missing:
-            raise SeriesError(f'{path} is not a kernel tree that has mdev: there is no {missing[0]}')
+            raise SeriesError(f'{path} is not a kernel tree that has mdev: '
+                              f'there is no {missing[0]}')
         if os.path.exists(os.path.join(path, DRIVER)):
             raise SeriesError(f'{path} has {DRIVER} already: take a tree without it')
         numbers = dict(re.findall(r'^(VERSION|PATCHLEVEL|SUBLEVEL) = (\d+)$',

@@ -108,7 +108,8 @@ class CompatTest(unittest.TestCase):
         text = '#include "compat.h"\n#include "x.h"\nNS();\np = kzalloc(sizeof(*p), GFP);\n'
         self.assertEqual('#include "x.h"\nMODULE_IMPORT_NS("A");\np = kzalloc_obj(*p, GFP);\n',
                          series.native('x.c', text, self.resolve(NEW), Tree('kzalloc_obj')))
-        self.assertEqual(text.replace('#include "compat.h"\n', '').replace('NS()', 'MODULE_IMPORT_NS(A)'),
+        old = text.replace('#include "compat.h"\n', '').replace('NS()', 'MODULE_IMPORT_NS(A)')
+        self.assertEqual(old,
                          series.native('x.c', text, self.resolve(OLD), Tree()))
         text += 'v2(x);\n'
         self.assertIn('#include "compat.h"\n',
