@@ -196,9 +196,9 @@ prove "references to Documentation" references || :
 prove "kunit.py, UML, =y" kunit um || :
 prove "kunit.py, x86_64, =y" kunit x86_64 --arch x86_64 || :
 if prove "UML kernel, =m" build_modular; then
-	prove "selftests/config" selftests_config || :
-	if prove "selftests install" build_selftests; then
-		prove "run_kselftest.sh in UML" run_selftests || :
+	prove "UML kernel: selftests/config" selftests_config || :
+	if prove "UML kernel: selftests, install" build_selftests; then
+		prove "UML kernel: run_kselftest.sh" run_selftests || :
 	fi
 fi
 prove "the tree was only read" read_only || :
