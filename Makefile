@@ -2,10 +2,14 @@
 #
 # Every verb of the project.  The work is done in scripts/.
 #
-#   KERNEL=lts      which kernel (only lts, Debian's linux-source-6.12, so far)
-#   ENGINE=uml      what runs it (only uml so far)
+#   KERNEL=lts      which kernel: lts (Debian's linux-source-6.12), latest (the
+#                   newest one in Debian's backports), debian (its image, which
+#                   needs qemu), or a path to a kernel tree; check without it
+#                   takes lts and latest, everything else lts
+#   ENGINE=uml      what runs it: uml or qemu
 #   CACHE=DIR       where sources, builds and logs are kept
-#   SAN=0|1         without or with sanitizers: run and shell have 0, others 1
+#   SAN=0|1|kcsan   without or with sanitizers: run and shell have 0, others 1;
+#                   kcsan looks for data races instead (ENGINE=qemu)
 #   TEST=PATTERN    only the selftests of that name
 #   ARGS='...'      words for migrate-demo or the selftests
 #   TIMEOUT=600     seconds for the guest; SILENCE=120 seconds without a word,
@@ -24,11 +28,12 @@
 #   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
+export PROCESSORS ONLY
 export DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES CALLS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check kunit selftests conformance rules mutants coverage stress fuzz shell
+.PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress fuzz shell
 .PHONY: series series-check portability modules update lint selfcheck clean distclean
 
 help: ## list the verbs
@@ -38,8 +43,11 @@ help: ## list the verbs
 run: ## boot a kernel, migrate a device in it, tell what happened
 	@scripts/lab.sh run
 
-check: ## all KUnit suites and all selftests, on a kernel with sanitizers
-	@scripts/lab.sh check
+check: ## all KUnit suites and all selftests, with sanitizers, on two kernels or on KERNEL=
+	@$(if $(KERNEL),scripts/lab.sh,scripts/runs.sh) check
+
+check-all: ## check, and all that takes longer: QEMU, races, Debian's kernel, mutants, coverage
+	@scripts/runs.sh all
 
 kunit: ## only the KUnit suites
 	@scripts/lab.sh kunit

@@ -33,40 +33,38 @@ esac
 types=${TYPES:-$types}
 isolate=${ISOLATE:-$isolate}
 
-if [ "${SAN:-1}" = 0 ]; then
-	setup_kernel plain
-else
-	setup_kernel sanitize
-fi
+setup_kernel "$(flavour 1)"
 case $driver in
 mtty_mig)
 	setup_modules
 	module=$modules/mtty-mig/mtty_mig.ko
 	;;
 mtty)
+	[ "$KERNEL" != debian ] ||
+		die "Debian's kernel has no samples, so there is no mtty in it" \
+			"leave KERNEL= out, or name a kernel tree"
 	module=$kernel/samples/vfio-mdev/mtty.ko
 	;;
 esac
 setup_programs selftests
-setup_run "$kernel/drivers/vfio/mdev/mdev.ko" "$module" -- selftests
+setup_run "$module" -- selftests
 
 mapfile -t all < <(all_selftests | grep ^generic/)
 tests=()
 wanted_tests tests "${all[@]}"
 unlock_cache
 
-release=$(cat "$kernel/include/config/kernel.release")
 out=$REPO/build/conformance
 mkdir -p "$out"
-guest_options options
+guest_options options "$driver"
 options+=(
-	--modules "mdev $driver" --driver "$driver" --release "$release"
+	--driver "$driver" --release "$(release)"
 	--isolate "$isolate" --types "$types" --tap "$out/$driver.tap"
 	--junit "$out/$driver.xml" --json "$out/$driver.json"
 	--ktap "$out/$driver.ktap" --rst "$out/$driver.rst"
 )
 grep -q '^CONFIG_VFIO_IOMMU_TYPE1=[ym]' "$kernel/include/config/auto.conf" ||
 	options+=(--no-type1)
-say "conformance of $driver on Linux $release: $types"
+say "conformance of $driver on Linux $(release) $(engine): $types"
 [ "$isolate" = 0 ] || say "each test has a boot of its own (ISOLATE=0: all in one)"
 wait_for "$SCRIPTS/conformance_lab.py" "${options[@]}" "${tests[@]}"

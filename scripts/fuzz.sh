@@ -9,6 +9,7 @@
 #                               INPUT=FILE, MERGE=1
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
 
 fuzz=$REPO/selftests/fuzz
 # What was found, where the user sees it
@@ -118,17 +119,12 @@ progress() {
 }
 
 run() {
-	local program source uapi work log seed=${SEED:-} limit status=0 before runs
-	"$SCRIPTS/packages.sh" fuzz
-	make_cache
-	lock_cache
-	source=$("$SCRIPTS/source.sh")
-	uapi=$("$SCRIPTS/uapi.sh" "$source")
-	work=$CACHE/work/$(hash_text "$REPO")
-	mkdir -p "$work" "$found/corpus"
-	build "$uapi" "$work/fuzz"
+	local program source uapi work programs log seed=${SEED:-} limit status=0 before runs
+	setup_source fuzz
+	mkdir -p "$found/corpus"
+	build "$uapi" "$programs/fuzz"
 	program=$found/stream_fuzz
-	cp "$work/fuzz/stream_fuzz" "$program"
+	cp "$programs/fuzz/stream_fuzz" "$program"
 	unlock_cache
 
 	if [ -n "${INPUT:-}" ]; then

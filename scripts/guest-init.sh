@@ -6,12 +6,12 @@
 #
 # Three ways lead out:
 #  - stdout, which is the console: goes into the kernel's log;
-#  - /dev/tty1: what the job prints, untouched by the kernel's messages;
+#  - $OUT, a terminal: what the job prints, untouched by the kernel's messages;
 #  - marks, "@TOKEN WORD...", on both, so that the host knows in both what
 #    came before and what after.  The host ends the guest at the mark "done".
 #
-# LAB is this run's directory on the host, TOKEN is this guest's: the kernel puts
-# them from its command line into our environment.  The file "job" in LAB sets
+# LAB is this run's directory on the host, TOKEN is this guest's, as OUT is: the
+# kernel puts them from its command line into our environment.  The file "job" in LAB sets
 # JOB and what the job needs.
 
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -25,14 +25,20 @@ mount -t tracefs tracefs /sys/kernel/tracing
 mkdir -p /dev/shm /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t devpts devpts /dev/pts
-# A mount of its own: the host's directory may lie below what the next two hide.
+# A mount of its own: the host's directory may lie below what is hidden by /tmp
+# and /run.
 mount -t tmpfs tmpfs /run
-# All of the host first, because how hostfs is told of a part of it depends on
-# the version of mount.
-mkdir /run/host /run/lab
-mount -t hostfs hostfs /run/host
-mount --bind "/run/host$LAB" /run/lab
-umount /run/host
+mkdir /run/lab
+if grep -q hostfs /proc/filesystems; then
+	# All of the host first, because how hostfs is told of a part of it
+	# depends on the version of mount.
+	mkdir /run/host
+	mount -t hostfs hostfs /run/host
+	mount --bind "/run/host$LAB" /run/lab
+	umount /run/host
+else
+	mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=mmap lab /run/lab
+fi
 cd /run/lab || exit 1
 mount -t tmpfs tmpfs /tmp
 
@@ -40,17 +46,17 @@ mount -t tmpfs tmpfs /tmp
 export TERM COLUMNS LINES SEED STEPS MINUTES CALLS
 
 # Kept open: a terminal that nobody has open loses its settings and its input.
-exec 3<>/dev/tty1
+exec 3<>"$OUT"
 if [ "$JOB" = shell ]; then
-	stty -F /dev/tty1 sane rows "$LINES" cols "$COLUMNS"
-	[ "$LIVE" = 1 ] || stty -F /dev/tty1 -echo -onlcr
+	stty -F "$OUT" sane rows "$LINES" cols "$COLUMNS"
+	[ "$LIVE" = 1 ] || stty -F "$OUT" -echo -onlcr
 else
-	stty -F /dev/tty1 raw -echo rows "$LINES" cols "$COLUMNS"
+	stty -F "$OUT" raw -echo rows "$LINES" cols "$COLUMNS"
 fi
 
 mark() {
 	echo "<6>@$TOKEN $*" >/dev/kmsg
-	echo "@$TOKEN $*" >/dev/tty1
+	echo "@$TOKEN $*" >"$OUT"
 }
 
 finish() {
@@ -139,7 +145,7 @@ run_units() {
 		if [ "$unit" = kunit ]; then
 			insmod modules/mtty_mig_kunit.ko
 		else
-			(run_program "$unit") </dev/null >/dev/tty1 2>&1
+			(run_program "$unit") </dev/null >"$OUT" 2>&1
 		fi
 		status=$?
 		before=${test-}
@@ -180,11 +186,11 @@ run)
 	set -f
 	if [ "$LIVE" = 1 ]; then
 		# shellcheck disable=SC2086 # ARGS are words
-		tools/migrate-demo $ARGS </dev/null >/dev/tty1 2>&1
+		tools/migrate-demo $ARGS </dev/null >"$OUT" 2>&1
 		status=$?
 	else
 		# shellcheck disable=SC2086
-		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/run/status; } | cat >/dev/tty1
+		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/run/status; } | cat >"$OUT"
 		status=$(cat /run/status)
 	fi
 	finish "$status"
@@ -203,11 +209,12 @@ shell)
 	ln -s /run/lab/* /tmp/
 	mark begin shell
 	if [ "$LIVE" = 1 ]; then
-		setsid -c bash --norc -i </dev/tty1 >/dev/tty1 2>&1
+		# shellcheck disable=SC2094 # a terminal
+		setsid -c bash --norc -i <"$OUT" >"$OUT" 2>&1
 	else
 		# Commands from a file or a pipe: nothing that sees a terminal.
-		# shellcheck disable=SC2002 # bash must not have the terminal as stdin
-		cat /dev/tty1 | { bash --norc -s 2>&1; echo $? >/run/status; } | cat >/dev/tty1
+		# shellcheck disable=SC2002,SC2094 # bash must not have the terminal as stdin
+		cat "$OUT" | { bash --norc -s 2>&1; echo $? >/run/status; } | cat >"$OUT"
 		finish "$(cat /run/status)"
 	fi
 	finish $?

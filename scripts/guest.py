@@ -20,6 +20,7 @@ import tty
 import hostunit
 import klog
 import ktap
+import machine
 import uml
 
 TAIL = 40
@@ -34,7 +35,7 @@ class Job:
         self.log_name = log
         self.log_file = open(log, 'w', encoding='utf-8')
         self.scanner = klog.Scanner()
-        self.guest = uml.Guest(self, log, args.timeout, args.silence)
+        self.guest = machine.Guest(self, log, args.timeout, args.silence)
         self.broken = []
         self._rest = ''
         self._tail = []
@@ -103,8 +104,8 @@ def run(args):
     """make run: the demo's output, and nothing but."""
     start_file(args, JOB='run', LIVE=int(sys.stdout.isatty()), ARGS=args.args)
     job = Job(args, args.log + '.log')
-    job.guest.boot(args, 'run', uml.memory_dir(args.run, args.memory + 64))
-    uml.watch([job.guest])
+    job.guest.boot(args, 'run', machine.prepare(args))
+    machine.watch([job.guest])
     job.print_problems()
     reports = len(job.scanner.reports)
     if reports:
@@ -154,9 +155,9 @@ class Shell(Job):
             before = termios.tcgetattr(0)
             tty.setraw(0)
         try:
-            tmpdir = uml.memory_dir(self.args.run, self.args.memory + 64)
-            self.guest.boot(self.args, 'shell', tmpdir, (master, slave))
-            uml.watch([self.guest], {0: self.keys})
+            environment = machine.prepare(self.args)
+            self.guest.boot(self.args, 'shell', environment, (master, slave))
+            machine.watch([self.guest], {0: self.keys})
         finally:
             if before:
                 termios.tcsetattr(0, termios.TCSADRAIN, before)
@@ -293,7 +294,7 @@ class Check:
         self.told = set()
         os.mkdir(f'{args.run}/claims')
         self.guests = []
-        self._memory = None
+        self._environment = None
 
     def result(self, unit, cases):
         """A unit is complete: its result line."""
@@ -318,12 +319,12 @@ class Check:
         tester = Tester(self.args, f'{self.args.log}{name}.log', self)
         tester.claimed_before = self.claimed()
         self.guests.append(tester)
-        tester.guest.boot(self.args, f'check{number}', self._memory)
+        tester.guest.boot(self.args, f'check{number}', self._environment)
         return tester.guest
 
     def another(self, guest):
         """A guest ended: are there units left that it should have run?"""
-        if not isinstance(guest, uml.Guest):
+        if not isinstance(guest, machine.Guest):
             return None
         claimed = self.claimed()
         if claimed >= len(self.units) or claimed == guest.job.claimed_before:
@@ -337,13 +338,13 @@ class Check:
                    ISOLATE=int(self.isolate))
         units = self.units + [host.name for host in self.hosts]
         self.write(['KTAP version 1', f'1..{len(units)}'])
-        self._memory = uml.memory_dir(args.run, self.wanted * (args.memory + 64))
+        self._environment = machine.prepare(args, self.wanted)
         try:
             for _ in range(self.wanted):
                 self.boot()
             for host in self.hosts:
                 host.start()
-            uml.watch([tester.guest for tester in self.guests] + self.hosts, more=self.another)
+            machine.watch([tester.guest for tester in self.guests] + self.hosts, more=self.another)
         finally:
             for process in [tester.guest for tester in self.guests] + self.hosts:
                 process.kill()
@@ -388,7 +389,10 @@ def arguments(description):
     """What all jobs need to be told."""
     args = argparse.ArgumentParser(description=description)
     args.add_argument('--kernel', required=True)
+    args.add_argument('--engine', required=True, choices=sorted(machine.ENGINES))
+    args.add_argument('--processors', type=int, default=1, help='of each guest')
     args.add_argument('--preload', default='', help='a library for the UML process')
+    args.add_argument('--initramfs', default='', help='for QEMU')
     args.add_argument('--run', required=True, help="the run's directory")
     args.add_argument('--log', required=True, help='the name of logs, without an ending')
     args.add_argument('--memory', type=int, required=True, help='in MB')

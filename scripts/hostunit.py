@@ -3,7 +3,7 @@
 
 A host unit is a program that prints KTAP, as a selftest does: what it prints
 is shown, its cases are counted, and it is ended when it takes too long. For
-uml.watch() it is one more guest.
+machine.watch() it is one more guest.
 """
 
 import os
@@ -38,7 +38,7 @@ class HostUnit:
         self._parser = ktap.Parser(self.name)
 
     class _Job:
-        """What uml.watch() tells that the unit has ended."""
+        """What machine.watch() tells that the unit has ended."""
 
         def __init__(self, unit):
             self._unit = unit

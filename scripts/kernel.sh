@@ -1,79 +1,116 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build the guest's kernel in the cache and print its build directory.
+# Build the guest's kernel in the cache and print its build directory: for
+# ENGINE=uml with the kernel "linux" in it, for ENGINE=qemu with "bzImage".
 # Called with the cache locked.
 #
-#   kernel.sh plain|sanitize|coverage SOURCE
+#   kernel.sh plain|sanitize|kcsan|coverage SOURCE
 
 . "$(dirname "$0")/lib.sh"
 
 flavour=$1
 source=$2
-fragments=("$SCRIPTS/config/uml")
-objects=650
-case $flavour in
-sanitize)
-	fragments+=("$SCRIPTS/config/sanitize")
+
+if [ "$KERNEL" = debian ]; then
+	exec "$SCRIPTS/stock.sh"
+fi
+
+# What is in the kernel depends on what the source has, not on its version: a
+# tree of the user's may have anything.
+config=$SCRIPTS/config
+fragments=("$config/guest")
+case $ENGINE in
+uml)
+	arch=um
+	image=linux
 	objects=690
+	fragments+=("$config/uml")
+	if [ -e "$source/drivers/iommu/generic_pt/Kconfig" ]; then
+		fragments+=("$config/uml-iomem" "$config/generic_pt")
+	else
+		fragments+=("$config/uml-no_iomem")
+	fi
+	if grep -q UML_SUBARCH_SUPPORTS_SMP "$source/arch/um/Kconfig"; then
+		fragments+=("$config/uml-smp")
+	fi
 	;;
-coverage)
-	fragments+=("$SCRIPTS/config/coverage")
-	objects=655
+qemu)
+	arch=x86_64
+	image=bzImage
+	objects=1300
+	fragments+=("$config/x86_64")
+	if [ -e "$source/drivers/iommu/generic_pt/Kconfig" ]; then
+		fragments+=("$config/generic_pt")
+	fi
 	;;
 esac
+[ "$flavour" = plain ] || fragments+=("$config/$flavour")
 
 # Bump when what is done below changes the result.
-recipe=1
+recipe=2
 # Everything that the result depends on, and the place: a build directory
-# knows its own path and the source's.
-key=$(hash_text "$recipe" "$source" "$(cat "$source/.mtty-mig-stamp")" \
+# knows its own path and the source's.  What make finds in a user's tree is
+# make's to judge, at each call.
+key=$(hash_text "$recipe" "$arch" "$source" "$(cat "$source/.mtty-mig-stamp" 2>/dev/null)" \
 	"$(cat "${fragments[@]}")" "$(gcc --version | head -n 1)" "$(ld --version | head -n 1)")
-build=$CACHE/kernel/$flavour-$key
+build=$CACHE/kernel/$flavour-$arch-$key
+tree=
+[ -e "$source/.mtty-mig-stamp" ] || tree=1
 
-if stamped "$build" "$key"; then
+if [ -z "$tree" ] && stamped "$build" "$key"; then
 	used "$build"
 	echo "$build"
 	exit 0
 fi
 
-need_space 500 "building the $flavour kernel"
-say "building the $flavour kernel (once; some minutes)"
+version=$(make -s -C "$source" kernelversion)
+if [ -z "$tree" ] || ! [ -e "$build/$image" ]; then
+	need_space 700 "building the $flavour kernel"
+	say "building Linux $version, $arch, $flavour (once; some minutes)"
+fi
 start=$(now)
 
 # A build that was interrupted goes on where it was: kbuild removes or redoes
 # what was half written.  A machine that went down in between may have lost
 # what was written, so then it starts again.
 boot=$(cat /proc/sys/kernel/random/boot_id)
-if [ "$(cat "$build/.boot" 2>/dev/null)" != "$boot" ]; then
+if [ "$(cat "$build/.boot" 2>/dev/null)" != "$boot" ] &&
+	! [ -e "$build/.mtty-mig-stamp" ]; then
 	rm -rf "$build"
 	mkdir -p "$build"
 	echo "$boot" >"$build/.boot"
 fi
 
-cat "${fragments[@]}" >"$build/fragment"
-kmake() { make -C "$source" O="$build" ARCH=um "$@"; }
-step "config-$flavour" kmake -s KCONFIG_ALLCONFIG="$build/fragment" allnoconfig
+cat "${fragments[@]}" | sed '/^CONFIG_/s/ | /\n/g' >"$build/fragment"
+kmake() { make -C "$source" O="$build" ARCH="$arch" "$@"; }
+step "config-$flavour-$arch" kmake -s KCONFIG_ALLCONFIG="$build/fragment" allnoconfig
 
 wrong=
 while IFS= read -r line; do
-	grep -qxF -- "$line" "$build/.config" || wrong+=" ${line%%=*}"
-done < <(grep '^CONFIG_' "$build/fragment")
+	grep -qxF -- "${line// | /$'\n'}" "$build/.config" || wrong+=" ${line%%=*}"
+done < <(cat "${fragments[@]}" | grep '^CONFIG_')
 [ -z "$wrong" ] ||
-	die "this kernel's configuration does not take:$wrong" \
+	die "the configuration of Linux $version does not take:$wrong" \
 		"a symbol was renamed, or one that it depends on is off; see scripts/config/ and $build/.config"
 
 build_all() {
-	kmake -j"$JOBS" linux modules 2>&1 |
+	kmake -j"$JOBS" "$image" modules 2>&1 |
 		"$SCRIPTS/progress.sh" "$objects"
 }
-step "kernel-$flavour" build_all
-[ -x "$build/linux" ] || die "the kernel's build left no kernel in $build"
-# Nothing links against these any more.
-find "$build" -name '*.o' ! -path "$build/scripts/*" ! -path "$build/arch/*" -delete
-find "$build" -name '*.a' -delete
-
-stamp "$build" "$key"
-prune 4 "$CACHE/kernel" '*-*'
-say "built the $flavour kernel in $(took "$start")"
+step "kernel-$flavour-$arch" build_all
+[ "$image" = linux ] || ln -sf "arch/x86/boot/bzImage" "$build/bzImage"
+[ -e "$build/$image" ] || die "the kernel's build left no kernel in $build"
+if [ -z "$tree" ]; then
+	# Nothing links against these any more.
+	find "$build" -name '*.o' ! -path "$build/scripts/*" ! -path "$build/arch/*" -delete
+	find "$build" -name '*.a' -delete
+	stamp "$build" "$key"
+else
+	# For whoever builds modules: did it change?
+	stamp "$build" "$(hash_text "$key" "$(cat "$build/Module.symvers" "$build/$image" | sha256sum)")"
+fi
+prune 12 "$CACHE/kernel" '*-*'
+[ "$(($(now) - start))" -lt 20 ] ||
+	say "built Linux $version, $arch, $flavour, in $(took "$start")"
 echo "$build"

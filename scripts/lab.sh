@@ -11,14 +11,9 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=$1
-flavour=plain
 case $verb in
-run | shell | update)
-	[ "${SAN:-0}" = 0 ] || flavour=sanitize
-	;;
-*)
-	[ "${SAN:-1}" = 0 ] || flavour=sanitize
-	;;
+run | shell | update) flavour=$(flavour 0) ;;
+*) flavour=$(flavour 1) ;;
 esac
 
 if [ "$verb" = update ]; then
@@ -28,6 +23,7 @@ if [ "$verb" = update ]; then
 	lock_cache
 	source=$("$SCRIPTS/source.sh" update)
 	say "in use: ${source##*/}"
+	[ "$KERNEL" != debian ] || "$SCRIPTS/stock.sh" update
 	exit 0
 fi
 
@@ -45,11 +41,11 @@ setup_programs "${parts[@]}"
 # What make check runs on the host, beside the guests
 hosts=()
 if [ "$verb" = check ]; then
-	"$SCRIPTS/fuzz.sh" build "$uapi" "$work/fuzz"
-	hosts+=(--host "fuzz=$SCRIPTS/fuzz.sh check $work/fuzz/stream_fuzz"
+	"$SCRIPTS/fuzz.sh" build "$uapi" "$programs/fuzz"
+	hosts+=(--host "fuzz=$SCRIPTS/fuzz.sh check $programs/fuzz/stream_fuzz"
 		--host "rules=$SCRIPTS/rules.py check")
 fi
-setup_run "$modules"/*/*.ko "$kernel/drivers/vfio/mdev/mdev.ko" -- "${parts[@]}"
+setup_run "$modules"/*/*.ko -- "${parts[@]}"
 
 tests=()
 if [ "$verb" = check ] || [ "$verb" = selftests ]; then
@@ -69,7 +65,8 @@ check) options+=("${hosts[@]}" --kunit check "${tests[@]}") ;;
 esac
 
 case $verb in
-run) say "booting Linux $(cat "$kernel/include/config/kernel.release") in User Mode Linux" ;;
-shell) say "booting; tools/ and selftests/ are here, 'exit' ends the guest" ;;
+run) say "booting Linux $(release) $(engine)" ;;
+kunit | selftests | check) say "on Linux $(release) $(engine), $flavour" ;;
+shell) say "booting Linux $(release) $(engine); tools/ and selftests/ are here, 'exit' ends the guest" ;;
 esac
 wait_for "$SCRIPTS/guest.py" "${options[@]}"

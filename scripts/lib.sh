@@ -18,7 +18,9 @@ PATH=$PATH:/usr/sbin:/sbin
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export SCRIPTS=$REPO/scripts
 KERNEL=${KERNEL:-lts}
+ENGINE_GIVEN=${ENGINE-}
 ENGINE=${ENGINE:-uml}
+export KERNEL ENGINE
 CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mtty-mig}
 JOBS=$(nproc)
 export JOBS
@@ -148,16 +150,37 @@ step() {
 	grep -A 2 'warning: ' "$log" | head -n 40 | quote >&2 || true
 }
 
+# source_key SOURCE: what stands for the contents of a kernel's source, as far
+# as programs are built with it.
+source_key() {
+	cat "$1/.mtty-mig-stamp" 2>/dev/null ||
+		(cd "$1" && find include/uapi arch/x86/include/uapi Makefile \
+			tools/testing/selftests/lib.mk tools/testing/selftests/kselftest*.h \
+			-type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+}
+
 # The one place that knows which values exist.
 check_choice() {
 	case $KERNEL in
-	lts) ;;
-	*) die "KERNEL=$KERNEL is not known; it can be: lts" ;;
+	lts | latest) ;;
+	debian)
+		# There is no other engine that could run it.
+		ENGINE=${ENGINE_GIVEN:-qemu}
+		[ "$ENGINE" = qemu ] ||
+			die "KERNEL=debian is an image for PCs, and ENGINE=$ENGINE does not run those" \
+				"leave ENGINE out, or say ENGINE=qemu"
+		;;
+	*/*)
+		[ -f "$KERNEL/Makefile" ] && [ -f "$KERNEL/Kconfig" ] && [ -d "$KERNEL/arch/um" ] ||
+			die "KERNEL=$KERNEL is not a kernel's source tree" \
+				"name the directory of a Linux tree of 6.12 or newer"
+		;;
+	*) die "KERNEL=$KERNEL is not known; it can be: lts, latest, debian, or a path to a kernel tree" ;;
 	esac
 	case $ENGINE in
-	uml) ;;
-	*) die "ENGINE=$ENGINE is not known; it can be: uml" ;;
+	uml | qemu) ;;
+	*) die "ENGINE=$ENGINE is not known; it can be: uml, qemu" ;;
 	esac
 	[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
-		die "User Mode Linux runs on x86-64 Linux only; this is $(uname -s) on $(uname -m)"
+		die "the lab runs on x86-64 Linux only; this is $(uname -s) on $(uname -m)"
 }

@@ -1,19 +1,40 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make lint: the kernel's checkpatch on our C, shellcheck on our scripts, and
-# the lab's own tests.
+# make lint: what the kernel's own checkers say of our code (W=1, sparse,
+# coccicheck and checkpatch, of the kernel KERNEL=), shellcheck on our scripts,
+# and the lab's own tests.  A warning is an error.
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
 
-"$SCRIPTS/packages.sh" lint
-make_cache
-lock_cache
-source=$("$SCRIPTS/source.sh")
-unlock_cache
-
+setup_kernel plain lint
 cd "$REPO"
 status=0
+
+# Everything is compiled again, for a warning is given only once.
+say "W=1 and sparse, on Linux $(release)"
+built=$work/lint-${kernel##*/}
+rm -rf "$built"
+LINT=1 "$SCRIPTS/modules.sh" "$kernel" "$built" || status=1
+if grep -E '(warning|error): ' "$CACHE/logs/modules.log" >&2; then
+	status=1
+fi
+
+# The kernel's semantic patches, on our folder only.  Those that find nothing but
+# what they cannot judge are named with the reason.
+say "coccicheck"
+coccicheck() {
+	make -C "$source" O="$kernel" ARCH=um M="$built" MODE=report \
+		J="$JOBS" coccicheck 2>"$CACHE/logs/coccicheck.err"
+}
+step coccicheck coccicheck
+if grep -E '^[^ ]*\.[ch]:[0-9]+' "$CACHE/logs/coccicheck.log" |
+	sed "s,^$built/,," | sort -u | grep . >&2; then
+	status=1
+fi
+unlock_cache
+
 say "shellcheck"
 shellcheck -x scripts/*.sh .ci/run || status=1
 

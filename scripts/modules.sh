@@ -32,9 +32,21 @@ elif [ "$major" -eq 6 ] && [ "$minor" -lt 12 ]; then
 	die "Linux $release is too old: the driver needs Linux 6.12 or newer"
 fi
 has() { grep -Eq "^CONFIG_$1=[ym]" "$config"; }
-has VFIO_MDEV ||
+missing=
+for option in MODULES VFIO VFIO_MDEV XXHASH; do
+	has $option || missing+=" $option"
+done
+case $missing in
+'') ;;
+' VFIO_MDEV')
 	die "Linux $release is built without VFIO_MDEV, which the device needs" \
 		"nothing but a driver or sample can select it: SAMPLE_VFIO_MDEV_MTTY=m does"
+	;;
+*)
+	die "Linux $release is built without what the driver needs:$missing" \
+		"configure them; VFIO_MDEV comes with SAMPLE_VFIO_MDEV_MTTY=m, XXHASH with KSM=y"
+	;;
+esac
 if has KUNIT; then
 	parts+=(kunit)
 fi
@@ -44,6 +56,12 @@ if has UML; then
 fi
 cflags=
 gcov=()
+# make lint: C=1 has sparse look at what is compiled
+lint=()
+if [ -n "${LINT-}" ]; then
+	lint=(W=1 C=1 CHECK="sparse")
+	cflags=-Werror
+fi
 if has GCOV_KERNEL; then
 	# Expanded by kbuild in each directory: the driver and not its suites.
 	# shellcheck disable=SC2016
@@ -85,7 +103,7 @@ printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
 
 # __FILE__, which KUnit and WARN print, as a name in the checkout.
 build() {
-	make -C "$kdir" "${arch[@]}" M="$out" "${gcov[@]}" \
+	make -C "$kdir" "${arch[@]}" M="$out" "${gcov[@]}" "${lint[@]}" \
 		KCFLAGS="-fmacro-prefix-map=$out/= $cflags" -j"$JOBS" modules
 }
 copied_to=$out

@@ -25,7 +25,7 @@ import time
 import guest
 import klog
 import ktap
-import uml
+import machine
 
 NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
@@ -139,7 +139,7 @@ def copy_sources(repo, tree):
             '*.o', '*.ko', '*.mod', '*.mod.c', '.*.cmd', 'modules.order', 'Module.symvers'))
 
 
-class Watched(uml.Guest):
+class Watched(machine.Guest):
     """A guest that may also be ended because enough is known."""
 
     def ended(self, idle):
@@ -326,10 +326,10 @@ class Worker:
             options.append += more if leaks else ' kmemleak=off' + more
             suffix = f'-{count}' if count > 1 else ''
             job = Hunt(options, f'{self.args.scratch}/logs/{name}{suffix}.log')
-            tmpdir = uml.memory_dir(self.args.run, self.args.memory + 64)
+            environment = machine.prepare(self.args)
             try:
-                job.guest.boot(options, f'm{count}', tmpdir)
-                uml.watch([job.guest])
+                job.guest.boot(options, f'm{count}', environment)
+                machine.watch([job.guest])
             finally:
                 job.guest.kill()
             kills += job.kills

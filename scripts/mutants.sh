@@ -10,10 +10,11 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=mutants
+[ "$ENGINE" = uml ] || die "mutants are hunted with ENGINE=uml only: leave it out"
 setup_kernel sanitize
 setup_modules
 setup_programs selftests
-setup_run "$kernel/drivers/vfio/mdev/mdev.ko" -- selftests
+setup_run -- selftests
 mapfile -t all < <(all_selftests)
 
 # With TEST= one sees what some of the tests notice by themselves.
@@ -38,5 +39,5 @@ guest_options options
 wait_for "$SCRIPTS/mutants.py" "${options[@]}" \
 	--repo "$REPO" --scratch "$scratch" \
 	--key "$(hash_text "$(cat "$modules/.mtty-mig-stamp" \
-		"$work/selftests/.mtty-mig-stamp" "$kernel/.mtty-mig-stamp")" "${units[*]}")" \
+		"$programs/selftests/.mtty-mig-stamp" "$kernel/.mtty-mig-stamp")" "${units[*]}")" \
 	--pattern "${MUTANT:-*}" "${units[@]}"

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|git|series|portability]
+#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -16,25 +16,37 @@ need=(
 	flock:util-linux setsid:util-linux stty:coreutils
 	cmp:diffutils find:findutils
 )
-case ${1-} in
-lint) need+=(shellcheck:shellcheck) ;;
-coverage) need+=(gcov:gcc genhtml:lcov) ;;
-fuzz) need+=(clang:clang llvm-symbolizer:llvm) ;;
-git) need+=(git:git) ;;
-series) need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86) ;;
-portability)
-	need+=(git:git rsync:rsync)
-	for target in i686 aarch64 riscv64 s390x; do
-		need+=("$target-linux-gnu-gcc:gcc-$target-linux-gnu")
-	done
-	# Debian 13 has split it off
-	if apt-cache show qemu-system-s390x >/dev/null 2>&1; then
-		need+=(qemu-system-s390x:qemu-system-s390x)
-	else
-		need+=(qemu-system-s390x:qemu-system-misc)
-	fi
-	;;
-esac
+fuzz=
+elf=
+for what; do
+	case $what in
+	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;
+	coverage) need+=(gcov:gcc genhtml:lcov) ;;
+	fuzz)
+		need+=(clang:clang llvm-symbolizer:llvm)
+		fuzz=1
+		;;
+	qemu) need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod) ;;
+	git) need+=(git:git) ;;
+	series)
+		need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86)
+		elf=1
+		;;
+	portability)
+		need+=(git:git rsync:rsync)
+		for target in i686 aarch64 riscv64 s390x; do
+			need+=("$target-linux-gnu-gcc:gcc-$target-linux-gnu")
+		done
+		# Debian 13 has split it off
+		if apt-cache show qemu-system-s390x >/dev/null 2>&1; then
+			need+=(qemu-system-s390x:qemu-system-s390x)
+		else
+			need+=(qemu-system-s390x:qemu-system-misc)
+		fi
+		elf=1
+		;;
+	esac
+done
 
 missing_programs=()
 missing_packages=()
@@ -53,14 +65,14 @@ if ! [ -e /usr/include/stdio.h ] &&
 fi
 
 # The host's part of an x86-64 kernel's build reads objects.
-if [[ ${1-} == @(series|portability) ]] && ! [ -e /usr/include/gelf.h ] &&
+if [ -n "$elf" ] && ! [ -e /usr/include/gelf.h ] &&
 	! echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1; then
 	missing_programs+=("the headers of libelf")
 	missing_packages+=(libelf-dev)
 fi
 
 # Clang's sanitizers and libFuzzer come apart from clang itself.
-if [ "${1-}" = fuzz ] && ! { command -v clang >/dev/null &&
+if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
 		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null; }; then
 	missing_programs+=("clang's runtime libraries")

@@ -13,11 +13,12 @@
 . "$(dirname "$0")/lib.sh"
 . "$SCRIPTS/series_tree.sh"
 
-"$SCRIPTS/packages.sh" portability
 check_choice
+"$SCRIPTS/packages.sh" portability
 make_cache
 lock_cache
-series_tree "$("$SCRIPTS/source.sh")"
+given=$(given_tree)
+series_tree "$given"
 
 # The options without which there is nothing to build, and those that add code:
 # debugfs, tracepoints, the real iova_bitmap's header.

@@ -12,19 +12,14 @@
 . "$SCRIPTS/setup.sh"
 . "$SCRIPTS/series_tree.sh"
 
-"$SCRIPTS/packages.sh" series
+# The selftests run in UML, whatever else runs there.
+ENGINE=uml
 check_choice
+"$SCRIPTS/packages.sh" series
 make_cache
 lock_cache
-given=${1-}
-case $given in
-\~/*) given=$HOME/${given#\~/} ;;
-esac
-if [ -z "$given" ]; then
-	given=$("$SCRIPTS/source.sh")
-fi
-[ -d "$given" ] || die "there is no kernel tree in '$given'"
-series_tree "$(cd "$given" && pwd -P)"
+given=$(given_tree "${1-}")
+series_tree "$given"
 say "the series is in $patches, the tree with it is $tree"
 
 same_again() {
@@ -104,17 +99,17 @@ read_only() {
 	[ -z "$found" ] || { echo "error: $found was written to"; return 1; }
 }
 
+# As kernel.sh has it for UML
 fragments() {
 	local config=$SCRIPTS/config
-	if ! [ -e "$config/guest" ]; then
-		cat "$config/uml"
-		return
-	fi
 	cat "$config/guest" "$config/uml"
 	if [ -e "$tree/drivers/iommu/generic_pt/Kconfig" ]; then
 		cat "$config/uml-iomem" "$config/generic_pt"
 	else
 		cat "$config/uml-no_iomem"
+	fi
+	if grep -q UML_SUBARCH_SUPPORTS_SMP "$tree/arch/um/Kconfig"; then
+		cat "$config/uml-smp"
 	fi
 }
 
@@ -168,9 +163,9 @@ build_selftests() {
 # other as its caller would choose one.
 run_selftests() {
 	local options verb=series log lines number passed
-	work=$scratch kernel=$modular flavour=plain
-	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko \
-		"$modular/drivers/vfio/mdev/mdev.ko" -- kselftest
+	work=$scratch programs=$scratch kernel=$modular flavour=plain
+	image=$modular/linux initramfs='' guest_modules=("$modular/drivers/vfio/mdev/mdev.ko")
+	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko -- kselftest
 	guest_options options
 	log=${options[*]}
 	log=${log#*--log }

@@ -56,6 +56,25 @@ prove() {
 # show_proofs: the table, on stdout.
 show_proofs() { printf '%s\n' "${proofs[@]}"; }
 
+# given_tree [TREE]: the tree that was named, or the source of KERNEL=.
+given_tree() {
+	local given=${1-}
+	case $given in
+	# make does not expand it, nor does a shell that is not bash
+	\~/*) given=$HOME/${given#\~/} ;;
+	"")
+		case $KERNEL in
+		*/*) given=$KERNEL ;;
+		*) given=$("$SCRIPTS/source.sh") || exit 1 ;;
+		esac
+		;;
+	esac
+	[ -d "$given" ] ||
+		die "there is no kernel tree in '$given'" \
+			"name one: make series TREE=/path/to/linux OUT=/path/for/patches"
+	(cd "$given" && pwd -P)
+}
+
 # copy_tree: what is in the tree, without what was built there.
 copy_tree() {
 	if [ -e "$origin/.git" ]; then

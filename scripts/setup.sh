@@ -9,25 +9,68 @@
 #   uapi		where its headers for userspace are
 #   work		what is built from this checkout
 #   modules		where its modules are
+#   programs		where its programs are, for this kernel
 #   run		the guest's directory, removed at exit
+#   image, initramfs	what is booted
+#   guest_modules	the modules that are loaded before ours, in order
 
-# setup_kernel FLAVOUR [PACKAGES]: all that does not depend on the checkout.
-# Locks the cache; unlock_cache when no more is built.
-setup_kernel() {
-	flavour=$1
-	check_choice
-	"$SCRIPTS/packages.sh" "${@:2}"
+# flavour DEFAULT: of the kernel, as SAN= asks for it.
+flavour() {
+	case ${SAN:-$1} in
+	0) echo plain ;;
+	1) echo sanitize ;;
+	kcsan) echo kcsan ;;
+	*) die "SAN=$SAN is not known; it can be: 0, 1, kcsan" ;;
+	esac
+}
+
+# For people: which kernel, and what runs it.
+release() { cat "$kernel/include/config/kernel.release"; }
+engine() {
+	case $ENGINE in
+	uml) echo "in User Mode Linux" ;;
+	qemu) echo "in QEMU ($("$SCRIPTS/qemu.py"))" ;;
+	esac
+}
+
+# setup_source [PACKAGES]: all that needs no kernel of the lab's.  Locks the
+# cache; unlock_cache when no more is built.
+setup_source() {
+	"$SCRIPTS/packages.sh" "$@"
 	make_cache
 	lock_cache
 	source=$("$SCRIPTS/source.sh")
-	kernel=$("$SCRIPTS/kernel.sh" "$flavour" "$source")
 	uapi=$("$SCRIPTS/uapi.sh" "$source")
-
 	# What is built from the checkout has a place of its own for each
 	# checkout, so that each is built step by step from its own last state.
 	work=$CACHE/work/$(hash_text "$REPO")
+	programs=$work/programs-$(hash_text "$source")
+	mkdir -p "$programs"
+}
+
+# setup_kernel FLAVOUR [PACKAGES]: all that does not depend on the checkout.
+setup_kernel() {
+	flavour=$1
+	check_choice
+	[ "$ENGINE" != qemu ] || set -- "$@" qemu
+	setup_source "${@:2}"
+	kernel=$("$SCRIPTS/kernel.sh" "$flavour" "$source")
 	modules=$work/modules-${kernel##*/}
-	mkdir -p "$work"
+
+	initramfs=
+	case $ENGINE in
+	uml) image=$kernel/linux ;;
+	qemu)
+		image=$kernel/bzImage
+		initramfs=$("$SCRIPTS/initramfs.sh" "$kernel")
+		;;
+	esac
+	# shellcheck disable=SC2153 # KERNEL is lib.sh's
+	if [ "$KERNEL" = debian ]; then
+		mapfile -t guest_modules < <(sed "s,.*,$kernel/modules/&.ko," "$kernel/device.modules")
+	else
+		guest_modules=("$kernel/drivers/vfio/mdev/mdev.ko")
+	fi
 }
 
 # setup_modules: the driver and its KUnit suites.
@@ -37,29 +80,31 @@ setup_modules() { "$SCRIPTS/modules.sh" "$kernel" "$modules"; }
 setup_programs() {
 	local part
 	for part; do
-		"$SCRIPTS/userspace.sh" "$part" "$source" "$uapi" "$work/$part"
+		"$SCRIPTS/userspace.sh" "$part" "$source" "$uapi" "$programs/$part"
 	done
 	echo "$REPO" >"$work/checkout"
-	touch "$work/.mtty-mig-stamp"
-	prune 4 "$work" 'modules-*'
+	touch "$work/.mtty-mig-stamp" "$programs/.mtty-mig-stamp"
+	prune 12 "$work" 'modules-*'
+	prune 4 "$work" 'programs-*'
 	prune 16 "$CACHE/work" '*'
 }
 
 # setup_run MODULE... -- PART...: the guest gets copies, for the next build
 # may begin while it runs.
 setup_run() {
-	"$SCRIPTS/preload.sh" "$work/preload"
+	[ "$ENGINE" != uml ] || "$SCRIPTS/preload.sh" "$work/preload"
 	run=$(mktemp -d "$CACHE/run/XXXXXX")
 	trap 'rm -rf "$run"' EXIT
 	mkdir "$run/modules"
 	cp "$SCRIPTS/guest-init.sh" "$run/"
+	cp "${guest_modules[@]}" "$run/modules/"
 	while [ "$1" != -- ]; do
 		cp "$1" "$run/modules/"
 		shift
 	done
 	shift
 	for part; do
-		cp -r "$work/$part" "$run/$part"
+		cp -r "$programs/$part" "$run/$part"
 	done
 	# A run that was killed could not remove its directory.
 	find "$CACHE/run" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
@@ -71,7 +116,7 @@ setup_run() {
 # all_selftests: the names of the test programs.
 all_selftests() {
 	make -s --no-print-directory -C "$REPO/selftests" \
-		KSRC="$source" UAPI="$uapi" OUTPUT="$work/selftests" list
+		KSRC="$source" UAPI="$uapi" OUTPUT="$programs/selftests" list
 }
 
 # wanted_tests NAME PROGRAM...: those that TEST= asks for, in the array of that
@@ -107,24 +152,37 @@ selftest_units() {
 	done
 }
 
-# guest_options NAME: how guest.py is called, in the array of that name.
+# guest_options NAME [DRIVER]: how guest.py is called, in the array of that name.
 # LEAKS: to follow each allocation takes nearly half of a sanitized run's time.
 guest_options() {
 	local -n options_=$1
-	local memory=512 leaks=${LEAKS:-0} append=${APPEND-}
-	# UML 6.12 has one processor, so more guests use more of the host's.
+	local driver=${2:-mtty_mig}
+	local memory=512 leaks=${LEAKS:-0} append=${APPEND-} processors=1 loaded
+	# One guest has rarely work for all of the host's processors.
 	local guests=$((JOBS < 4 ? JOBS : 4))
+	local timeout=600 silence=120 test_timeout=100
 
 	[ "$flavour" = plain ] || memory=1024
 	[ "$leaks" != 0 ] || append="kmemleak=off $append"
+	if [ "$ENGINE" = qemu ] || grep -q '^CONFIG_SMP=y' "$kernel/.config"; then
+		processors=2
+	fi
+	if [ "$ENGINE" = qemu ]; then
+		# Without KVM everything takes ten times as long.
+		timeout=3600 silence=600 test_timeout=1500
+	fi
+	loaded=("${guest_modules[@]##*/}")
 	# shellcheck disable=SC2034 # it is the caller's
 	options_=(
-		--kernel "$kernel/linux" --preload "$work/preload/uml-xstate.so" --run "$run"
+		--engine "$ENGINE" --kernel "$image" --run "$run"
+		--preload "$work/preload/uml-xstate.so" --initramfs "$initramfs"
 		--log "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
+		--processors "${PROCESSORS:-$processors}"
 		--memory "${MEM:-$memory}" --guests "${GUESTS:-$guests}"
-		--timeout "${TIMEOUT:-600}" --silence "${SILENCE:-120}"
-		--test-timeout "${TEST_TIMEOUT:-100}" "--args=${ARGS-}" "--append=$append"
-		--leaks "$leaks"
+		--timeout "${TIMEOUT:-$timeout}" --silence "${SILENCE:-$silence}"
+		--test-timeout "${TEST_TIMEOUT:-$test_timeout}"
+		"--args=${ARGS-}" "--append=$append" --leaks "$leaks"
+		--modules "${loaded[*]%.ko} $driver"
 	)
 }
 

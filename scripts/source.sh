@@ -1,16 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Get the kernel's source into the cache and print the directory's name.
-# Called with the cache locked.
+# Get the kernel's source, into the cache if it is Debian's, and print the
+# directory's name.  Called with the cache locked.
 #
-# The source is Debian's linux-source package: signed by way of the package
-# lists that apt verified, and from the mirror that this machine uses anyway.
+#   KERNEL=lts	linux-source-6.12 of Debian 12 and 13
+#   KERNEL=latest	the newest linux-source in Debian 13's backports
+#   KERNEL=debian	as lts: its tests need headers and kselftest's makefiles
+#   KERNEL=/path	a tree of the user's, which is never written to
+#
 # What was fetched once stays in use until `make update` asks for a newer one.
 #
 #   source.sh [update]
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
 
 # Bump when the list below changes: the unpacked tree is then made anew.
 layout=1
@@ -32,8 +36,40 @@ skip=(
 	--exclude='*/tools/perf/*'
 )
 
+# A tree that is built in, or was, is no source that kbuild takes for a build
+# elsewhere.  Then what git knows of it is linked to from a place in the cache.
+tree_source() {
+	local tree links unclean version
+	tree=$(cd "$KERNEL" && pwd -P)
+	version=$(awk '/^(VERSION|PATCHLEVEL) =/ { v = v * 1000 + $3 } END { print v }' "$tree/Makefile")
+	[ "$version" -ge 6002 ] ||
+		die "the tree $tree is too old: VFIO migration has no PRE_COPY before 6.2" \
+			"the driver needs Linux 6.12 or newer"
+	[ "$version" -ge 6012 ] ||
+		die "the tree $tree is too old: the driver needs Linux 6.12 or newer"
+	unclean=
+	for path in .config include/config arch/um/include/generated arch/x86/include/generated; do
+		[ ! -e "$tree/$path" ] || unclean=$path
+	done
+	if [ -z "$unclean" ]; then
+		echo "$tree"
+		return
+	fi
+	git -c safe.directory="$tree" -C "$tree" rev-parse --git-dir >/dev/null 2>&1 ||
+		die "the tree $tree is configured or built ($unclean), and kbuild wants a clean one" \
+			"'make mrproper' there, or name another tree"
+	links=$CACHE/src/tree-$(hash_text "$tree")
+	git -c safe.directory="$tree" -C "$tree" ls-files -z --cached --others --exclude-standard |
+		"$SCRIPTS/links.py" "$tree" "$links"
+	echo "$links"
+}
+
 case $KERNEL in
-lts) package=linux-source-6.12 ;;
+*/*)
+	tree_source
+	exit 0
+	;;
+debian) KERNEL=lts ;;
 esac
 current=$CACHE/src/$KERNEL
 
@@ -45,77 +81,37 @@ if [ "${1-}" != update ] && [ -L "$current" ]; then
 	fi
 fi
 
-command -v apt-get >/dev/null ||
-	die "the kernel's source comes from Debian's package $package, and there is no apt-get here" \
-		"run the lab on Debian 12 or 13, for example in a container"
+case $KERNEL in
+lts)
+	package=linux-source-6.12
+	apt_begin
+	if [ "${1-}" = update ] || ! apt_find $package; then
+		apt_update
+	fi
+	apt_find $package ||
+		die "no package $package in this machine's apt sources" \
+			"on Debian 12 it is in bookworm-security: add that to the apt sources" \
+			"(what apt-get update said is in $CACHE/logs/apt-update.log)"
+	;;
+latest)
+	apt_begin trixie-backports
+	apt_update
+	package=$(apt_names 'linux-source-[0-9.]+' | tail -n 1)
+	[ -n "$package" ] && apt_find "$package" ||
+		die "no package linux-source in trixie-backports of $(apt_mirror)" \
+			"check the network, then call again" \
+			"(what apt-get update said is in $CACHE/logs/apt-update.log)"
+	;;
+esac
 
-# Lists and archives of our own: an ordinary user cannot write to apt's, and
-# root's system is not ours to change.
-own=(
-	-o "Dir::State::Lists=$CACHE/apt/lists"
-	-o "Dir::Cache=$CACHE/apt/cache"
-	-o APT::Sandbox::User=
-)
-[ "$(id -u)" -ne 0 ] || own+=(-o APT::Sandbox::User=root)
-system=(-o "Dir::Cache=$CACHE/apt/cache" "${own[@]:4}")
-mkdir -p "$CACHE"/apt/lists/partial "$CACHE"/apt/cache/archives/partial
+where() { dir=$package-$(apt_field Version | tr -c 'A-Za-z0-9.+\n' -); }
 
-# field NAME: of the candidate version, from the lists that "$@" points to.
-record() { apt-cache "${lists[@]}" show --no-all-versions "$package" 2>/dev/null || true; }
-field() { awk -v f="$1:" '$1 == f { print $2; exit }' <<<"$found"; }
-
-update_own_lists() {
-	say "fetching package lists"
-	apt-get "${own[@]}" -q update >"$CACHE/logs/apt-update.log" 2>&1 </dev/null || true
-	lists=("${own[@]}")
-	found=$(record)
-}
-
-lists=("${system[@]}")
-found=
-[ "${1-}" = update ] || found=$(record)
-if [ -z "$found" ]; then
-	update_own_lists
-fi
-[ -n "$found" ] ||
-	die "no package $package in this machine's apt sources" \
-		"on Debian 12 it is in bookworm-security: add that to the apt sources" \
-		"(what apt-get update said is in $CACHE/logs/apt-update.log)"
-
-download() {
-	local deb size
-	version=$(field Version)
-	sha256=$(field SHA256)
-	size=$(($(field Size) / 1000000))
-	say "downloading $package $version ($size MB)"
-	rm -rf "$CACHE/tmp/deb"
-	mkdir -p "$CACHE/tmp/deb"
-	# The download is resumed by nobody: it goes to tmp/ and counts only
-	# when its hash is the one in the signed lists.
-	(cd "$CACHE/tmp/deb" && apt-get "${lists[@]}" -q download "$package=$version") \
-		>"$CACHE/logs/apt-download.log" 2>&1 </dev/null || return 1
-	deb=$(find "$CACHE/tmp/deb" -name "$package*.deb")
-	[ -n "$deb" ] && [ "$(sha256sum <"$deb" | cut -d' ' -f1)" = "$sha256" ]
-}
-
-version=$(field Version)
-dir=$package-${version//[^A-Za-z0-9.+]/-}
-want="$dir layout $layout"
-
-if ! stamped "$CACHE/src/$dir" "$want"; then
+where
+if ! stamped "$CACHE/src/$dir" "$dir layout $layout"; then
 	need_space 1000 "the kernel's source"
 	start=$(now)
-	if ! download; then
-		# The mirror may have dropped what an old list still names.
-		update_own_lists
-		if [ -z "$found" ] || ! download; then
-			tail -n 8 "$CACHE/logs/apt-download.log" | sed 's/^/     | /' >&2
-			die "could not download $package" \
-				"check the network and this machine's apt sources, then call again; nothing half-done is kept"
-		fi
-	fi
-	dir=$package-${version//[^A-Za-z0-9.+]/-}
-	want="$dir layout $layout"
+	apt_get "$package"
+	where
 	say "unpacking it (downloaded in $(took "$start"))"
 	new=$CACHE/tmp/src
 	rm -rf "$new"
@@ -131,9 +127,10 @@ if ! stamped "$CACHE/src/$dir" "$want"; then
 		die "$package does not hold a kernel source as expected"
 	rm -rf "$CACHE/src/$dir" "$CACHE/tmp/deb"
 	mv "$new" "$CACHE/src/$dir"
-	stamp "$CACHE/src/$dir" "$want"
+	stamp "$CACHE/src/$dir" "$dir layout $layout"
 fi
 ln -sfn "$dir" "$current"
-prune 2 "$CACHE/src" 'linux-source-*'
+# Two of each kernel
+prune 4 "$CACHE/src" 'linux-source-*'
 rm -rf "$CACHE/apt"
 echo "$CACHE/src/$dir"

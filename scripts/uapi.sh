@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 
 source=$1
-key=$(hash_text "$(cat "$source/.mtty-mig-stamp")")
+key=$(hash_text "$source" "$(source_key "$source")")
 out=$CACHE/src/uapi-$key
 
 if ! stamped "$out" "$key"; then
@@ -23,5 +23,5 @@ if ! stamped "$out" "$key"; then
 	stamp "$out" "$key"
 fi
 used "$out"
-prune 2 "$CACHE/src" 'uapi-*'
+prune 6 "$CACHE/src" 'uapi-*'
 echo "$out"

@@ -1,23 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Boot User Mode Linux guests, take what they say, see to it that they end.
+"""The engine uml: the guest is a process, and its root the host's by hostfs."""
 
-A guest writes into two channels: 'log' is the kernel's console, 'out' what its
-job prints.  In both there are marks (see guest-init.sh), by which the host
-knows what comes from what.  Each guest is in a process group of its own, and
-that is killed in the end, whatever happened: nothing in a guest needs a clean
-end.
-"""
-
-import errno
 import os
-import re
-import resource
-import secrets
-import selectors
 import shutil
-import signal
 import subprocess
-import time
 
 
 class NoPlace(Exception):
@@ -50,160 +36,18 @@ def memory_dir(run, megabytes):
                   f'{megabytes} MB free, or forbid to execute; set TMPDIR to a directory that does')
 
 
-class Guest:
-    """One guest.  job has .log(text), .out(text) and .mark(channel, words)."""
-
-    def __init__(self, job, log, timeout, silence):
-        self.job = job
-        self.log = log
-        self.token = secrets.token_hex(6)
-        self._mark = re.compile(rf'@{self.token} ([^\n]*)\n')
-        self._mark_start = f'@{self.token} '
-        self._held = {'log': '', 'out': ''}
-        self.channels = {}
-        self.process = None
-        self.timeout = timeout
-        self.silence = silence
-        self._deadline = self._heard = 0
-        self._done = {}
-        self._grace = None
-        self.status = None      # of the job, if it came to its end
-        self.why = None         # if it did not, why
-
-    def boot(self, args, name, tmpdir, out_pipe=None):
-        """Start the guest.  out_pipe: for its tty1, if that is also its keyboard."""
-        run = args.run
-        read_log, write_log = os.pipe()
-        read_out, write_out = out_pipe or os.pipe()
-        keyboard = f'fd:{write_out}' if out_pipe else 'null'
-        os.makedirs(f'{run}/uml', exist_ok=True)
-        command = [
-            args.kernel, f'mem={args.memory}M', f'uml_dir={run}/uml', f'umid={name}',
-            'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro',
-            f'init={run}/guest-init.sh', f'LAB={run}', f'TOKEN={self.token}',
-            'con=null', f'con0=null,fd:{write_log}', f'con1={keyboard},fd:{write_out}',
-            'ignore_loglevel', 'printk.devkmsg=on', 'kunit.enable=1', *args.append.split(),
-        ]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=write_log, stderr=write_log,
-            pass_fds=(write_log, write_out), start_new_session=True, cwd='/',
-            env={**os.environ, 'TMPDIR': tmpdir, 'LD_PRELOAD': args.preload},
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (0, 0)))
-        os.close(write_log)
-        os.close(write_out)
-        self.channels = {read_log: 'log', read_out: 'out'}
-        self._heard = time.monotonic()
-        self._deadline = self._heard + self.timeout
-
-    def kill(self):
-        if self.process:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.process.wait()
-        for descriptor in self.channels:
-            os.close(descriptor)
-        self.channels = {}
-        self.process = None
-
-    def read(self, descriptor):
-        """Something is there; False at the channel's end."""
-        try:
-            data = os.read(descriptor, 65536)
-        except OSError as error:
-            if error.errno != errno.EIO:    # a terminal's way to say "closed"
-                raise
-            data = b''
-        if data:
-            self._heard = time.monotonic()
-            self._take(self.channels[descriptor], data)
-        return bool(data)
-
-    def _take(self, channel, data):
-        """Hand on what came, with the marks taken out and acted upon."""
-        text = self._held[channel] + data.decode('utf-8', 'replace')
-        emit = self.job.log if channel == 'log' else self.job.out
-        while True:
-            found = self._mark.search(text)
-            if not found:
-                break
-            emit(text[:found.start()])
-            text = text[found.end():]
-            words = found.group(1).rstrip('\r')
-            if words.startswith('done'):
-                self._done[channel] = int(words.split()[1])
-            self.job.mark(channel, words)
-        # The beginning of a mark may be the end of this piece.
-        keep = text.find(self._mark_start)
-        if keep < 0:
-            keep = len(text)
-            for length in range(min(len(self._mark_start), len(text)), 0, -1):
-                if text.endswith(self._mark_start[:length]):
-                    keep = len(text) - length
-                    break
-        self._held[channel] = text[keep:]
-        emit(text[:keep])
-
-    def ended(self, idle):
-        """Is it done, dead, or silent for too long?  Then .status or .why tells."""
-        now = time.monotonic()
-        if self._done:
-            # Both channels have the mark, or the other one never will.
-            self._grace = self._grace or now + 3
-            if len(self._done) == 2 or now > self._grace:
-                self.status = self._done.get('out', self._done.get('log'))
-                return True
-        elif self.timeout and now > self._deadline:
-            self.why = f'the guest was not done after {self.timeout} s (TIMEOUT=)'
-        elif self.silence and now - self._heard > self.silence:
-            self.why = f'the guest said nothing for {self.silence} s (SILENCE=)'
-        elif not self.channels or idle and self.process.poll() is not None:
-            self.why = 'the guest died'
-        return self.why is not None
+def prepare(args, guests):
+    return {'TMPDIR': memory_dir(args.run, guests * (args.memory + 64)),
+            'LD_PRELOAD': args.preload}
 
 
-def watch(guests, others=None, more=None):
-    """Until all guests have ended.
-
-    A guest is what has a Guest's .channels, .read(), .ended(), .kill() and .job.
-    others: {descriptor: what to call}.  more(guest): called when one has ended,
-    may give another one, booted, that goes on in its place.
-    """
-    selector = selectors.DefaultSelector()
-    running = list(guests)
-
-    def listen(guest):
-        for descriptor in guest.channels:
-            selector.register(descriptor, selectors.EVENT_READ, (guest, guest.read))
-
-    try:
-        for guest in running:
-            listen(guest)
-        for descriptor, call in (others or {}).items():
-            selector.register(descriptor, selectors.EVENT_READ, (None, call))
-        while running:
-            events = selector.select(0.25)
-            for key, _ in events:
-                guest, call = key.data
-                if guest:
-                    if not call(key.fd):
-                        selector.unregister(key.fd)
-                        del guest.channels[key.fd]
-                        os.close(key.fd)
-                elif not call():
-                    selector.unregister(key.fd)
-            for guest in list(running):
-                if guest.ended(not events):
-                    running.remove(guest)
-                    for descriptor in guest.channels:
-                        selector.unregister(descriptor)
-                    guest.kill()
-                    guest.job.ended()
-                    another = more(guest) if more else None
-                    if another:
-                        running.append(another)
-                        listen(another)
-    finally:
-        for guest in running:
-            guest.kill()
+def command(args, name, words, log, out, keyboard):
+    os.makedirs(f'{args.run}/uml', exist_ok=True)
+    return [
+        args.kernel, f'mem={args.memory}M', f'uml_dir={args.run}/uml', f'umid={name}',
+        'root=/dev/root', 'rootfstype=hostfs', 'rootflags=/', 'ro',
+        f'init={args.run}/guest-init.sh', 'OUT=/dev/tty1',
+        'con=null', f'con0=null,fd:{log}',
+        f'con1={f"fd:{out}" if keyboard else "null"},fd:{out}',
+        *(['seccomp=on', f'ncpus={args.processors}'] if args.processors > 1 else []), *words,
+    ]

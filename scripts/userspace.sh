@@ -15,7 +15,7 @@ out=$4
 # They use the driver's headers and some of its code, and the tools what the
 # selftests have in common.
 key=$(hash_text "$(hash_files "$part" mtty-mig selftests \
-	scripts/rules.py Documentation/rules.rst)" "$source" "$uapi" \
+	scripts/rules.py Documentation/rules.rst)" "$source" "$(source_key "$source")" "$uapi" \
 	"$(gcc --version | head -n 1)" "$(cat "$0")")
 if stamped "$out" "$key"; then
 	used "$out"

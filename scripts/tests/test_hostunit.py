@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
 import hostunit  # noqa: E402
 import ktap  # noqa: E402
-import uml  # noqa: E402
+import machine  # noqa: E402
 
 TWO = "printf '1..2\\nok 1 a\\nok 2 b\\n'"
 
@@ -37,7 +37,7 @@ def run(*scripts, timeout=100):
     with contextlib.redirect_stdout(shown):
         for unit in units:
             unit.start()
-        uml.watch(units)
+        machine.watch(units)
     return check.cases, shown.getvalue()
 
 
@@ -97,7 +97,7 @@ class HostUnit(unittest.TestCase):
         unit = hostunit.HostUnit(check, 'u=/no/such/program', 100)
         with contextlib.redirect_stdout(io.StringIO()):
             unit.start()
-            uml.watch([unit])
+            machine.watch([unit])
         self.assertEqual([case.status for case in check.cases], ['failed'])
         self.assertIn('/no/such/program', check.cases[0].diagnostics[0])
 

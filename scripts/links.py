@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Make a directory of links to some files of another one, and keep it so.
+
+    links.py FROM TO <NAMES
+
+NAMES are relative to FROM and end with a zero byte each.
+"""
+
+import os
+import sys
+
+
+def main():
+    source, target = sys.argv[1:]
+    names = {name for name in sys.stdin.read().split('\0')
+             if name and os.path.lexists(os.path.join(source, name))}
+    found = set()
+    for directory, _, files in os.walk(target):
+        for file in files:
+            path = os.path.join(directory, file)
+            name = os.path.relpath(path, target)
+            if name in names:
+                found.add(name)
+            else:
+                os.unlink(path)
+    for name in names - found:
+        path = os.path.join(target, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(os.path.join(source, name), path)
+
+
+if __name__ == '__main__':
+    main()

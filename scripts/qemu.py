@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The engine qemu: a PC with two serial ports, and the host's files by 9P.
+
+The initramfs (see initramfs.sh) mounts them and goes on with guest-init.sh.
+As a program it prints what QEMU can be accelerated with here: kvm or tcg.
+"""
+
+import functools
+import os
+import subprocess
+import tempfile
+
+# At the end of this ROM, where a processor begins: tell the device at port 0xf4
+# to exit.
+#	mov $0x10, %al; mov $0xf4, %dx; out %al, %dx; hlt
+PROBE = bytes([0xb0, 0x10, 0xba, 0xf4, 0x00, 0xee, 0xf4])
+ROM_SIZE = 65536
+# isa-debug-exit's way to say 0x10
+PROBE_STATUS = 0x10 << 1 | 1
+
+
+@functools.lru_cache(maxsize=None)
+def accelerator():
+    """'kvm' where a guest has been seen to run under it, else 'tcg'.
+
+    That /dev/kvm is there and opens says nothing about that: a container may
+    have the file, a virtual machine the device without the processor's help.
+    """
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return 'tcg'
+    with tempfile.NamedTemporaryFile() as rom:
+        rom.write(bytes(ROM_SIZE - 16) + PROBE.ljust(16, b'\xf4'))
+        rom.flush()
+        try:
+            status = subprocess.run(
+                ['qemu-system-x86_64', '-accel', 'kvm', '-nodefaults', '-no-user-config',
+                 '-display', 'none', '-m', '4', '-bios', rom.name, '-no-reboot',
+                 '-device', 'isa-debug-exit,iobase=0xf4,iosize=1'],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, timeout=5, check=False).returncode
+        except subprocess.TimeoutExpired:
+            status = None
+    return 'kvm' if status == PROBE_STATUS else 'tcg'
+
+
+def prepare(_args, _guests):
+    return {}
+
+
+def command(args, name, words, log, out, keyboard):
+    # A pipe may be opened by its name; a terminal has a kind of its own.
+    serial = (f'serial,path={os.ttyname(out)}' if keyboard else f'file,path=/proc/self/fd/{out}')
+    return [
+        'qemu-system-x86_64', '-name', name, '-nodefaults', '-no-user-config',
+        '-display', 'none', '-no-reboot', '-machine', 'q35',
+        '-accel', accelerator() + (',thread=multi' if accelerator() == 'tcg' else ''),
+        '-cpu', 'max', '-smp', str(args.processors), '-m', str(args.memory),
+        '-kernel', args.kernel, '-initrd', args.initramfs,
+        '-append', ' '.join(['console=ttyS0', 'OUT=/dev/ttyS1', 'panic=-1', *words]),
+        '-chardev', f'file,id=log,path=/proc/self/fd/{log}', '-serial', 'chardev:log',
+        '-chardev', f'{serial},id=out', '-serial', 'chardev:out',
+        '-fsdev', 'local,id=root,path=/,security_model=none,readonly=on,multidevs=remap',
+        '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root',
+        '-fsdev', f'local,id=lab,path={args.run},security_model=none,multidevs=remap',
+        '-device', 'virtio-9p-pci,fsdev=lab,mount_tag=lab',
+    ]
+
+
+if __name__ == '__main__':
+    print(accelerator())

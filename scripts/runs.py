@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""make check and make check-all: several runs, one after the other, one table.
+
+    runs.py check     the runs that every change should pass
+    runs.py all       these, and what takes longer
+
+A run is a verb of the Makefile with a kernel and an engine.  Its output is shown
+as it comes for check, and kept in a log for check-all, which shows the end of it
+if the run failed.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import ktap
+
+REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE))
+TITLES = ('run', 'kernel', 'engine', 'passed', 'failed', 'skipped', 'seconds')
+
+
+class Run:
+    """One row of the table: a verb and the variables that it is called with."""
+
+    def __init__(self, name, verb, in_check=False, **variables):
+        self.name = name
+        self.verb = verb
+        self.in_check = in_check
+        self.variables = variables
+        self.kernel = variables.get('KERNEL', '')
+        self.engine = variables.get('ENGINE', '')
+        self.numbers = None
+        self.why = None
+        self.seconds = 0
+
+    def command(self):
+        return 'make ' + ' '.join([self.verb] + [
+            f"{name}='{value}'" if re.search(r'[^\w.,:/=-]', value) else f'{name}={value}'
+            for name, value in self.variables.items()])
+
+    def ended(self, status, lines):
+        """What it came to, by its last line and its exit status."""
+        for line in lines:
+            found = re.match(r'lab: .*\bon Linux (\S+) in (QEMU \(\w+\)|User Mode Linux)', line)
+            if found:
+                self.kernel, self.engine = found.groups()
+        found = LAST_LINE.fullmatch(lines[-1]) if lines else None
+        if found:
+            self.numbers = [int(number) for number in found.groups()]
+        if status and not (self.numbers and self.numbers[1]):
+            self.why = next((line for line in lines if 'error: ' in line or 'the run failed' in line),
+                            f'ended with exit status {status}')
+
+    def failed(self):
+        return bool(self.why or not self.numbers or self.numbers[1])
+
+    def row(self):
+        return (self.name, self.kernel, self.engine.replace('User Mode Linux', 'uml'),
+                *(self.numbers or ('-', '-', '-')), f'{self.seconds:.0f}')
+
+
+RUNS = [
+    Run('check lts', 'check', True, KERNEL='lts', ENGINE='uml'),
+    Run('check latest', 'check', True, KERNEL='latest', ENGINE='uml'),
+    Run('x86-64, sanitizers', 'check', KERNEL='lts', ENGINE='qemu', LEAKS='1'),
+    Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
+        TEST='device/@(stress|ioctl_fuzz|race)_test'),
+    Run('Debian as it is', 'selftests', KERNEL='debian', ENGINE='qemu'),
+    Run('conformance', 'conformance', KERNEL='lts', ENGINE='uml'),
+    Run('coverage', 'coverage', KERNEL='lts', ENGINE='uml'),
+    Run('mutants', 'mutants', KERNEL='lts', ENGINE='uml'),
+]
+
+
+def execute(run, log_name, show):
+    """Run it; its output goes to the log, and to the user if show."""
+    lines = []
+    begun = time.monotonic()
+    with open(log_name, 'w', encoding='utf-8', errors='replace') as log:
+        with subprocess.Popen(
+                ['make', '--no-print-directory', '-C', REPO, run.verb,
+                 *(f'{name}={value}' for name, value in run.variables.items())],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                encoding='utf-8', errors='replace') as process:
+            for line in process.stdout:
+                log.write(line)
+                log.flush()
+                if show:
+                    sys.stdout.write(line)
+                    sys.stdout.flush()
+                line = line.rstrip('\n')
+                # make's own word about a failure is none of the run's
+                if line and not re.match(r'make(\[\d+\])?: ', line):
+                    lines.append(line)
+    run.seconds = time.monotonic() - begun
+    run.ended(process.returncode, lines)
+    return lines
+
+
+def table(runs):
+    rows = [TITLES] + [run.row() for run in runs]
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(TITLES))]
+    for row in rows:
+        print('  '.join(f'{value:<{width}}' if column < 3 else f'{value:>{width}}'
+                        for column, (value, width) in enumerate(zip(row, widths))).rstrip())
+
+
+def total(runs):
+    """A run that gave no numbers, or failed with none failed, counts as a failure."""
+    sums = [sum(run.numbers[i] for run in runs if run.numbers) for i in range(3)]
+    sums[1] += sum(run.failed() and not (run.numbers and run.numbers[1]) for run in runs)
+    return sums
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('what', choices=('check', 'all'))
+    parser.add_argument('--logs', required=True, help='where the logs go')
+    parser.add_argument('--only', default='', help='a regular expression: only these runs')
+    args = parser.parse_args()
+    runs = [run for run in RUNS if args.what == 'all' or run.in_check]
+    left_out = [run for run in runs if not re.search(args.only, run.name)]
+    runs = [run for run in runs if run not in left_out]
+    if not runs:
+        sys.exit(f'lab: error: no run is called {args.only!r}; there are: '
+                 + ', '.join(run.name for run in left_out))
+    show = args.what == 'check'
+    os.makedirs(args.logs, exist_ok=True)
+    base = f'{args.logs}/{args.what}-{time.strftime("%Y%m%d-%H%M%S")}-{os.getpid()}'
+    for number, run in enumerate(runs, start=1):
+        log_name = f'{base}-{number}.log'
+        print(f'lab: run {number} of {len(runs)}: {run.command()}', flush=True)
+        lines = execute(run, log_name, show)
+        if show:
+            continue
+        if run.failed():
+            for line in lines[-30:]:
+                print('     | ' + line)
+        print(f'lab: {"FAILED" if run.failed() else "ok"} after {run.seconds:.0f} s, '
+              f'log: {log_name}', flush=True)
+
+    print()
+    table(runs)
+    for run in runs:
+        if run.why:
+            print(f'lab: {run.name}: {run.why}')
+    for run in left_out:
+        print(f'lab: left out: {run.name}')
+    sums = total(runs)
+    with open(f'{base}.json', 'w', encoding='utf-8') as out:
+        json.dump([dict(zip(TITLES, run.row())) for run in runs], out, indent=1)
+        out.write('\n')
+    print(ktap.LAST_LINE.format(passed=sums[0], failed=sums[1], skipped=sums[2]), flush=True)
+    return 1 if sums[1] else 0
+
+
+if __name__ == '__main__':
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # The run that was interrupted had the signal, too, and cleaned up.
+        sys.exit(130)

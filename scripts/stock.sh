@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# KERNEL=debian: the kernel that a user of Debian has, image and headers, as if
+# it had been built in the cache; prints that directory.  Nothing is installed.
+# Called with the cache locked.
+#
+#   stock.sh [update]
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
+
+# Bump when what is done below changes the result.
+recipe=1
+image=linux-image-6.12-amd64
+current=$CACHE/kernel/stock
+
+if [ "${1-}" != update ] && [ -L "$current" ]; then
+	build=$CACHE/kernel/$(readlink "$current")
+	if stamped "$build" "${build##*/} recipe $recipe"; then
+		used "$build"
+		echo "$build"
+		exit 0
+	fi
+fi
+
+# shellcheck disable=SC2119 # of the machine's own sources
+apt_begin
+if [ "${1-}" = update ] || ! apt_find $image; then
+	apt_update
+fi
+apt_find $image ||
+	die "no package $image in this machine's apt sources" \
+		"on Debian 12 it is in bookworm-security: add that to the apt sources"
+need_space 1000 "Debian's kernel"
+rm -rf "$CACHE/tmp/deb" "$CACHE/tmp/stock"
+# The metapackage may be of an old list: what it depends on is then gone.
+package=$(apt_field Depends | grep -o 'linux-image-[^ ]*')
+if ! apt_find "$package"; then
+	apt_update
+	apt_find $image
+	package=$(apt_field Depends | grep -o 'linux-image-[^ ]*')
+fi
+release=${package#linux-image-}
+version=${release%-amd64}
+for each in "$package" "linux-headers-$release" "linux-headers-$version-common" "linux-kbuild-$version"; do
+	apt_get "$each"
+done
+
+say "unpacking Debian's kernel $release"
+new=$CACHE/tmp/stock
+build=$CACHE/kernel/stock-x86_64-$release
+# All in one place, where the links from one to the other package hold.
+unpack() {
+	local deb
+	mkdir -p "$new"
+	for deb in "$CACHE"/tmp/deb/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" |
+			tar -x -C "$new" --exclude='*/drivers/gpu' --exclude='*/drivers/media' \
+				--exclude='*/drivers/net/*' --exclude='./usr/share'
+	done
+	cp -r "$new/usr/src/linux-headers-$release/." "$new/"
+	ln -sfn "usr/lib/linux-kbuild-$version/scripts" "$new/scripts"
+	ln -sfn "usr/lib/linux-kbuild-$version/tools" "$new/tools"
+	echo "include $build/usr/src/linux-headers-$version-common/Makefile" >"$new/Makefile"
+	mv "$new/boot/vmlinuz-$release" "$new/bzImage"
+
+	# What a guest needs before it sees the host's files, and for the
+	# device; in the order in which it is to be loaded.
+	depmod -b "$new" "$release"
+	modules 9p 9pnet_virtio >"$new/initramfs.modules"
+	modules mdev vfio_iommu_type1 >"$new/device.modules"
+	rm -rf "${new:?}/lib" "${new:?}/boot"
+}
+# modules NAME...: unpack them, and print the names of all that they depend on.
+modules() {
+	local file name
+	mkdir -p "$new/modules"
+	for name; do
+		modprobe -d "$new" -S "$release" --show-depends "$name"
+	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
+		while read -r file; do
+			name=${file##*/}
+			name=${name%%.ko*}
+			case $file in
+			*.xz) xz -dc "$file" >"$new/modules/$name.ko" ;;
+			*) cp "$file" "$new/modules/$name.ko" ;;
+			esac
+			echo "$name"
+		done
+}
+step unpack-stock unpack
+[ -s "$new/initramfs.modules" ] && [ -s "$new/device.modules" ] ||
+	die "Debian's kernel $release has not the modules that the lab needs"
+rm -rf "$build" "$CACHE/tmp/deb" "$CACHE/apt"
+mv "$new" "$build"
+stamp "$build" "${build##*/} recipe $recipe"
+ln -sfn "${build##*/}" "$current"
+echo "$build"
