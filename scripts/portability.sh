@@ -17,7 +17,7 @@ check_choice
 "$SCRIPTS/packages.sh" portability
 make_cache
 lock_cache
-given=$(given_tree)
+given=$(given_tree "")
 series_tree "$given"
 
 # The options without which there is nothing to build, and those that add code:

@@ -12,9 +12,9 @@
 . "$SCRIPTS/setup.sh"
 . "$SCRIPTS/series_tree.sh"
 
-# The selftests run in UML, whatever else runs there.
-ENGINE=uml
 check_choice
+# The selftests run in UML, whatever else runs on this kernel.
+ENGINE=uml
 "$SCRIPTS/packages.sh" series
 make_cache
 lock_cache
