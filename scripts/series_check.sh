@@ -47,7 +47,7 @@ allowed() {
 # FILE_PATH_CHANGES: series.py sees to it that an entry in MAINTAINERS which this or
 # an earlier patch made covers each new file, and checkpatch sees but one patch.
 checkpatch_one() {
-	local patch=$1 key clean out
+	local patch=$1 key clean out status=0
 	key=$(hash_text "$(grep -v '^Date: ' "$patch")" "$(cat "$tree/scripts/checkpatch.pl")" \
 		"$(allowed)")
 	clean=$scratch/clean/$key
@@ -57,7 +57,11 @@ checkpatch_one() {
 	# and git does not know all of the tree.
 	GIT_DIR=/nonexistent "$tree/scripts/checkpatch.pl" --root="$tree" \
 		--strict --terse --showfile --show-types --no-summary \
-		--ignore FILE_PATH_CHANGES "$patch" >"$out" 2>&1 || true
+		--ignore FILE_PATH_CHANGES "$patch" >"$out" 2>&1 || status=$?
+	if [ $status -gt 1 ]; then
+		echo "error: checkpatch.pl ended with $status"
+		return 1
+	fi
 	awk -v patch="${patch##*/}" '
 		NR == FNR { if (!/^#/) allowed[$1, $2] = 1; next }
 		{
