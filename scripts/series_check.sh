@@ -58,7 +58,7 @@ checkpatch_one() {
 	GIT_DIR=/nonexistent "$tree/scripts/checkpatch.pl" --root="$tree" \
 		--strict --terse --showfile --show-types --no-summary \
 		--ignore FILE_PATH_CHANGES "$patch" >"$out" 2>&1 || status=$?
-	if [ $status -gt 1 ]; then
+	if [ "$status" -gt 1 ]; then
 		echo "error: checkpatch.pl ended with $status"
 		return 1
 	fi
