@@ -16,7 +16,6 @@
 check_choice
 "$SCRIPTS/packages.sh" portability
 make_cache
-lock_cache
 given=$(given_tree "")
 series_tree "$given"
 

@@ -15,9 +15,7 @@ out=${2:-$REPO/build/series}
 if [ -z "${1-}" ]; then
 	check_choice
 	make_cache
-	lock_cache
 fi
 tree=$(given_tree "${1-}")
-unlock_cache
 mkdir -p "$out" 2>/dev/null || die "cannot make the folder '$out' for the patches"
 exec "$SCRIPTS/series.py" "$tree" "$(cd "$out" && pwd -P)"

@@ -17,7 +17,6 @@ check_choice
 ENGINE=uml
 "$SCRIPTS/packages.sh" series
 make_cache
-lock_cache
 given=$(given_tree "${1-}")
 series_tree "$given"
 say "the series is in $patches, the tree with it is $tree"

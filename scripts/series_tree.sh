@@ -33,7 +33,7 @@ prove() {
 	(
 		set -e
 		"$@"
-	) >"$log" 2>&1 8>&- 9>&- </dev/null &
+	) >"$log" 2>&1 8>&- </dev/null &
 	child=$!
 	set +m
 	# shellcheck disable=SC2064 # now
@@ -56,17 +56,24 @@ prove() {
 # show_proofs: the table, on stdout.
 show_proofs() { printf '%s\n' "${proofs[@]}"; }
 
-# given_tree [TREE]: the tree that was named, or the source of KERNEL=.
+# given_tree [TREE]: the tree that was named, or the source of KERNEL=.  A source
+# that is in the cache is complete, and nobody who sets up has to be waited for.
 given_tree() {
-	local given=${1-}
+	local given=${1-} kernel=$KERNEL
+	[ "$kernel" != debian ] || kernel=lts
 	case $given in
 	# make does not expand it, nor does a shell that is not bash
 	\~/*) given=$HOME/${given#\~/} ;;
 	"")
-		case $KERNEL in
-		*/*) given=$KERNEL ;;
-		*) given=$("$SCRIPTS/source.sh") || exit 1 ;;
-		esac
+		if [[ $kernel == */* ]]; then
+			given=$kernel
+		elif [ -e "$CACHE/src/$kernel/.mtty-mig-stamp" ]; then
+			given=$CACHE/src/$kernel
+		else
+			lock_cache
+			given=$("$SCRIPTS/source.sh") || exit 1
+			unlock_cache
+		fi
 		;;
 	esac
 	[ -d "$given" ] ||
@@ -117,8 +124,8 @@ apply_series() {
 	fi
 }
 
-# series_tree ORIGIN: the series, and a tree with it.  The lock on the cache is
-# given up: others need not wait for what is built here.
+# series_tree ORIGIN: the series, and a tree with it.  What is built has a lock of
+# its own, and not that of the cache.
 series_tree() {
 	local key
 	origin=$1
@@ -132,7 +139,6 @@ series_tree() {
 		flock 8
 	fi
 	touch "$scratch/.mtty-mig-stamp"
-	unlock_cache
 	touch "$scratch/before"
 	"$SCRIPTS/series.py" "$origin" "$patches" || exit 1
 	key=$(hash_text "$(cat "$patches"/*.patch | grep -v '^Date: ')" "$(cat "$0")" \
