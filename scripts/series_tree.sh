@@ -59,6 +59,7 @@ show_proofs() { printf '%s\n' "${proofs[@]}"; }
 # given_tree [TREE]: the tree that was named, or the source of KERNEL=.  A source
 # that is in the cache is complete, and nobody who sets up has to be waited for.
 given_tree() {
+	# shellcheck disable=SC2153 # it is lib.sh's
 	local given=${1-} kernel=$KERNEL
 	[ "$kernel" != debian ] || kernel=lts
 	case $given in
