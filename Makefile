@@ -19,6 +19,7 @@
 #   APPEND='...'    more for the guest kernel's command line
 #   DRIVER=mtty_mig the driver that conformance is about: mtty_mig or mtty;
 #                   TYPES='...' only these types, ISOLATE=1 a boot a test
+#   TREE=DIR        the kernel tree of series and series-check, OUT=DIR where to
 #   MUTANT=PATTERN  only the mutants of that name; KEEP_GOING=1: let all tests
 #                   see each, not only up to the first that fails
 #   SEED=N|random   of the tests that go at random, with STEPS=N or MINUTES=N
@@ -39,11 +40,12 @@ export PREFIX DESTDIR SUITES VERBS HEADERS
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 .PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress fuzz shell
-.PHONY: modules install uninstall load unload deb debcheck newcomer update lint selfcheck clean distclean
+.PHONY: modules install uninstall load unload deb debcheck newcomer series series-check
+.PHONY: portability update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
-		while IFS='	' read -r verb text; do printf '  %-10s %s\n' "$$verb" "$$text"; done
+		while IFS='	' read -r verb text; do printf '  %-12s %s\n' "$$verb" "$$text"; done
 
 run: ## boot a kernel, migrate a device in it, tell what happened
 	@scripts/lab.sh run
@@ -105,6 +107,15 @@ debcheck: ## install those packages in a fresh Debian, and see that they work an
 
 newcomer: ## make run and make check in fresh roots of Debian: SUITES=, VERBS=
 	@scripts/newcomer.sh
+
+series: ## write patches for a kernel tree: TREE=~/linux OUT=dir
+	@scripts/series.sh '$(TREE)' '$(OUT)'
+
+series-check: ## prove these patches on a scratch copy of TREE, or of KERNEL's source
+	@scripts/series_check.sh '$(TREE)'
+
+portability: ## build for other architectures, run KUnit on a big-endian one
+	@scripts/portability.sh
 
 update: ## fetch the newest version of the kernel's source
 	@scripts/lab.sh update

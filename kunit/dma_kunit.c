@@ -556,7 +556,7 @@ static void dma_chunks_make_the_transfer(struct kunit *test)
 	for (i = 0; i < 500; i++) {
 		u64 src = prandom_u32_state(&rnd) % (2 * PAGE);
 		u64 dst = prandom_u32_state(&rnd) % (2 * PAGE);
-		u64 len = 1 + prandom_u32_state(&rnd) % (5 * PAGE), at = 0;
+		u64 len = 1 + prandom_u32_state(&rnd) % (u32)(5 * PAGE), at = 0;
 		u32 op = prandom_u32_state(&rnd) % 4;
 		struct mtty_dma dma = {
 			.cmd = op, .src = src, .dst = dst, .len = len,

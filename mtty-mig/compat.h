@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All differences between the kernels that the driver builds for. In a kernel
- * tree this file goes away.
+ * All differences between the kernels that the driver builds for. A kernel tree
+ * has no such file: scripts/series.py resolves it, see Documentation/series.rst.
  */
 #ifndef MTTY_MIG_COMPAT_H
 #define MTTY_MIG_COMPAT_H
 
-#include <linux/module.h>
+#include <linux/bits.h>
+#include <linux/types.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
 
@@ -38,8 +39,11 @@
 #ifdef VFIO_PRECOPY_INFO_REINIT
 #define mtty_precopy_info_v2(vdev)	((vdev)->precopy_info_v2)
 #else
-#define VFIO_PRECOPY_INFO_REINIT	(1 << 0)
-#define mtty_precopy_info_v2(vdev)	false
+#define VFIO_PRECOPY_INFO_REINIT	BIT(0)
+static inline bool mtty_precopy_info_v2(const struct vfio_device *vdev)
+{
+	return false;
+}
 #endif
 
 #endif /* MTTY_MIG_COMPAT_H */

@@ -31,7 +31,7 @@
 
 /* Device memory is tracked and streamed by pages of this size */
 #define MTTY_MIG_PAGE_SHIFT		12
-#define MTTY_MIG_PAGE_SIZE		(1 << MTTY_MIG_PAGE_SHIFT)
+#define MTTY_MIG_PAGE_SIZE		4096
 
 /* Device memory: 0, or a power of two (a PCI BAR is one) in this range */
 #define MTTY_MIG_MEM_MIN		0x1000ULL

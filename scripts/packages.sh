@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|qemu|deb|newcomer]...
+#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -35,6 +35,24 @@ for what; do
 	qemu)
 		need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod)
 		# The kernel's objtool
+		headers+=('libelf.h:libelf-dev')
+		;;
+	git) need+=(git:git) ;;
+	series)
+		need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86)
+		headers+=('libelf.h:libelf-dev')
+		;;
+	portability)
+		need+=(git:git rsync:rsync)
+		for target in i686 aarch64 riscv64 s390x; do
+			need+=("$target-linux-gnu-gcc:gcc-$target-linux-gnu")
+		done
+		# Debian 13 has split it off
+		if apt-cache show qemu-system-s390x >/dev/null 2>&1; then
+			need+=(qemu-system-s390x:qemu-system-s390x)
+		else
+			need+=(qemu-system-s390x:qemu-system-misc)
+		fi
 		headers+=('libelf.h:libelf-dev')
 		;;
 	esac

@@ -398,13 +398,14 @@ def read_mutants(folder):
 class Project:
     """The catalogue, the tests and the mutants of a tree."""
 
-    def __init__(self, top):
+    def __init__(self, top, page=None, selftests=None):
         self.top = top
-        path = os.path.join(top, 'Documentation', 'rules.rst')
+        path = page or os.path.join(top, 'Documentation', 'rules.rst')
+        selftests = selftests or os.path.join(top, 'selftests')
         with open(path, encoding='utf-8') as text:
             self.rules = Catalogue(os.path.relpath(path, top), text.read()).rules
-        self.sources = Sources(os.path.join(top, 'selftests'))
-        self.mutants = read_mutants(os.path.join(top, 'selftests', 'mutants'))
+        self.sources = Sources(selftests)
+        self.mutants = read_mutants(os.path.join(selftests, 'mutants'))
 
     def tests_of(self, rule):
         return [f'{program} {test}' for program, tests in self.sources.tests.items()
@@ -576,6 +577,8 @@ def quotes(rules, text):
 def main():
     parser = argparse.ArgumentParser(description='rules, their tests and their mutants')
     parser.add_argument('--top', default=TOP, help='the tree (default: the one of this script)')
+    parser.add_argument('--rules', metavar='FILE', help='the catalogue, if it is elsewhere')
+    parser.add_argument('--selftests', metavar='DIR', help='the tests, if they are elsewhere')
     verbs = parser.add_subparsers(dest='verb', required=True)
     verbs.add_parser('check', help='KTAP; exit status 1 if something is missing')
     table = verbs.add_parser('table', help='rule, tests, mutants')
@@ -586,7 +589,7 @@ def main():
     args = parser.parse_args()
 
     try:
-        project = Project(os.path.normpath(args.top))
+        project = Project(os.path.normpath(args.top), args.rules, args.selftests)
     except CatalogueError as error:
         if args.verb in ('check', 'quotes'):
             print_ktap([('catalogue', '\n# '.join(str(error).split('\n')), None)], sys.stdout)

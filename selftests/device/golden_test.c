@@ -5,17 +5,6 @@
 #include "../lib/check.h"
 #include "golden.h"
 
-/* The bytes of a file, in the program: it needs nothing beside it to run */
-#define GOLDEN(symbol, file)						\
-	extern const __u8 symbol[];					\
-	extern const __u8 symbol##_end[];				\
-	asm(".section .rodata\n"					\
-	    ".global " #symbol ", " #symbol "_end\n"			\
-	    #symbol ":\n"						\
-	    ".incbin \"" GOLDEN_DIR "/" file "\"\n"			\
-	    #symbol "_end:\n"						\
-	    ".previous\n")
-
 GOLDEN(golden_1_0_base, "1.0-base.stream");
 GOLDEN(golden_1_0_p2p, "1.0-p2p.stream");
 GOLDEN(golden_1_0_precopy, "1.0-precopy.stream");

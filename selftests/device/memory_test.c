@@ -14,8 +14,8 @@
 #include "mtty.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
-#define MIB		(1ULL << 20)
-#define GIB		(1ULL << 30)
+#define MIB		(1024 * 1024ULL)
+#define GIB		(1024 * MIB)
 
 /* Documentation/stream.rst: a record's header and a page's index */
 #define ZERO_RECORD	16

@@ -14,7 +14,7 @@
 #include "stream_edit.h"
 
 #ifndef VFIO_PRECOPY_INFO_REINIT
-#define VFIO_PRECOPY_INFO_REINIT			(1 << 0)
+#define VFIO_PRECOPY_INFO_REINIT			0x1
 #define VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2		12
 #endif
 

@@ -42,9 +42,9 @@ struct dut {
 #define DUT_STOP_COPY	VFIO_MIGRATION_STOP_COPY
 #define DUT_P2P		(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P)
 #define DUT_PRE_COPY	(VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY)
-#define DUT_ANY		(1ULL << 61)	/* whether it migrates or not */
-#define DUT_NONE	(1ULL << 62)	/* no migration */
-#define DUT_LOG		(1ULL << 63)	/* DMA logging, beside the others */
+#define DUT_ANY		0x2000000000000000ULL	/* whether it migrates or not */
+#define DUT_NONE	0x4000000000000000ULL	/* no migration */
+#define DUT_LOG		0x8000000000000000ULL	/* DMA logging, beside the others */
 
 const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs);
 const char *dut_open_second(struct dut *dut, const struct dut *first);

@@ -1,0 +1,226 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make series-check: prove on a scratch copy of a kernel tree what series.rst
+# says of the patches.  Without a tree, on the source of KERNEL=.
+#
+#   series_check.sh [TREE]
+#
+# shellcheck disable=SC2317 # prove calls them
+
+. "$(dirname "$0")/lib.sh"
+. "$SCRIPTS/setup.sh"
+. "$SCRIPTS/series_tree.sh"
+
+check_choice
+# The selftests run in UML, whatever else runs on this kernel.
+ENGINE=uml
+"$SCRIPTS/packages.sh" series
+make_cache
+given=$(given_tree "${1-}")
+series_tree "$given"
+say "the series is in $patches, the tree with it is $tree"
+
+same_again() {
+	rm -rf "$scratch/again"
+	mkdir "$scratch/again"
+	"$SCRIPTS/series.py" "$origin" "$scratch/again"
+	diff -r "$patches" "$scratch/again"
+}
+
+# What checkpatch says and does not hold, as FILE TYPE; each with its reason.
+allowed() {
+	cat <<-'END'
+		# all of the kernel's trace headers are written like this
+		samples/vfio-mdev/mtty-mig/trace.h OPEN_ENDED_LINE
+		samples/vfio-mdev/mtty-mig/trace.h PARENTHESIS_ALIGNMENT
+		# the uAPI's own name, which a tree before 7.1 does not know
+		tools/testing/selftests/vfio-migration/generic/precopy_test.c CAMELCASE
+		tools/testing/selftests/vfio-migration/device/reinit_test.c CAMELCASE
+	END
+}
+
+# checkpatch of one patch.  It takes half a minute for a large one, so one that was
+# clean is not looked at again.
+#
+# FILE_PATH_CHANGES: series.py sees to it that an entry in MAINTAINERS which this or
+# an earlier patch made covers each new file, and checkpatch sees but one patch.
+checkpatch_one() {
+	local patch=$1 key clean out status=0
+	key=$(hash_text "$(grep -v '^Date: ' "$patch")" "$(cat "$tree/scripts/checkpatch.pl")" \
+		"$(allowed)")
+	clean=$scratch/clean/$key
+	[ ! -e "$clean" ] || return 0
+	out=$scratch/checkpatch/${patch##*/}
+	# It looks for names in the tree's headers by way of git if there is one,
+	# and git does not know all of the tree.
+	GIT_DIR=/nonexistent "$tree/scripts/checkpatch.pl" --root="$tree" \
+		--strict --terse --showfile --show-types --no-summary \
+		--ignore FILE_PATH_CHANGES "$patch" >"$out" 2>&1 || status=$?
+	if [ "$status" -gt 1 ]; then
+		echo "error: checkpatch.pl ended with $status"
+		return 1
+	fi
+	awk -v patch="${patch##*/}" '
+		NR == FNR { if (!/^#/) allowed[$1, $2] = 1; next }
+		{
+			split($0, part, ":")
+			type = $0
+			sub(/^[^:]*:[0-9]+: [A-Z]+:/, "", type)
+			sub(/:.*/, "", type)
+			if (!((part[1], type) in allowed)) {
+				print "error: " patch ": " $0
+				bad = 1
+			}
+		}
+		END { exit bad }
+	' <(allowed) "$out" && touch "$clean"
+}
+
+checkpatch() {
+	local patch child status=0 children=()
+	rm -rf "$scratch/checkpatch"
+	mkdir -p "$scratch/checkpatch" "$scratch/clean"
+	cd "$scratch/checkpatch"
+	for patch in "$patches"/000[1-9]*.patch; do
+		checkpatch_one "$patch" &
+		children+=($!)
+	done
+	for child in "${children[@]}"; do
+		wait "$child" || status=1
+	done
+	return "$status"
+}
+
+kernel_doc() {
+	cd "$tree"
+	scripts/kernel-doc -none -Werror samples/vfio-mdev/mtty-mig/*.[ch] \
+		samples/vfio-mdev/mtty-mig/tests/*.[ch]
+}
+
+# Each page that the new files name is there.
+references() {
+	local name status=0
+	while IFS= read -r name; do
+		[ ! -e "$tree/$name" ] || continue
+		# Debian's source is unpacked without most of Documentation.
+		if [ -e "$tree/Documentation/driver-api/index.rst" ] ||
+			[[ $name == */vfio-migration/* ]]; then
+			echo "error: $name is named, and not there"
+			status=1
+		fi
+	done < <(cat "$patches"/*.patch | grep '^+' |
+		grep -o 'Documentation/[A-Za-z0-9_/.-]*\.rst' | sort -u)
+	return "$status"
+}
+
+read_only() {
+	local found
+	# Python's own files come from whoever else builds from this tree.
+	found=$(find "$origin" -type f -newercm "$scratch/before" ! -path '*/.git/*' \
+		! -path '*/__pycache__/*' -print -quit)
+	[ -z "$found" ] || { echo "error: $found was written to"; return 1; }
+}
+
+# As kernel.sh has it for UML
+fragments() {
+	local config=$SCRIPTS/config
+	cat "$config/guest" "$config/uml"
+	if [ -e "$tree/drivers/iommu/generic_pt/Kconfig" ]; then
+		cat "$config/uml-iomem" "$config/generic_pt"
+	else
+		cat "$config/uml-no_iomem"
+	fi
+	if grep -q UML_SUBARCH_SUPPORTS_SMP "$tree/arch/um/Kconfig"; then
+		cat "$config/uml-smp"
+	fi
+}
+
+# The driver and its suites as modules, in the kernel that the selftests run on.
+modular=$scratch/modular
+build_modular() {
+	mkdir -p "$modular"
+	# Our Kconfig has to select what the lab gets by way of the kernel's sample.
+	{
+		fragments | sed '/^CONFIG_/s/ | /\n/g' |
+			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\)='
+		echo CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m
+		echo CONFIG_MTTY_MIG_KUNIT_TEST=m
+	} >"$modular/fragment.new"
+	if ! cmp -s "$modular/fragment.new" "$modular/fragment"; then
+		make -C "$tree" O="$modular" ARCH=um -s \
+			KCONFIG_ALLCONFIG="$modular/fragment.new" allnoconfig
+		mv "$modular/fragment.new" "$modular/fragment"
+	fi
+	make -C "$tree" O="$modular" ARCH=um -j"$JOBS" linux modules 2>&1 | tee "$modular/log"
+	! grep -A 3 'samples/vfio-mdev/mtty-mig/.*warning:' "$modular/log" || return 1
+	[ -e "$modular/samples/vfio-mdev/mtty-mig/mtty_mig.ko" ] &&
+		[ -e "$modular/samples/vfio-mdev/mtty-mig/tests/mtty_mig_kunit.ko" ]
+}
+
+# What selftests/vfio-migration/config asks for is what that kernel has.
+selftests_config() {
+	local line status=0
+	while IFS= read -r line; do
+		# As a module or not: either will do.
+		grep -q "^${line%=*}=[ym]$" "$modular/.config" || {
+			echo "error: the kernel lacks $line"
+			status=1
+		}
+	done <"$tree/tools/testing/selftests/vfio-migration/config"
+	return "$status"
+}
+
+# The kernel's own way from a tree to installed selftests.
+build_selftests() {
+	local build=$scratch/selftests
+	rm -rf "$scratch/kselftest" "$build/kselftest"
+	make -C "$tree" O="$build" ARCH=x86 -j"$JOBS" -s headers &&
+		make -C "$tree/tools/testing/selftests" O="$build" ARCH=x86 -j"$JOBS" \
+			TARGETS=vfio-migration FORCE_TARGETS=1 \
+			KSFT_INSTALL_PATH="$scratch/kselftest" install &&
+		[ -x "$scratch/kselftest/run_kselftest.sh" ]
+}
+
+# In a guest: KUnit's module and run_kselftest.sh, on one device type after the
+# other as its caller would choose one.
+run_selftests() {
+	local options verb=series log lines number passed
+	work=$scratch programs=$scratch kernel=$modular flavour=plain
+	image=$modular/linux initramfs='' guest_modules=("$modular/drivers/vfio/mdev/mdev.ko")
+	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko -- kselftest
+	guest_options options
+	log=${options[*]}
+	log=${log#*--log }
+	log=${log%% *}
+	timeout 1500 "$SCRIPTS/guest.py" "${options[@]}" shell <<-'END' | tee "$scratch/kselftest.tap"
+		insmod /run/lab/modules/mtty_mig_kunit.ko && rmmod mtty_mig_kunit
+		cd /run/lab/kselftest && ./run_kselftest.sh -c vfio-migration </dev/null
+	END
+	rm -rf "$run"
+	lines=$(wc -l <"$scratch/kselftest/kselftest-list.txt")
+	number=$(grep -cE '^(not )?ok [0-9]+ selftests: ' "$scratch/kselftest.tap")
+	passed=$(grep -cE '^ok [0-9]+ selftests: ' "$scratch/kselftest.tap")
+	echo "$lines programs are listed, $number have a result, $passed passed or were skipped"
+	"$SCRIPTS/klog.py" "$log.log" &&
+		"$SCRIPTS/ktap.py" "$log.log" &&
+		[ "$lines" -gt 0 ] && [ "$number" = "$lines" ] && [ "$passed" = "$lines" ]
+}
+
+prove "the same patches again" same_again || :
+prove "checkpatch --strict" checkpatch || :
+prove "kernel-doc" kernel_doc || :
+prove "references to Documentation" references || :
+prove "kunit.py, UML, =y" kunit um || :
+prove "kunit.py, x86_64, =y" kunit x86_64 --arch x86_64 || :
+if prove "UML kernel, =m" build_modular; then
+	prove "UML kernel: selftests/config" selftests_config || :
+	if prove "UML kernel: selftests, install" build_selftests; then
+		prove "UML kernel: run_kselftest.sh" run_selftests || :
+	fi
+fi
+prove "the tree was only read" read_only || :
+[ -e "$tree/Documentation/driver-api/index.rst" ] ||
+	say "not proved: that the pages are listed in Documentation/driver-api/index.rst, which this tree lacks"
+show_proofs
+exit $failed

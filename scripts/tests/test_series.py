@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of the patch series: what becomes of compat.h, and the hooks."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+
+import series  # pylint: disable=wrong-import-position
+
+COMPAT = '''/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef MTTY_MIG_COMPAT_H
+#define MTTY_MIG_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/vfio.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#error "too old"
+#endif
+
+/* a string */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define NS() \\
+	MODULE_IMPORT_NS(A)
+#else
+#define NS() \\
+	MODULE_IMPORT_NS("A")
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
+#define OP(fn)
+#else
+#define OP(fn)	.op = fn,
+#endif
+
+/* 7.1 brought it */
+#ifdef REINIT
+#define v2(vdev)	((vdev)->v2)
+#else
+#define REINIT	1
+static inline bool v2(struct vfio_device *vdev)
+{
+	return false;
+}
+#endif
+
+#endif /* MTTY_MIG_COMPAT_H */
+'''
+
+OLD = ((6, 12, 5), lambda name: False)
+NEW = ((7, 2, 0), lambda name: True)
+
+
+class Tree:
+    def __init__(self, *names):
+        self.names = names
+
+    def defines(self, name):
+        return name in self.names
+
+
+class CompatTest(unittest.TestCase):
+    def resolve(self, kernel):
+        return series.resolve_compat(COMPAT, *kernel)
+
+    def test_version(self):
+        self.assertEqual('MODULE_IMPORT_NS(A)', self.resolve(OLD).macros['NS'].body)
+        self.assertEqual('MODULE_IMPORT_NS("A")', self.resolve(NEW).macros['NS'].body)
+        edge = ((6, 13, 0), lambda name: False)
+        self.assertEqual('MODULE_IMPORT_NS("A")', self.resolve(edge).macros['NS'].body)
+
+    def test_too_old(self):
+        with self.assertRaisesRegex(series.SeriesError, 'too old'):
+            self.resolve(((6, 11, 9), lambda name: False))
+
+    def test_nothing_lacking(self):
+        compat = self.resolve(NEW)
+        self.assertIsNone(compat.header)
+        self.assertEqual({'NS', 'OP', 'v2'}, set(compat.macros))
+
+    def test_lacking(self):
+        compat = self.resolve(OLD)
+        self.assertEqual({'REINIT', 'v2'}, compat.lacking)
+        self.assertNotIn('v2', compat.macros)
+        self.assertIn('/* 7.1 brought it */\n#define REINIT\t1\nstatic inline bool v2(',
+                      compat.header)
+        self.assertNotIn('a string', compat.header)
+        self.assertNotIn('version.h', compat.header)
+        self.assertNotIn('#if ', compat.header)
+
+    def test_unknown_condition(self):
+        with self.assertRaisesRegex(series.SeriesError, 'not understood'):
+            series.resolve_compat('#ifndef MTTY_MIG_COMPAT_H\n#if FOO\n#endif\n#endif\n', *OLD)
+
+    def test_expand(self):
+        macros = self.resolve(NEW).macros
+        text = 'NS();\n\t.a = b,\n\tOP(f)\n\tif (v2(&x->vdev)) {\n\t\ty = v2(vdev);\n'
+        self.assertEqual('MODULE_IMPORT_NS("A");\n\t.a = b,\n\t.op = f,\n'
+                         '\tif (x->vdev.v2) {\n\t\ty = vdev->v2;\n',
+                         series.expand(text, macros))
+
+    def test_a_line_that_becomes_empty_goes(self):
+        self.assertEqual('a\nb\n', series.expand('a\n\tOP(f)\nb\n', self.resolve(OLD).macros))
+
+    def test_native(self):
+        text = '#include "compat.h"\n#include "x.h"\nNS();\np = kzalloc(sizeof(*p), GFP);\n'
+        self.assertEqual('#include "x.h"\nMODULE_IMPORT_NS("A");\np = kzalloc_obj(*p, GFP);\n',
+                         series.native('x.c', text, self.resolve(NEW), Tree('kzalloc_obj')))
+        old = text.replace('#include "compat.h"\n', '').replace('NS()', 'MODULE_IMPORT_NS(A)')
+        self.assertEqual(old,
+                         series.native('x.c', text, self.resolve(OLD), Tree()))
+        text += 'v2(x);\n'
+        self.assertIn('#include "compat.h"\n',
+                      series.native('x.c', text, self.resolve(OLD), Tree()))
+
+    def test_nothing_else_speaks_of_it(self):
+        with self.assertRaisesRegex(series.SeriesError, 'other kernels'):
+            series.native('x.c', '/* see compat.h */\n', self.resolve(NEW), Tree())
+
+
+class NamesTest(unittest.TestCase):
+    def test_comment_is_filled_anew(self):
+        text = (' * a word and another that is long enough, see Documentation/stream.rst for\n'
+                ' * the rest\n *\n * end\n')
+        new = series.rename_in_source(text)
+        self.assertEqual(' * a word and another that is long enough, see\n'
+                         ' * Documentation/driver-api/vfio-migration/stream.rst for the rest\n'
+                         ' *\n * end\n', new)
+
+    def test_only_our_pages(self):
+        text = ' * Documentation/fault-injection/fault-injection.rst\n'
+        self.assertEqual(text, series.rename_in_source(text))
+
+    def test_mutants_go(self):
+        text = (':seen: x\n:no mutant: because\n   of it\n\nRule.\n\n'
+                '``make rules`` prints\n\nEnd\n')
+        self.assertEqual(':seen: x\n\nRule.\n\nEnd\n', series.rules_page(text))
+
+
+class HooksTest(unittest.TestCase):
+    def test_kconfig(self):
+        text = ('config A\n\thelp\n\t  a\n\nconfig SAMPLE_VFIO_MDEV_MBOCHS\n\thelp\n\t  if it\n\n'
+                'config B\n\thelp\n')
+        text = series.hook_kconfig(text, 'driver')
+        text = series.hook_kconfig(text, 'kunit')
+        self.assertIn('  if it\n\nsource "samples/vfio-mdev/mtty-mig/Kconfig"\n'
+                      'source "samples/vfio-mdev/mtty-mig/tests/Kconfig"\n\nconfig B\n', text)
+
+    def test_targets(self):
+        text = 'TARGETS += user_events\nTARGETS += vDSO\nTARGETS += mm\n%sTARGETS += x86\n'
+        self.assertIn('vDSO\nTARGETS += vfio-migration\nTARGETS += mm\n',
+                      series.hook_targets(text % ''))
+        self.assertIn('vfio\nTARGETS += vfio-migration\nTARGETS += x86\n',
+                      series.hook_targets(text % 'TARGETS += vfio\n'))
+
+    def test_index(self):
+        text = '   vfio\n   vfio-mediated-device\n   vfio-pci-device-specific-driver-acceptance\n'
+        self.assertEqual('   vfio\n   vfio-mediated-device\n   vfio-migration/index\n'
+                         '   vfio-pci-device-specific-driver-acceptance\n', series.hook_index(text))
+        with self.assertRaises(series.SeriesError):
+            series.hook_index('   vfio\n')
+
+    def test_maintainers(self):
+        text = ('VFIO DRIVER\nM:\tA <a@b>\nF:\tx/\n\nVFIO MLX5 PCI DRIVER\nM:\tB <b@b>\n'
+                'F:\ty/\n\nVGA\nM:\tC <c@c>\n')
+        once = series.hook_maintainers(text, ('s/d/',), 'P <p@p>')
+        self.assertIn('F:\tx/\n\nVFIO MIGRATION REFERENCE DEVICE AND TESTS\nM:\tP <p@p>\n'
+                      'L:\tkvm@vger.kernel.org\nS:\tMaintained\nF:\ts/d/\n\nVFIO MLX5', once)
+        twice = series.hook_maintainers(once, ('D/d/',), 'P <p@p>')
+        self.assertIn('S:\tMaintained\nF:\tD/d/\nF:\ts/d/\n\nVFIO MLX5', twice)
+        self.assertEqual(twice, series.hook_maintainers(twice, (), 'P <p@p>'))
+
+
+if __name__ == '__main__':
+    unittest.main()
