@@ -23,7 +23,7 @@ rm -rf "$root" "$out"
 mkdir -p "$root"/{bin,dev,proc,root,modules} "$out"
 cp "$busybox" "$root/bin/busybox"
 # If it is not a static one: the loader and what it asks for.
-ldd "$busybox" 2>/dev/null | grep -o '/[^ ]*' |
+{ ldd "$busybox" 2>/dev/null || true; } | sed -n 's,^[^/]*\(/[^ ]*\).*,\1,p' |
 	while read -r library; do cp --parents -L "$library" "$root/"; done
 modules=
 if [ -e "$kernel/initramfs.modules" ]; then

@@ -8,8 +8,12 @@ As a program it prints what QEMU can be accelerated with here: kvm or tcg.
 
 import functools
 import os
+import re
 import subprocess
 import tempfile
+
+# Of the machine that is probed and of those that are booted
+PROCESSOR = ('-machine', 'q35', '-cpu', 'max')
 
 # At the end of this ROM, where a processor begins: tell the device at port 0xf4
 # to exit.
@@ -26,7 +30,11 @@ def accelerator():
 
     That /dev/kvm is there and opens says nothing about that: a container may
     have the file, a virtual machine the device without the processor's help.
+    Some of these run the probe, so the processor is asked first.
     """
+    with open('/proc/cpuinfo', encoding='ascii', errors='replace') as cpuinfo:
+        if not re.search(r'^flags\s*:.* (vmx|svm)\b', cpuinfo.read(), re.M):
+            return 'tcg'
     if not os.access('/dev/kvm', os.R_OK | os.W_OK):
         return 'tcg'
     with tempfile.NamedTemporaryFile() as rom:
@@ -34,8 +42,9 @@ def accelerator():
         rom.flush()
         try:
             status = subprocess.run(
-                ['qemu-system-x86_64', '-accel', 'kvm', '-nodefaults', '-no-user-config',
-                 '-display', 'none', '-m', '4', '-bios', rom.name, '-no-reboot',
+                ['qemu-system-x86_64', '-accel', 'kvm', *PROCESSOR, '-smp', '2', '-m', '4',
+                 '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
+                 '-bios', rom.name,
                  '-device', 'isa-debug-exit,iobase=0xf4,iosize=1'],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL, timeout=5, check=False).returncode
@@ -53,9 +62,9 @@ def command(args, name, words, log, out, keyboard):
     serial = (f'serial,path={os.ttyname(out)}' if keyboard else f'file,path=/proc/self/fd/{out}')
     return [
         'qemu-system-x86_64', '-name', name, '-nodefaults', '-no-user-config',
-        '-display', 'none', '-no-reboot', '-machine', 'q35',
+        '-display', 'none', '-no-reboot', *PROCESSOR,
         '-accel', accelerator() + (',thread=multi' if accelerator() == 'tcg' else ''),
-        '-cpu', 'max', '-smp', str(args.processors), '-m', str(args.memory),
+        '-smp', str(args.processors), '-m', str(args.memory),
         '-kernel', args.kernel, '-initrd', args.initramfs,
         '-append', ' '.join(['console=ttyS0', 'OUT=/dev/ttyS1', 'panic=-1', *words]),
         '-chardev', f'file,id=log,path=/proc/self/fd/{log}', '-serial', 'chardev:log',
