@@ -24,17 +24,24 @@
 #                   see each, not only up to the first that fails
 #   SEED=N|random   of the tests that go at random, with STEPS=N or MINUTES=N
 #                   for how long; CALLS=1 prints each call before it is made
+#   install, uninstall: PREFIX=/usr/local for selftests and tools, too;
+#                   DESTDIR=DIR to put everything below DIR
+#   newcomer: SUITES='bookworm trixie' which Debian, VERBS='run check' which
+#                   commands
+#   debcheck: SUITES=bookworm, HEADERS=PACKAGE of the kernel to build for
 #   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
 #   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
 export PROCESSORS ONLY
 export DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES CALLS
+export PREFIX DESTDIR SUITES VERBS HEADERS
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 .PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress fuzz shell
-.PHONY: series series-check portability modules update lint selfcheck clean distclean
+.PHONY: modules install uninstall load unload deb debcheck newcomer series series-check
+.PHONY: portability update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -79,6 +86,27 @@ shell: ## a shell in the guest, with the modules loaded
 
 modules: ## build the modules for KDIR=... (default: the running kernel) into build/modules
 	@scripts/modules-here.sh '$(KDIR)'
+
+install: ## those modules into /lib/modules; PREFIX=/usr/local: selftests and tools, too
+	@scripts/install.sh install '$(KDIR)'
+
+uninstall: ## remove what install installed
+	@scripts/install.sh uninstall '$(KDIR)'
+
+load: ## load the driver into the running kernel, and tell what it offers
+	@scripts/load.sh load
+
+unload: ## unload it
+	@scripts/load.sh unload
+
+deb: ## Debian packages into build/: driver for DKMS, selftests with conformance
+	@scripts/deb.sh
+
+debcheck: ## install those packages in a fresh Debian, and see that they work and go
+	@scripts/debcheck.sh
+
+newcomer: ## make run and make check in fresh roots of Debian: SUITES=, VERBS=
+	@scripts/newcomer.sh
 
 series: ## write patches for a kernel tree: TREE=~/linux OUT=dir
 	@scripts/series.sh '$(TREE)' '$(OUT)'

@@ -31,7 +31,10 @@ uml)
 	else
 		fragments+=("$config/uml-no_iomem")
 	fi
-	if grep -q UML_SUBARCH_SUPPORTS_SMP "$source/arch/um/Kconfig"; then
+	# Where UML has several processors, to switch interrupts off and on is a
+	# system call, and with lockdep everything takes ten times as long.
+	if [ "$flavour" = plain ] &&
+		grep -q UML_SUBARCH_SUPPORTS_SMP "$source/arch/um/Kconfig"; then
 		fragments+=("$config/uml-smp")
 	fi
 	;;

@@ -24,6 +24,7 @@ fi
 # The kernel's semantic patches, on our folder only.  Those that find nothing but
 # what they cannot judge are named with the reason.
 say "coccicheck"
+# shellcheck disable=SC2317 # step calls it
 coccicheck() {
 	make -C "$source" O="$kernel" ARCH=um M="$built" MODE=report \
 		J="$JOBS" coccicheck 2>"$CACHE/logs/coccicheck.err"

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability]...
+#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +17,7 @@ need=(
 	cmp:diffutils find:findutils
 )
 fuzz=
-elf=
+headers=('stdio.h:libc6-dev')
 for what; do
 	case $what in
 	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;
@@ -26,11 +26,21 @@ for what; do
 		need+=(clang:clang llvm-symbolizer:llvm)
 		fuzz=1
 		;;
-	qemu) need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod) ;;
+	deb) need+=(dh:debhelper dh_dkms:dh-dkms dpkg-buildpackage:dpkg-dev lintian:lintian) ;;
+	newcomer)
+		need+=(git:git mmdebstrap:mmdebstrap)
+		# An ordinary user's namespaces
+		[ "$(id -u)" -eq 0 ] || need+=(newuidmap:uidmap)
+		;;
+	qemu)
+		need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod)
+		# The kernel's objtool
+		headers+=('libelf.h:libelf-dev')
+		;;
 	git) need+=(git:git) ;;
 	series)
 		need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86)
-		elf=1
+		headers+=('libelf.h:libelf-dev')
 		;;
 	portability)
 		need+=(git:git rsync:rsync)
@@ -43,7 +53,7 @@ for what; do
 		else
 			need+=(qemu-system-s390x:qemu-system-misc)
 		fi
-		elf=1
+		headers+=('libelf.h:libelf-dev')
 		;;
 	esac
 done
@@ -58,18 +68,13 @@ for pair in "${need[@]}"; do
 done
 
 # A compiler without the C library's headers is a program, but no compiler.
-if ! [ -e /usr/include/stdio.h ] &&
-	! echo '#include <stdio.h>' | gcc -E - >/dev/null 2>&1; then
-	missing_programs+=("the C library's headers")
-	missing_packages+=(libc6-dev)
-fi
-
-# The host's part of an x86-64 kernel's build reads objects.
-if [ -n "$elf" ] && ! [ -e /usr/include/gelf.h ] &&
-	! echo '#include <gelf.h>' | gcc -E - >/dev/null 2>&1; then
-	missing_programs+=("the headers of libelf")
-	missing_packages+=(libelf-dev)
-fi
+for pair in "${headers[@]}"; do
+	if ! [ -e "/usr/include/${pair%%:*}" ] &&
+		! echo "#include <${pair%%:*}>" | gcc -E - >/dev/null 2>&1; then
+		missing_programs+=("the header ${pair%%:*}")
+		missing_packages+=("${pair#*:}")
+	fi
+done
 
 # Clang's sanitizers and libFuzzer come apart from clang itself.
 if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
@@ -77,6 +82,12 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null; }; then
 	missing_programs+=("clang's runtime libraries")
 	missing_packages+=(libclang-rt-dev)
+fi
+
+# What a new root is verified with.
+if [ "${1-}" = newcomer ] && ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+	missing_programs+=("Debian's keys")
+	missing_packages+=(debian-archive-keyring)
 fi
 
 [ ${#missing_programs[@]} -gt 0 ] || exit 0
@@ -90,8 +101,16 @@ fi
 
 mapfile -t missing_packages < <(printf '%s\n' "${missing_packages[@]}" | sort -u)
 if [ "$(id -u)" -ne 0 ]; then
+	lines=("sudo apt-get install ${missing_packages[*]}")
+	# In a container's image apt may know no packages but the installed ones.
+	for package in "${missing_packages[@]}"; do
+		if ! apt-cache show "$package" >/dev/null 2>&1; then
+			lines=("sudo apt-get update" "${lines[@]}")
+			break
+		fi
+	done
 	die "missing here: $missing; only root can install packages. Run this, then call again:" \
-		"sudo apt-get install ${missing_packages[*]}"
+		"${lines[@]}"
 fi
 
 say "installing: ${missing_packages[*]}"

@@ -68,6 +68,8 @@ class Run:
 RUNS = [
     Run('check lts', 'check', True, KERNEL='lts', ENGINE='uml'),
     Run('check latest', 'check', True, KERNEL='latest', ENGINE='uml'),
+    Run('check latest, SMP', 'selftests', True, KERNEL='latest', ENGINE='uml', SAN='0',
+        TEST='@(device/@(stress|ioctl_fuzz|race|lifetime|poll|dma)|generic/@(life|reset))_test'),
     Run('x86-64, sanitizers', 'check', KERNEL='lts', ENGINE='qemu', LEAKS='1'),
     Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
         TEST='device/@(stress|ioctl_fuzz|race)_test'),

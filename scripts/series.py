@@ -39,7 +39,8 @@ INDEX = 'Documentation/driver-api/index.rst'
 Part = collections.namedtuple('Part', 'text files covers')
 
 PARTS = (
-    Part('driver', (('mtty-mig/*', DRIVER),), (DRIVER + '/',)),
+    # Not dkms.conf, which is there for who has no tree
+    Part('driver', (('mtty-mig/*.[ch]', DRIVER), ('mtty-mig/K*', DRIVER)), (DRIVER + '/',)),
     Part('kunit', (('kunit/*', KUNIT), ('kunit/.kunitconfig', KUNIT)), ()),
     Part('docs', (('scripts/series/index.rst', DOCS),
                   *((f'Documentation/{page}.rst', DOCS) for page in PAGES)), (DOCS + '/',)),

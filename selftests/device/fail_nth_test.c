@@ -1240,7 +1240,7 @@ TEST_F_TIMEOUT(walks, engine_step_to_device_memory, WALK_TIMEOUT)
 		.src = bench->buf.iova,
 		.len = bench->buf.len,
 	};
-	__u32 status;
+	__u32 status = 0;
 	__u64 done;
 	bool step;
 	int ret;

@@ -322,6 +322,10 @@ static bool is_known(unsigned int cmd, bool of_device)
 /* The whole argument is there, and it leads nowhere else */
 static bool is_whole(const struct request *request, size_t len)
 {
+	/* copy_struct_from_user() looks at all that argsz announces */
+	if (request->cmd == VFIO_DEVICE_BIND_IOMMUFD &&
+	    request->arg.words[0] > len)
+		return false;
 	return len == request->len && request->cmd != VFIO_DEVICE_FEATURE &&
 	       request->cmd != VFIO_DEVICE_SET_IRQS;
 }

@@ -29,8 +29,11 @@ import textwrap
 import time
 import xml.etree.ElementTree as ET
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+# The command's name may be a link to this file.
+HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', 'lib'))
+# Leave nothing beside the programs, which may be those of a package.
+sys.dont_write_bytecode = True
 
 import ktap  # pylint: disable=wrong-import-position
 
@@ -397,6 +400,7 @@ def main():
     args.add_argument('--timeout', type=int, default=600, help='seconds for one program')
     args.add_argument('--verbose', '-v', action='store_true', help="show the tests' output")
     output_arguments(args)
+    prog = args.prog
     args = args.parse_args()
     catalogue = load_catalogue()
     if args.list:
@@ -408,25 +412,25 @@ def main():
                         print(f'    {program} {test}')
         return 0
     if not args.device and not args.type:
-        print('conformance.py: say which device: --device or --type (see --help)',
+        print(f'{prog}: say which device: --device or --type (see --help)',
               file=sys.stderr)
         return 2
     if args.type and not glob.glob(f'/sys/class/mdev_bus/*/mdev_supported_types/{args.type}'):
-        print(f'conformance.py: no driver that is loaded offers the mdev type {args.type}; '
+        print(f'{prog}: no driver that is loaded offers the mdev type {args.type}; '
               'there are: ' + ' '.join(sorted(
                   os.path.basename(path) for path in
                   glob.glob('/sys/class/mdev_bus/*/mdev_supported_types/*'))), file=sys.stderr)
         return 2
     if args.rule and args.rule not in catalogue['rules']:
-        print(f'conformance.py: there is no rule {args.rule} (see --list)', file=sys.stderr)
+        print(f'{prog}: there is no rule {args.rule} (see --list)', file=sys.stderr)
         return 2
     if not programs(catalogue, args.test, args.rule):
-        print(f'conformance.py: no test program is called {args.test}', file=sys.stderr)
+        print(f'{prog}: no test program is called {args.test}', file=sys.stderr)
         return 2
     for device in filter(None, (args.device, args.second)):
         why = why_not(device)
         if why:
-            print(f'conformance.py: {why}', file=sys.stderr)
+            print(f'{prog}: {why}', file=sys.stderr)
             return 2
     report = run_here(args, catalogue)
     about = f'{args.device or args.type}, Linux {platform.release()}'
