@@ -300,7 +300,7 @@ static void dirty_empty_range_is_refused(struct kunit *test)
 static void dirty_many_ranges_in_any_order(struct kunit *test)
 {
 	/* Every other page of 64, from both ends to the middle */
-	struct iova_range ranges[32], expected[32];
+	static struct iova_range ranges[32], expected[32];
 	u64 size = PAGE;
 	unsigned int i;
 
