@@ -726,7 +726,7 @@ static void dirty_random(struct kunit *test)
 
 		for (i = prandom_u32_state(&rnd) % 20; i > 0; i--) {
 			u32 r = prandom_u32_state(&rnd);
-			u64 offset = (r >> 12) % 4096;
+			u32 offset = (r >> 12) % 4096;
 
 			first = r % UNITS;
 			mark(test, base + first * PAGE + offset, 1 +
