@@ -300,7 +300,7 @@ static void dirty_empty_range_is_refused(struct kunit *test)
 static void dirty_many_ranges_in_any_order(struct kunit *test)
 {
 	/* Every other page of 64, from both ends to the middle */
-	struct iova_range ranges[32], expected[32];
+	static struct iova_range ranges[32], expected[32];
 	u64 size = PAGE;
 	unsigned int i;
 
@@ -726,7 +726,7 @@ static void dirty_random(struct kunit *test)
 
 		for (i = prandom_u32_state(&rnd) % 20; i > 0; i--) {
 			u32 r = prandom_u32_state(&rnd);
-			u64 offset = (r >> 12) % 4096;
+			u32 offset = (r >> 12) % 4096;
 
 			first = r % UNITS;
 			mark(test, base + first * PAGE + offset, 1 +

@@ -370,7 +370,7 @@ static bool is_iova(u32 op, bool dst)
 }
 
 /* Whether the two share a byte: look at each byte of the first */
-static bool share(u64 start, u64 len, u64 base, u64 size)
+static bool in_common(u64 start, u64 len, u64 base, u64 size)
 {
 	u64 i;
 
@@ -384,7 +384,7 @@ static bool share(u64 start, u64 len, u64 base, u64 size)
 static void to_peer_small(struct kunit *test, u64 start, u64 len, u64 base,
 			  u64 size)
 {
-	bool expected = share(start, len, base, size);
+	bool expected = in_common(start, len, base, size);
 	unsigned int op;
 
 	for (op = OP_WRITE; op <= OP_FILL; op++) {

@@ -459,7 +459,7 @@ static void fault_fires_on_its_arc_only(struct kunit *test)
 {
 	const struct arc *p = test->param_value;
 	struct mtty_device *mtty = fault_device(test, MTTY_MIG_TYPE_FULL);
-	char line[LINE_SIZE], name[LINE_SIZE];
+	char name[LINE_SIZE], line[LINE_SIZE + 16];
 	unsigned int after, from, to;
 
 	for (after = 0; after < 2; after++) {
@@ -508,7 +508,7 @@ static void fault_keeps_the_state(struct kunit *test)
 {
 	const struct arc *p = test->param_value;
 	struct mtty_device *mtty = go_before(test, p);
-	char line[LINE_SIZE], name[LINE_SIZE];
+	char name[LINE_SIZE], line[LINE_SIZE + 16];
 	enum mtty_run run = mtty_test_run(mtty);
 	struct file *filp;
 	unsigned int after;
@@ -532,7 +532,7 @@ static void fault_keeps_the_state(struct kunit *test)
 static void fault_to_error(struct kunit *test)
 {
 	const struct arc *p = test->param_value;
-	char line[LINE_SIZE], name[LINE_SIZE];
+	char name[LINE_SIZE], line[LINE_SIZE + 16];
 	unsigned int after;
 
 	for (after = 0; after < 2; after++) {

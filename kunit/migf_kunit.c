@@ -1104,7 +1104,7 @@ static void migrate_both_ways_to_the_same_device(struct kunit *test)
 			blob->len += ret;
 		}
 		if (p->mem_size)
-			dirty(test, source, (i * 5003) % p->mem_size, i % 7);
+			dirty(test, source, (i * 5003) & (p->mem_size - 1), i % 7);
 		mtty_test_uart_write(test, source, i % 8, i);
 	}
 	mtty_test_enter(test, source, S(STOP_COPY));

@@ -8,6 +8,7 @@
  * once for each rising edge of their source; an edge that meets a masked
  * vector stays pending until it is unmasked.
  */
+#include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 

@@ -9,6 +9,7 @@
  * and QEMU maps and unmaps the BARs of its guest itself.
  */
 #include <linux/align.h>
+#include <linux/build_bug.h>
 #include <linux/pci_regs.h>
 #include <linux/string.h>
 #include <linux/unaligned.h>

@@ -8,6 +8,7 @@
  * from the user's buffer to its place in one copy, in any segmentation, and
  * no claim in the stream makes it buffer more than the largest state record.
  */
+#include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/string.h>

@@ -10,19 +10,25 @@
 #   tree	its copy there, with the series
 #   patches	the series
 
-# The results, in the order in which they came; and whether one failed.
+# The results, in the order in which they came; whether the last one holds, and
+# whether one failed.
 proofs=()
+held=1
 failed=0
 
 # prove NAME COMMAND...: one thing that has to hold.  Its output goes to a log;
 # what matters of it is shown if it fails, and the rest goes on.  TEST= selects.
+#
+# It tells by $held and not by its status: called with "if" or "||" bash would
+# ignore each failure but the last one in COMMAND, whatever "set -e" says.
 prove() {
 	local name=$1 log start child status=0
 	shift
 	# shellcheck disable=SC2053 # TEST is a pattern
 	if [ -n "${TEST-}" ] && [[ $name != $TEST ]]; then
 		proofs+=("left out          $name")
-		return 0
+		held=1
+		return
 	fi
 	log=$scratch/log-${name//[^A-Za-z0-9_.=-]/-}
 	say "$name ..."
@@ -42,15 +48,16 @@ prove() {
 	trap - INT TERM HUP
 	if [ $status -eq 0 ]; then
 		proofs+=("$(printf 'ok      %5s s  %s' $(($(now) - start)) "$name")")
-		return 0
+		held=1
+		return
 	fi
+	held=0
 	# shellcheck disable=SC2034 # the script's exit status
 	failed=1
 	proofs+=("$(printf 'FAILED  %5s s  %s' $(($(now) - start)) "$name")")
 	{ grep -E -A 2 'error: |ERROR|not ok|undefined |FAIL' "$log" || tail -n 25 "$log"; } |
-		head -n 40 | sed 's/^/     | /' >&2
+		{ head -n 40; cat >/dev/null; } | sed 's/^/     | /' >&2
 	say "failed: $name (all of its output: $log)"
-	return 1
 }
 
 # show_proofs: the table, on stdout.
@@ -148,7 +155,8 @@ series_tree() {
 		local TEST=
 		need_space 5000 "a copy of the kernel tree, and what is built of it,"
 		rm -f "$scratch/applied"
-		prove "git am" apply_series || { show_proofs; exit 1; }
+		prove "git am" apply_series
+		[ $held -eq 1 ] || { show_proofs; exit 1; }
 		echo "$key" >"$scratch/applied"
 	else
 		proofs+=("ok       done    git am")
