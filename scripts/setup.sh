@@ -16,6 +16,10 @@
 
 # flavour DEFAULT: of the kernel, as SAN= asks for it.
 flavour() {
+	if [ "$KERNEL" = debian ]; then
+		echo stock
+		return
+	fi
 	case ${SAN:-$1} in
 	0) echo plain ;;
 	1) echo sanitize ;;
@@ -136,15 +140,20 @@ wanted_tests() {
 }
 
 # selftest_units PROGRAM...: what the guests run.  A generic program runs for
-# each of our types; over every way in for the one that can do all.
+# each of our types, or for TYPES=; over every way in for the one that can do all.
 selftest_units() {
-	local program type
+	local program type way=cdev
+	local types=${TYPES:-mtty_mig-full mtty_mig-none mtty_mig-base mtty_mig-p2p mtty_mig-precopy}
+	# It has no other.
+	[ "$KERNEL" != debian ] || way=group_type1
 	for program; do
 		case $program in
 		generic/*)
-			echo "$program@mtty_mig-full"
-			for type in none base p2p precopy; do
-				echo "$program@mtty_mig-$type@-v@cdev"
+			for type in $types; do
+				case $type in
+				*-full) echo "$program@$type" ;;
+				*) echo "$program@$type@-v@$way" ;;
+				esac
 			done
 			;;
 		*) echo "$program" ;;

@@ -64,6 +64,8 @@ unpack() {
 	ln -sfn "usr/lib/linux-kbuild-$version/tools" "$new/tools"
 	echo "include $build/usr/src/linux-headers-$version-common/Makefile" >"$new/Makefile"
 	mv "$new/boot/vmlinuz-$release" "$new/bzImage"
+	# It is there for BTF only, which takes pahole, and nobody needs it.
+	rm -f "$new/vmlinux"
 
 	# What a guest needs before it sees the host's files, and for the
 	# device; in the order in which it is to be loaded.

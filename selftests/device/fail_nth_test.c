@@ -35,7 +35,8 @@
 #define DEBUGFS_VFIO	"/sys/kernel/debug/vfio"
 
 /* Patience for a whole walk, several times what the slowest one takes */
-#define WALK_TIMEOUT	90
+/* Minutes where the processor is emulated */
+#define WALK_TIMEOUT	900
 
 static const char *walks_missing(void)
 {

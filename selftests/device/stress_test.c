@@ -2,6 +2,7 @@
 /* Stress: see stress.h; random_run.h tells how to ask for another run. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/mig_model.h"
@@ -26,61 +27,60 @@ FIXTURE_VARIANT(stress)
 {
 	const char *type;
 	__u64 flags;
-	const char *way;
+	bool group;
 };
 
 FIXTURE_VARIANT_ADD(stress, base_cdev)
 {
 	.type = "base",
 	.flags = VFIO_MIGRATION_STOP_COPY,
-	.way = "cdev",
 };
 
 FIXTURE_VARIANT_ADD(stress, p2p_group)
 {
 	.type = "p2p",
 	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P,
-	.way = "group-iommufd",
+	.group = true,
 };
 
 FIXTURE_VARIANT_ADD(stress, precopy_cdev)
 {
 	.type = "precopy",
 	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY,
-	.way = "cdev",
 };
 
 FIXTURE_VARIANT_ADD(stress, full_cdev)
 {
 	.type = "full",
 	.flags = MIG_FLAGS_ALL,
-	.way = "cdev",
 };
 
 FIXTURE_VARIANT_ADD(stress, full_group)
 {
 	.type = "full",
 	.flags = MIG_FLAGS_ALL,
-	.way = "group-iommufd",
+	.group = true,
 };
 
 FIXTURE_VARIANT_ADD(stress, vpri_cdev)
 {
 	.type = "vpri",
 	.flags = MIG_FLAGS_ALL,
-	.way = "cdev",
 };
 
 FIXTURE_SETUP(stress)
 {
+	bool iommufd = !access("/dev/iommu", F_OK);
 	const char *why = knobs_missing();
 
 	if (why)
 		SKIP(return, "%s", why);
 	if (!mtty_available())
 		SKIP(return, "there is no mtty_mig driver");
-	/* Unless its user has chosen one */
-	setenv("VFIO_TEST_WAY", variant->way, 0);
+	/* The first way there is, unless its user has chosen one */
+	if (variant->group)
+		setenv("VFIO_TEST_WAY",
+		       iommufd ? "group-iommufd" : "group-type1", 0);
 }
 
 FIXTURE_TEARDOWN(stress)

@@ -199,7 +199,8 @@ const char *vfio_way_name(enum vfio_way way)
  * vfio_way_from_env - the way in that the user chose
  *
  * The environment variable VFIO_TEST_WAY names it.  Without it devices are
- * opened through their character device and iommufd.
+ * opened through their character device and iommufd, or on a kernel without
+ * iommufd through their group and type1.
  *
  * Return: the way in; does not return if the variable names none.
  */
@@ -209,7 +210,8 @@ enum vfio_way vfio_way_from_env(void)
 	unsigned int i;
 
 	if (!name || !*name)
-		return VFIO_WAY_CDEV;
+		return access("/dev/iommu", F_OK) ? VFIO_WAY_GROUP_TYPE1 :
+						    VFIO_WAY_CDEV;
 	for (i = 0; i < VFIO_NR_WAYS; i++)
 		if (!strcmp(name, ways[i].name))
 			return i;
