@@ -798,7 +798,9 @@ struct mtty_device *mtty_device_create(struct device *dev,
 
 	mtty->type = type;
 	mtty_device_hw_init(mtty, &mtty->hw);
-	mtty->vdev.log_ops = &mtty_log_ops;
+	/* Without it iova_bitmap is a stub, and REPORT could tell nothing */
+	if (IS_ENABLED(CONFIG_IOMMUFD_DRIVER))
+		mtty->vdev.log_ops = &mtty_log_ops;
 	if (type->migration_flags) {
 		mtty->vdev.migration_flags = type->migration_flags;
 		mtty->vdev.mig_ops = &mtty_migration_ops;

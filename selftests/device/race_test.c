@@ -1154,7 +1154,7 @@ static void expect_migrates(struct __test_metadata *_metadata,
 	journey_free(&journey);
 }
 
-TEST_F(chaos, any_calls_at_once)
+TEST_F_TIMEOUT(chaos, any_calls_at_once, 300)
 {
 	struct actor actors[ARRAY_LEN(acts)];
 	unsigned int i;
@@ -1167,7 +1167,7 @@ TEST_F(chaos, any_calls_at_once)
 	expect_migrates(_metadata, &self->chaos.mtty);
 }
 
-TEST_F(chaos, any_calls_while_the_device_is_closed_and_opened)
+TEST_F_TIMEOUT(chaos, any_calls_while_the_device_is_closed_and_opened, 300)
 {
 	struct actor actors[ARRAY_LEN(acts) + 1];
 	unsigned int i;
@@ -1189,7 +1189,7 @@ static int run_remove(void *arg)
  * Removal waits for the last user, and until then all goes on; then the data
  * fd is dead, in the middle of whatever is done with it.
  */
-TEST_F(chaos, any_calls_while_the_device_is_removed)
+TEST_F_TIMEOUT(chaos, any_calls_while_the_device_is_removed, 300)
 {
 	struct chaos *chaos = &self->chaos;
 	struct actor actors[ARRAY_LEN(acts)];

@@ -396,7 +396,7 @@ TEST_F(stream, zero_page_clears)
  * records is flipped, with the seal made right: the device either refuses it
  * for its range, or then says so by its digest.
  */
-TEST_F(stream, every_bit_of_the_state_counts)
+TEST_F_TIMEOUT(stream, every_bit_of_the_state_counts, 300)
 {
 	struct stream_edit *e = &self->edit;
 	unsigned int refusals = 0, loads = 0;

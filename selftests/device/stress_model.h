@@ -77,6 +77,7 @@ struct model_fault {
  * struct model - a device
  * @flags: its capabilities, VFIO_MIGRATION_*
  * @has_pri: it can have page requests
+ * @has_log: it can log DMA, for the kernel has what that takes
  * @state: enum vfio_device_mig_state
  * @now: its content
  * @image: the content that the stream has with which it is loaded
@@ -94,6 +95,7 @@ struct model_fault {
 struct model {
 	__u64 flags;
 	bool has_pri;
+	bool has_log;
 	__u32 state;
 	struct model_content now;
 	struct model_content image;

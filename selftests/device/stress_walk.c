@@ -394,6 +394,11 @@ static const char *act_map(struct walk *walk)
 
 /* The log */
 
+static const char *want_log(struct walk *walk, int ret, int must)
+{
+	return want(walk, ret, walk->model.has_log ? must : -ENOTTY);
+}
+
 static const char *log_start(struct walk *walk)
 {
 	struct vfio_device_feature_dma_logging_range range = {
@@ -410,11 +415,11 @@ static const char *log_start(struct walk *walk)
 		must = -EINVAL;
 	CALL(walk, "log by pages of %#llx", page_size);
 	ret = __dma_log_start(&walk->mtty.dev, &range, 1, &page_size);
-	if (!must) {
+	if (!must && model->has_log) {
 		model->log_shift = shift;
 		model->log_dirty = 0;
 	}
-	return want(walk, ret, must);
+	return want_log(walk, ret, must);
 }
 
 static const char *log_stop(struct walk *walk)
@@ -425,7 +430,7 @@ static const char *log_stop(struct walk *walk)
 	model->log_shift = 0;
 	model->log_dirty = 0;
 	CALL(walk, "log no more");
-	return want(walk, __dma_log_stop(&walk->mtty.dev), must);
+	return want_log(walk, __dma_log_stop(&walk->mtty.dev), must);
 }
 
 static const char *log_report(struct walk *walk)
@@ -435,9 +440,9 @@ static const char *log_report(struct walk *walk)
 	const char *why;
 
 	CALL(walk, "report the log");
-	why = want(walk, __dma_log_report(&walk->mtty.dev, MODEL_IOVA,
-					  MODEL_BUF, MODEL_PAGE, &bitmap),
-		   model->log_shift ? 0 : -EINVAL);
+	why = want_log(walk, __dma_log_report(&walk->mtty.dev, MODEL_IOVA,
+					      MODEL_BUF, MODEL_PAGE, &bitmap),
+		       model->log_shift ? 0 : -EINVAL);
 	if (!why && bitmap != dirty)
 		why = WRONG("the log has %#llx, not %#llx", bitmap, dirty);
 	model->log_dirty = 0;
@@ -859,6 +864,10 @@ const char *walk_alone(struct random_run *run, const char *type, __u64 flags)
 	if (walk.buf == MAP_FAILED)
 		die("mmap: %s", strerror(errno));
 	mtty_new(&walk.dst, type, MODEL_MEM);
+	walk.model.has_log =
+		!__vfio_feature(&walk.dst.dev, VFIO_DEVICE_FEATURE_PROBE |
+				VFIO_DEVICE_FEATURE_SET |
+				VFIO_DEVICE_FEATURE_DMA_LOGGING_START, NULL, 0);
 	make_device(&walk);
 	model_reset(&walk.model);
 	/* So that there is something to load */
