@@ -522,7 +522,7 @@ bool mtty_test_fd_dead(struct kunit *test, struct file *filp)
 	if (!dead)
 		return false;
 
-	KUNIT_EXPECT_EQ(test, EPOLLERR | EPOLLHUP, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, EPOLLERR | EPOLLHUP, filp);
 	ret = filp->f_op->read ? mtty_test_fd_read(filp, arg, 1) :
 				 mtty_test_fd_write(filp, arg, 1);
 	KUNIT_EXPECT_EQ(test, -ENODEV, ret);

@@ -162,6 +162,11 @@ void mtty_test_put_all(struct kunit *test, struct mtty_test_blob *blob,
 
 /* Data fds */
 
+/* What poll() tells is of a type of its own, with which KUnit cannot deal */
+#define MTTY_TEST_EXPECT_EVENTS(test, events, filp)			\
+	KUNIT_EXPECT_EQ(test, (__force u32)(events),			\
+			(__force u32)vfs_poll(filp, NULL))
+
 ssize_t mtty_test_fd_read(struct file *filp, void __user *buf, size_t len);
 ssize_t mtty_test_fd_write(struct file *filp, const void __user *buf,
 			   size_t len);

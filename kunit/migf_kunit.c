@@ -509,19 +509,19 @@ static void poll_in_pre_copy(struct kunit *test)
 	struct mtty_test_blob *blob = room(test);
 	struct file *filp = mtty_test_enter(test, mtty, S(PRE_COPY));
 
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 	KUNIT_EXPECT_EQ(test, -ENOMSG, mtty_test_save(test, filp, blob, PAGE));
-	KUNIT_EXPECT_EQ(test, 0, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, 0, filp);
 	dirty(test, mtty, PAGE, 1);
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 	/* As long as one byte is left */
 	KUNIT_EXPECT_EQ(test, MTTY_TEST_PAGE_SIZE - 1,
 			mtty_test_fd_read(filp, mtty_test_user(test),
 					  MTTY_TEST_PAGE_SIZE - 1));
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 	KUNIT_EXPECT_EQ(test, 1,
 			mtty_test_fd_read(filp, mtty_test_user(test), 1));
-	KUNIT_EXPECT_EQ(test, 0, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, 0, filp);
 }
 
 static void poll_in_stop_copy_is_always_readable(struct kunit *test)
@@ -530,9 +530,9 @@ static void poll_in_stop_copy_is_always_readable(struct kunit *test)
 	struct mtty_test_blob *blob = room(test);
 	struct file *filp = mtty_test_enter(test, mtty, S(STOP_COPY));
 
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_save(test, filp, blob, PAGE));
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 }
 
 static void poll_in_resuming_is_always_writable(struct kunit *test)
@@ -540,12 +540,12 @@ static void poll_in_resuming_is_always_writable(struct kunit *test)
 	struct mtty_device *mtty = filled(test);
 	struct file *filp = mtty_test_enter(test, mtty, S(RESUMING));
 
-	KUNIT_EXPECT_EQ(test, WRITABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, WRITABLE, filp);
 	/* What is wrong with the stream is for write() to tell */
 	KUNIT_ASSERT_EQ(test, 0, clear_user(mtty_test_user(test), 100));
 	KUNIT_EXPECT_EQ(test, -EINVAL,
 			mtty_test_fd_write(filp, mtty_test_user(test), 100));
-	KUNIT_EXPECT_EQ(test, WRITABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, WRITABLE, filp);
 }
 
 static void poll_is_woken_by_a_write_to_memory(struct kunit *test)
@@ -560,7 +560,7 @@ static void poll_is_woken_by_a_write_to_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, w->wakes);
 	dirty(test, mtty, PAGE, 1);
 	KUNIT_EXPECT_GT(test, w->wakes, 0);
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 }
 
 static void poll_is_woken_by_stop_copy(struct kunit *test)
@@ -574,7 +574,7 @@ static void poll_is_woken_by_stop_copy(struct kunit *test)
 	w = wait(test, filp);
 	mtty_test_enter(test, mtty, S(STOP_COPY));
 	KUNIT_EXPECT_GT(test, w->wakes, 0);
-	KUNIT_EXPECT_EQ(test, READABLE, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, READABLE, filp);
 }
 
 static void poll_is_woken_by_the_end_of_the_session(struct kunit *test)
@@ -588,7 +588,7 @@ static void poll_is_woken_by_the_end_of_the_session(struct kunit *test)
 	w = wait(test, filp);
 	mtty_test_reset(test, mtty);
 	KUNIT_EXPECT_GT(test, w->wakes, 0);
-	KUNIT_EXPECT_EQ(test, EPOLLERR | EPOLLHUP, vfs_poll(filp, NULL));
+	MTTY_TEST_EXPECT_EVENTS(test, EPOLLERR | EPOLLHUP, filp);
 }
 
 /* Life */

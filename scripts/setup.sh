@@ -16,6 +16,7 @@
 
 # flavour DEFAULT: of the kernel, as SAN= asks for it.
 flavour() {
+	# shellcheck disable=SC2153 # KERNEL is lib.sh's
 	if [ "$KERNEL" = debian ]; then
 		echo stock
 		return
