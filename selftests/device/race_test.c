@@ -1032,15 +1032,15 @@ static void act_reopen(struct actor *actor)
 	if (mtty_random(&actor->seed) % 8)
 		return;
 	dup2(chaos->null_fd, chaos->mtty.dev.fd);
+	/* Nobody else uses these, and a group can be opened once only */
+	close(chaos->mtty.dev.iommu_fd);
+	if (chaos->mtty.dev.group_fd >= 0)
+		close(chaos->mtty.dev.group_fd);
 	while (__vfio_dev_open(&dev, chaos->mtty.mdev.uuid,
 			       vfio_way_from_env()))
 		sched_yield();
 	dup2(dev.fd, chaos->mtty.dev.fd);
 	close(dev.fd);
-	/* Nobody else uses these */
-	close(chaos->mtty.dev.iommu_fd);
-	if (chaos->mtty.dev.group_fd >= 0)
-		close(chaos->mtty.dev.group_fd);
 	chaos->mtty.dev.iommu_fd = dev.iommu_fd;
 	chaos->mtty.dev.group_fd = dev.group_fd;
 }
