@@ -13,11 +13,7 @@
 . "$(dirname "$0")/setup.sh"
 
 check_choice
-"$SCRIPTS/packages.sh" deb
-make_cache
-lock_cache
-source=$("$SCRIPTS/source.sh")
-uapi=$("$SCRIPTS/uapi.sh" "$source")
+setup_source deb
 unlock_cache
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$REPO/mtty-mig/dkms.conf")

@@ -88,15 +88,10 @@ install_all() {
 	give_back
 	[ -n "$prefix" ] || return 0
 
-	"$SCRIPTS/packages.sh"
-	lock_cache
-	source=$("$SCRIPTS/source.sh")
-	uapi=$("$SCRIPTS/uapi.sh" "$source")
-	work=$CACHE/work/$(hash_text "$REPO")
-	mkdir -p "$work"
+	setup_source
 	setup_programs selftests tools
 	unlock_cache
-	"$SCRIPTS/install-selftests.sh" "$source" "$work/selftests" "$work/tools" "$dest" "$prefix" "$libexec"
+	"$SCRIPTS/install-selftests.sh" "$source" "$programs/selftests" "$programs/tools" "$dest" "$prefix" "$libexec"
 	install -D -m 644 "$REPO/Documentation/man/mtty_mig.4" "$dest$prefix/share/man/man4/mtty_mig.4"
 	say "installed: $dest$libexec, and in $dest$prefix/bin: vfio-migration-conformance, migrate-demo"
 }
