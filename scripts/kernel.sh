@@ -16,40 +16,19 @@ if [ "$KERNEL" = debian ]; then
 	exec "$SCRIPTS/stock.sh"
 fi
 
-# What is in the kernel depends on what the source has, not on its version: a
-# tree of the user's may have anything.
-config=$SCRIPTS/config
-fragments=("$config/guest")
+mapfile -t fragments < <(kernel_fragments "$ENGINE" "$source" "$flavour")
 case $ENGINE in
 uml)
 	arch=um
 	image=linux
 	objects=690
-	fragments+=("$config/uml")
-	if [ -e "$source/drivers/iommu/generic_pt/Kconfig" ]; then
-		fragments+=("$config/uml-iomem" "$config/generic_pt")
-	else
-		fragments+=("$config/uml-no_iomem")
-	fi
-	# Where UML has several processors, to switch interrupts off and on is a
-	# system call, and with lockdep everything takes ten times as long.
-	if [ "$flavour" = plain ] &&
-		grep -q UML_SUBARCH_SUPPORTS_SMP "$source/arch/um/Kconfig"; then
-		fragments+=("$config/uml-smp")
-	fi
 	;;
 qemu)
 	arch=x86_64
 	image=bzImage
 	objects=1300
-	fragments+=("$config/x86_64")
-	if [ -e "$source/drivers/iommu/generic_pt/Kconfig" ]; then
-		fragments+=("$config/generic_pt")
-	fi
 	;;
 esac
-[ "$flavour" = plain ] || fragments+=("$config/$flavour")
-
 # Bump when what is done below changes the result.
 recipe=2
 # Everything that the result depends on, and the place: a build directory

@@ -159,6 +159,37 @@ source_key() {
 			-type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 }
 
+# kernel_fragments ENGINE SOURCE FLAVOUR: the files that make a guest's
+# configuration.  They depend on what the source has, not on its version: a tree
+# of the user's may have anything.
+kernel_fragments() {
+	local config=$SCRIPTS/config generic_pt=
+	[ ! -e "$2/drivers/iommu/generic_pt/Kconfig" ] || generic_pt=1
+	echo "$config/guest"
+	case $1 in
+	uml)
+		echo "$config/uml"
+		if [ -n "$generic_pt" ]; then
+			printf '%s\n' "$config/uml-iomem" "$config/generic_pt"
+		else
+			echo "$config/uml-no_iomem"
+		fi
+		# Where UML has several processors, to switch interrupts off and
+		# on is a system call, and with lockdep everything takes ten
+		# times as long.
+		if [ "$3" = plain ] &&
+			grep -q UML_SUBARCH_SUPPORTS_SMP "$2/arch/um/Kconfig"; then
+			echo "$config/uml-smp"
+		fi
+		;;
+	qemu)
+		echo "$config/x86_64"
+		[ -z "$generic_pt" ] || echo "$config/generic_pt"
+		;;
+	esac
+	[ "$3" = plain ] || echo "$config/$3"
+}
+
 # The one place that knows which values exist.
 check_choice() {
 	case $KERNEL in

@@ -122,27 +122,13 @@ read_only() {
 	[ -z "$found" ] || { echo "error: $found was written to"; return 1; }
 }
 
-# As kernel.sh has it for UML
-fragments() {
-	local config=$SCRIPTS/config
-	cat "$config/guest" "$config/uml"
-	if [ -e "$tree/drivers/iommu/generic_pt/Kconfig" ]; then
-		cat "$config/uml-iomem" "$config/generic_pt"
-	else
-		cat "$config/uml-no_iomem"
-	fi
-	if grep -q UML_SUBARCH_SUPPORTS_SMP "$tree/arch/um/Kconfig"; then
-		cat "$config/uml-smp"
-	fi
-}
-
 # The driver and its suites as modules, in the kernel that the selftests run on.
 modular=$scratch/modular
 build_modular() {
 	mkdir -p "$modular"
 	# Our Kconfig has to select what the lab gets by way of the kernel's sample.
 	{
-		fragments | sed '/^CONFIG_/s/ | /\n/g' |
+		kernel_fragments uml "$tree" plain | xargs cat | sed '/^CONFIG_/s/ | /\n/g' |
 			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\)='
 		echo CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m
 		echo CONFIG_MTTY_MIG_KUNIT_TEST=m
