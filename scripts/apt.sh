@@ -25,7 +25,7 @@ apt_begin() {
 	if [ -n "$apt_suite" ]; then
 		printf 'deb [signed-by=%s] %s %s main\n' \
 			/usr/share/keyrings/debian-archive-keyring.gpg \
-			"$(apt_mirror)" "$apt_suite" >"$CACHE/apt/$apt_suite.list"
+			"$(need_apt_mirror)" "$apt_suite" >"$CACHE/apt/$apt_suite.list"
 		apt_own+=(-o "Dir::Etc::sourcelist=$CACHE/apt/$apt_suite.list" -o Dir::Etc::sourceparts=-)
 		apt_lists=("${apt_own[@]}")
 	else
@@ -33,12 +33,19 @@ apt_begin() {
 	fi
 }
 
-# apt_mirror: the one that this machine is set up for.
+# apt_mirror [LABEL]: of those that this machine is set up for the first one of
+# Debian's archive, or of Debian-Security; nothing if there is none.
 apt_mirror() {
-	apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 2>/dev/null |
-		grep -v -e security -e '^$' | head -n 1 | grep . ||
+	# shellcheck disable=SC2016 # apt expands that
+	apt-get indextargets --format '$(REPO_URI)|$(LABEL)' 'Created-By: Packages' 2>/dev/null |
+		awk -F'|' -v label="${1:-Debian}" '$2 == label { print $1; exit }' || true
+}
+
+# The same, of the archive, which there has to be.
+need_apt_mirror() {
+	apt_mirror | grep . ||
 		die "this machine's apt sources name no mirror of Debian" \
-			"add one: deb http://deb.debian.org/debian stable main"
+			"add one to /etc/apt/sources.list.d and call apt-get update"
 }
 
 apt_update() {

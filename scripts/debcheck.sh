@@ -14,6 +14,7 @@
 # shellcheck disable=SC2016,SC2317
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
 . "$(dirname "$0")/root.sh"
 
 number=0

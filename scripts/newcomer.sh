@@ -12,6 +12,7 @@
 # VERBS='run check'		which commands
 
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/apt.sh"
 . "$(dirname "$0")/root.sh"
 
 read -ra suites <<<"${SUITES:-bookworm trixie}"
