@@ -29,19 +29,21 @@
 #   newcomer: SUITES='bookworm trixie' which Debian, VERBS='run check' which
 #                   commands
 #   debcheck: SUITES=bookworm, HEADERS=PACKAGE of the kernel to build for
+#   interop: QEMU=debian, latest (of its backports) or /path/to/qemu-system-x86_64;
+#   MUTANT=NAME to put that mistake into the driver
 #   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
 #   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
 export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
 export PROCESSORS ONLY
 export DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES CALLS
-export PREFIX DESTDIR SUITES VERBS HEADERS
+export PREFIX DESTDIR SUITES VERBS HEADERS QEMU
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
 .PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress fuzz shell
 .PHONY: modules install uninstall load unload deb debcheck newcomer series series-check
-.PHONY: portability update lint selfcheck clean distclean
+.PHONY: portability interop update lint selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -116,6 +118,9 @@ series-check: ## prove these patches on a scratch copy of TREE, or of KERNEL's s
 
 portability: ## build for other architectures, run KUnit on a big-endian one
 	@scripts/portability.sh
+
+interop: ## let QEMU migrate the device, with a guest that uses it: QEMU=, TEST=
+	@scripts/interop.sh
 
 update: ## fetch the newest version of the kernel's source
 	@scripts/lab.sh update

@@ -76,6 +76,27 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# make interop: a root for a VMM, which has the device and little else of us.
+# Like LAB, it may lie below what is hidden by /tmp and /run.
+mount_vmm() {
+	mkdir -p /run/host /run/vmm
+	if grep -q hostfs /proc/filesystems; then
+		mount -t hostfs hostfs /run/host
+	else
+		mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose root /run/host
+	fi
+	if ! mount --bind "/run/host$VMM" /run/vmm || [ ! -d /run/vmm/proc ]; then
+		mark broken "the VMM's root cannot be mounted"
+		finish 1
+	fi
+	umount /run/host
+	mount --rbind /proc /run/vmm/proc
+	mount --rbind /sys /run/vmm/sys
+	mount --rbind /dev /run/vmm/dev
+	mount -t tmpfs tmpfs /run/vmm/run
+	mount -t tmpfs tmpfs /run/vmm/tmp
+}
+
 # make coverage: which lines and branches of the driver ran, which arcs were
 # walked and which faults fired, in a folder for each guest.
 gcov=/sys/kernel/debug/gcov
@@ -184,6 +205,8 @@ if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 	echo scan=off >$leak
 	echo clear >$leak
 fi
+
+[ -z "$VMM" ] || mount_vmm
 
 case $JOB in
 run)

@@ -91,7 +91,8 @@ def start_file(args, **job):
     """The variables that guest-init.sh reads."""
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
-           'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules, **job}
+           'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules,
+           'VMM': args.vmm, **job}
     # What the programs that go at random look for in their environment
     job.update((name, os.environ.get(name, '')) for name in RANDOM)
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
@@ -404,6 +405,7 @@ def arguments(description):
     args.add_argument('--args', default='', help='words for the program in the guest')
     args.add_argument('--modules', default='mdev mtty_mig',
                       help='what is loaded, the driver last')
+    args.add_argument('--vmm', default='', help="a VMM's root, which the guest has as /run/vmm")
     args.add_argument('--kunit', action='store_true')
     args.add_argument('--leaks', type=int, default=1)
     args.add_argument('--host', action='append', default=[], metavar='NAME=COMMAND',

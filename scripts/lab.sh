@@ -24,6 +24,9 @@ if [ "$verb" = update ]; then
 	source=$("$SCRIPTS/source.sh" update)
 	say "in use: ${source##*/}"
 	[ "$KERNEL" != debian ] || "$SCRIPTS/stock.sh" update
+	for vmm in debian latest; do
+		[ ! -L "$CACHE/vmm/$vmm" ] || "$SCRIPTS/vmm.sh" "$vmm" update >/dev/null
+	done
 	exit 0
 fi
 

@@ -164,6 +164,11 @@ source_key() {
 # of the user's may have anything.
 kernel_fragments() {
 	local config=$SCRIPTS/config generic_pt=
+	# What a VMM's guest has needs nothing of the lab's.
+	if [ "$3" = vm ]; then
+		echo "$config/vm"
+		return
+	fi
 	[ ! -e "$2/drivers/iommu/generic_pt/Kconfig" ] || generic_pt=1
 	echo "$config/guest"
 	case $1 in

@@ -59,6 +59,9 @@ ignored() {
 	selftests/fuzz/*) # libFuzzer's names; a stand-in for the kernel's headers
 		echo CAMELCASE MACRO_ARG_REUSE NEW_TYPEDEFS PREFER_DEFINED_ATTRIBUTE_MACRO
 		;;
+	selftests/interop/vm/*) # it shares memory with a device
+		echo BIT_MACRO VOLATILE PREFER_DEFINED_ATTRIBUTE_MACRO
+		;;
 	selftests/* | tools/*) # userspace has no BIT(), and the uAPI an INFOv2
 		echo BIT_MACRO CAMELCASE
 		;;

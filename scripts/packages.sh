@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer]...
+#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -38,6 +38,11 @@ for what; do
 		headers+=('libelf.h:libelf-dev')
 		;;
 	git) need+=(git:git) ;;
+	interop)
+		need+=(busybox:busybox-static)
+		headers+=('libelf.h:libelf-dev')
+		;;
+	vmm) need+=(mmdebstrap:mmdebstrap) ;;
 	series)
 		need+=(git:git rsync:rsync qemu-system-x86_64:qemu-system-x86)
 		headers+=('libelf.h:libelf-dev')
@@ -85,7 +90,7 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 fi
 
 # What a new root is verified with.
-if [ "${1-}" = newcomer ] && ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
+if [[ " $* " == *\ @(newcomer|vmm)\ * ]] && ! [ -e /usr/share/keyrings/debian-archive-keyring.gpg ]; then
 	missing_programs+=("Debian's keys")
 	missing_packages+=(debian-archive-keyring)
 fi

@@ -75,6 +75,7 @@ RUNS = [
     Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
         TEST='device/@(stress|ioctl_fuzz|race)_test'),
     Run('Debian as it is', 'selftests', KERNEL='debian', ENGINE='qemu', TYPES='mtty_mig-full'),
+    Run('QEMU migrates it', 'interop', KERNEL='lts', ENGINE='uml'),
     Run('conformance', 'conformance', KERNEL='lts', ENGINE='uml'),
     Run('coverage', 'coverage', KERNEL='lts', ENGINE='uml'),
     Run('mutants', 'mutants', KERNEL='lts', ENGINE='uml'),

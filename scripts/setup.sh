@@ -114,8 +114,8 @@ setup_run() {
 	# A run that was killed could not remove its directory.
 	find "$CACHE/run" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
 	# Keep the logs of the last runs.
-	find "$CACHE/logs" -name '*-[0-9]*.*' -printf '%T@ %p\n' | sort -rn | tail -n +91 |
-		cut -d' ' -f2- | xargs -r -d '\n' rm -f
+	find "$CACHE/logs" -mindepth 1 -maxdepth 1 -name '*-[0-9]*[-.]*' -printf '%T@ %p\n' |
+		sort -rn | tail -n +91 | cut -d' ' -f2- | xargs -r -d '\n' rm -rf
 }
 
 # all_selftests: the names of the test programs.

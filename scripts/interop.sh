@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make interop: QEMU, in the lab's guest, migrates our device to another QEMU,
+# with a Linux in it that works with the device.  See Documentation/interop.rst.
+#
+#   interop.sh
+
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/setup.sh"
+
+verb=interop
+QEMU=${QEMU:-debian}
+packages=(interop)
+case $QEMU in
+debian | latest) packages+=(vmm) ;;
+*/*)
+	[ -f "$QEMU" ] && [ -x "$QEMU" ] || die "QEMU=$QEMU is not a program" \
+		"name a qemu-system-x86_64, or say QEMU=debian or QEMU=latest"
+	QEMU=$(realpath "$QEMU")
+	case $QEMU in
+	/tmp/* | /run/* | /dev/* | /proc/* | /sys/*)
+		die "the guest has its own /tmp, /run, /dev, /proc and /sys, so it does not see $QEMU" "put it elsewhere" ;;
+	*[!A-Za-z0-9/._+:@-]*)
+		die "the lab cannot hand on the name of $QEMU" \
+			"give it one of letters, digits and / . _ + : @ - only" ;;
+	esac
+	;;
+*) die "QEMU=$QEMU is not known; it can be: debian, latest, or /path/to/qemu-system-x86_64" ;;
+esac
+
+[ -z "${ARGS-}" ] || die "make interop takes no ARGS=; TEST= and QEMU= say what it does"
+
+setup_kernel "$(flavour 1)" "${packages[@]}"
+# What the migrated machine runs does not matter much: one kernel for all, but
+# who names a tree may have no other.
+case $KERNEL in
+*/*) vm_source=$source ;;
+*) vm_source=$(KERNEL=lts "$SCRIPTS/source.sh") ;;
+esac
+vm_kernel=$(KERNEL=lts ENGINE=qemu "$SCRIPTS/kernel.sh" vm "$vm_source")
+vmm=
+case $QEMU in
+debian | latest) vmm=$("$SCRIPTS/vmm.sh" "$QEMU") ;;
+esac
+
+# MUTANT: one mistake in the driver, to see that the scenarios notice.
+if [ -n "${MUTANT-}" ]; then
+	patch=$REPO/selftests/mutants/$MUTANT.patch
+	[ -e "$patch" ] || die "there is no mutant called '$MUTANT'; see selftests/mutants/"
+	tree=$work/interop-mutant
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	cp -r "$REPO/mtty-mig" "$REPO/kunit" "$tree/"
+	(cd "$tree" && GIT_CEILING_DIRECTORIES=$work git apply --whitespace=nowarn "$patch") ||
+		die "$MUTANT does not apply"
+	modules=$tree-modules
+	"$SCRIPTS/modules.sh" "$kernel" "$modules" "$tree"
+else
+	setup_modules
+fi
+setup_programs selftests
+step interop make -C "$REPO/selftests" -j"$JOBS" KSRC="$source" UAPI="$uapi/include" \
+	OUTPUT="$programs/selftests" interop
+setup_run "$modules/mtty-mig/mtty_mig.ko" -- selftests
+
+cp -L "$vm_kernel/bzImage" "$run/"
+mkdir -p "$run/root"/{dev,proc,sys} "$run/interop"
+cp "$programs/selftests/interop/vm/init" "$run/root/"
+pack() { (cd "$run/root" && find . | busybox cpio -o -H newc >"$run/initramfs"); }
+step interop-initramfs pack
+
+interop=$programs/selftests/interop/interop.py
+words="--kernel /run/lab/bzImage --initramfs /run/lab/initramfs --logs /run/lab/interop"
+case $QEMU in
+debian | latest) words+=" --root /run/vmm" ;;
+*) words+=" --qemu $QEMU" ;;
+esac
+# What a mistake has broken for good is not waited for as long.
+[ -z "${MUTANT-}" ] || words+=" --patience 60"
+# Without KVM a machine in a machine takes long: there only what UML cannot show.
+default='*'
+if [ "$ENGINE" = qemu ]; then
+	words+=" --backend container"
+	default='type-@(full|base)'
+fi
+units=()
+while read -ra names; do
+	unit=
+	for name in "${names[@]:1}"; do
+		# shellcheck disable=SC2053 # TEST is a pattern
+		[[ $name != ${TEST:-$default} ]] || unit+=@$name
+	done
+	[ -z "$unit" ] || units+=("interop/interop.py@${names[0]}$unit")
+done < <(python3 -B "$interop" --groups)
+[ ${#units[@]} -gt 0 ] ||
+	die "no scenario is called '${TEST-}'; there are:" "$(python3 -B "$interop" --list)"
+unlock_cache
+
+MEM=${MEM:-1024}
+TEST_TIMEOUT=${TEST_TIMEOUT:-1500}
+TIMEOUT=${TIMEOUT:-3600}
+SILENCE=${SILENCE:-600}
+ARGS=$words
+guest_options options
+options+=(--vmm "$vmm")
+say "interop on Linux $(release) $(engine), $flavour${MUTANT:+, with the mistake $MUTANT}"
+wait_for "$SCRIPTS/interop_lab.py" "${options[@]}" "${units[@]}"

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""make interop: the scenarios as tests, and in the end a table of them."""
+
+import json
+import os
+import shutil
+import sys
+
+import guest
+
+MARK = '# interop: '
+TITLES = ('scenario', 'result', 'seconds', 'total ms', 'downtime ms', 'device bytes')
+
+
+class Interop(guest.Check):
+    """The scenarios; each tells a line for the table beside its result."""
+
+    def __init__(self, args):
+        super().__init__(args)
+        self.live = False
+        self.rows = []
+
+    def write(self, lines):
+        super().write([line for line in lines if MARK not in line])
+        self.rows += [json.loads(line.split(MARK, 1)[1]) for line in lines if MARK in line]
+
+    def table(self):
+        rows = [TITLES] + [['' if value is None else str(value) for value in row.values()]
+                           for row in self.rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(TITLES))]
+        for row in rows:
+            print('  '.join(f'{value:<{width}}' if column < 2 else f'{value:>{width}}'
+                            for column, (value, width) in enumerate(zip(row, widths))).rstrip())
+
+    def keep_logs(self):
+        """What QEMU and its guest said where it did not go well, or did not end."""
+        logs = f'{self.args.run}/interop'
+        well = {row['scenario'] for row in self.rows if row['result'] != 'fail'}
+        # A machine that several scenarios share has a folder of its own.
+        names = [name for name in sorted(os.listdir(logs)) if name not in well]
+        if len(well) == len(self.rows) and all(unit in self.finished for unit in self.units):
+            return
+        for name in names:
+            shutil.move(f'{logs}/{name}', f'{self.args.log}-{name}')
+            print(f'lab: what QEMU and its guest said, {name}: {self.args.log}-{name}/')
+
+    def main(self):
+        self.run_all()
+        with open(f'{self.args.log}-table.json', 'w', encoding='utf-8') as out:
+            json.dump(self.rows, out, indent=1)
+            out.write('\n')
+        self.keep_logs()
+        print()
+        self.table()
+        print(f'lab: the same table: {self.args.log}-table.json')
+        return self.summary()
+
+
+def main():
+    args = guest.arguments(__doc__)
+    args.add_argument('tests', nargs='+')
+    return guest.run_job(args.parse_args(), lambda args: Interop(args).main())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,678 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a VMM does with the device, one scenario a function.
+
+A scenario takes a lab (see interop.py), raises Failure or Skip, and may return
+what QEMU told of the migration, for the table.
+"""
+
+import contextlib
+import errno
+import os
+import threading
+
+from device import MIB, PAGE_SIZE, RECORD_HEADER
+from qmp import QmpError
+from vmm import Failure
+
+# Of device memory the guest uses no more than that (vm/vm.h); the rest is free for knobs
+VM_MEM_USED = 4 * MIB
+# Of memory that it lets the device write to
+DMA_PAGES = MIB // PAGE_SIZE
+BUSY = ('full', 2 * VM_MEM_USED)
+
+# By name; and which of them go together, in one guest of the lab, one after the other
+SCENARIOS = {}
+GROUPS = {}
+
+
+class Skip(Exception):
+    """There is something that this scenario needs and this place has not."""
+
+
+def scenario(group, text):
+    """text: what it shows, for people."""
+    def add(function):
+        name = function.__name__.replace('_', '-')
+        function.text = text
+        SCENARIOS[name] = function
+        GROUPS.setdefault(group, []).append(name)
+        return function
+    return add
+
+
+def equal(what, seen, wanted):
+    if seen != wanted:
+        raise Failure(f'{what}: {seen}, and not {wanted}')
+
+
+def true(what, seen):
+    if not seen:
+        raise Failure(f'not true: {what}')
+
+
+def refused(what, word, call):
+    """The call fails, and why is told: with that word."""
+    try:
+        call()
+    except QmpError as error:
+        true(f'{what} is refused with a word of "{word}": {error}', word in error.description)
+    else:
+        raise Failure(f'{what} is not refused')
+
+
+# What each migration begins with, whatever the one before it had: by default so much
+# downtime that it is no matter of speed whether QEMU comes to stop the machine.
+CAPABILITIES = {'return_path': False, 'pause_before_switchover': False, 'multifd': False,
+                'switchover_ack': False}
+PARAMETERS = {'downtime_limit': 20000, 'max_bandwidth': 128 * MIB}
+
+
+def connect(lab, source, destination, **options):
+    """Both know how to migrate; the destination listens.  Returns where.
+
+    options: of CAPABILITIES and PARAMETERS.
+    """
+    capabilities = {name: options.get(name, value) for name, value in CAPABILITIES.items()}
+    parameters = {name: options.get(name, value) for name, value in PARAMETERS.items()}
+    for vmm in (source, destination):
+        vmm.capabilities(**capabilities)
+        vmm.execute('migrate-set-parameters', **parameters)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(lab.place.outside('migration'))
+    uri = f'unix:{lab.place.inside("migration")}'
+    destination.execute('migrate-incoming', uri=uri)
+    return uri
+
+
+def begin(lab, source, destination, **options):
+    source.execute('migrate', uri=connect(lab, source, destination, **options))
+
+
+def arrived(source, destination):
+    """What QEMU told of a migration that has come to its end."""
+    told = source.wait_migration('completed')
+    source.wait_status('postmigrate')
+    destination.wait_status('running')
+    equal("the destination's word", destination.migration()['status'], 'completed')
+    source.wait_state('STOP')
+    destination.wait_state('RUNNING')
+    return told
+
+
+def migrate(lab, source, destination, **options):
+    begin(lab, source, destination, **options)
+    return arrived(source, destination)
+
+
+class Dirtying:
+    """A device that changes pages of its memory from one on, so many each 20 ms."""
+
+    def __init__(self, device, pages, first=0):
+        self.changed = 0
+        self._device = device
+        self._pages = pages
+        self._first = first
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._error = None
+
+    def _run(self):
+        count = self._device.mem_size // PAGE_SIZE - self._first
+        while not self._enough.wait(0.02):
+            try:
+                self._device.dirty(self._first + self.changed % count, self._pages)
+            except OSError as why:
+                # EBUSY: it is being stopped, there is nothing to change any more
+                self._error = None if why.errno == errno.EBUSY else why
+                return
+            self.changed += self._pages
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._enough.set()
+        self._thread.join()
+        if self._error:
+            raise self._error
+
+
+def fills(told):
+    return [device['dma']['fills'] for device in told['devices']]
+
+
+def migrate_at_work(lab, source, destination, **options):
+    """The same, but the engine writes half of the guest's pages anew after they were
+    first sent: what the DMA log is for.
+    """
+    with Dirtying(source.devices[0], 512, VM_MEM_USED // PAGE_SIZE):
+        # The device changes faster than it is sent: QEMU goes on and on, and not so
+        # fast that the guest has no time to work
+        begin(lab, source, destination, downtime_limit=1, max_bandwidth=8 * MIB, **options)
+        source.wait_migration(
+            until=lambda told: told.get('ram', {}).get('dirty-sync-count', 0) > 1,
+            what='through all memory')
+        begun = source.guest.next()
+        source.guest.told(lambda told: all(
+            late > early + DMA_PAGES // 2
+            for early, late in zip(fills(begun), fills(told), strict=True)),
+            f'that pages were written since {begun}')
+        equal('the migration', source.migration()['status'], 'active')
+    source.execute('migrate-set-parameters', **PARAMETERS)
+    return arrived(source, destination)
+
+
+def failed(source):
+    """The migration has, and the machine is to go on at the source."""
+    source.wait_migration('failed')
+    source.wait_status('running')
+    source.wait_state('RUNNING')
+
+
+def sound(what, told):
+    """What the guest told when it had checked everything."""
+    true(f'{what}: the guest has devices', told['devices'])
+    for device in told['devices']:
+        for port in device.get('serial', ()):
+            equal(f'{what}: bytes that came wrong', port['bad'], 0)
+            equal(f'{what}: bytes that came', port['received'], port['sent'])
+            true(f'{what}: there was a conversation', port['sent'])
+        if 'dma' in device:
+            equal(f'{what}: pages that were wrong', device['dma']['bad'], 0)
+            true(f'{what}: there was DMA', device['dma']['fills'])
+            true(f'{what}: device memory was read again', device['dma']['returned'])
+        if 'irq' in device:
+            equal(f'{what}: interrupts that were wrong', device['irq']['bad'], 0)
+            equal(f'{what}: interrupts that came', device['irq']['came'], device['irq']['asked'])
+
+
+def counts(device):
+    """All of them that only grow while the device is at work."""
+    return ([port['received'] for port in device.get('serial', ())] +
+            ([device['dma'][name] for name in ('fills', 'taken')] if 'dma' in device else []) +
+            device.get('irq', {}).get('came', []))
+
+
+def goes_on(what, vmm):
+    """Each part of the guest's work comes forward, and nothing is wrong."""
+    before = vmm.guest.next()
+    true(f'{what}: the guest has devices', before['devices'])
+    vmm.guest.told(lambda told: all(
+        late > early + 2 for old, new in zip(before['devices'], told['devices'], strict=True)
+        for early, late in zip(counts(old), counts(new), strict=True)),
+        f'that all of its work goes on since {before}')
+    sound(what, vmm.guest.check())
+
+
+def unharmed(what, source):
+    """After a migration that failed: the guest, with its device as it was."""
+    failed(source)
+    goes_on(what, source)
+
+
+def one_device(lab, kind, mem_size):
+    """A guest that is busy with nothing, and a device whose memory is all in use."""
+    source = lab.vmm('source', [lab.device(kind, mem_size)]).booted()
+    if mem_size:
+        source.devices[0].dirty_all()
+    digest = source.devices[0].digest
+    destination = lab.vmm('destination', [lab.device(kind, mem_size)], incoming=True)
+    lab.trace.clear()
+    told = migrate(lab, source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, digest)
+    equal('the digest at the source', source.devices[0].digest, digest)
+    moved = told['vfio']['transferred']
+    equal("QEMU's bytes, to those that were read", moved, lab.trace.bytes_read(source.devices[0]))
+    true(f'{moved} bytes are all of device memory', moved >= mem_size)
+    true(f'{moved} bytes are device memory and little else', moved < mem_size * 1.02 + 4096)
+    return told
+
+
+@scenario('types', 'a device with 64 MiB: QEMU moves its bytes and nothing else, the digests '
+          'are equal')
+def plain(lab):
+    return one_device(lab, 'full', 64 * MIB)
+
+
+@scenario('types', 'a device that can do all, with less memory')
+def type_full(lab):
+    return one_device(lab, 'full', 4 * MIB)
+
+
+@scenario('types', 'a device that can STOP_COPY alone')
+def type_base(lab):
+    return one_device(lab, 'base', 4 * MIB)
+
+
+@scenario('types', 'a device without PRE_COPY')
+def type_p2p(lab):
+    return one_device(lab, 'p2p', 4 * MIB)
+
+
+@scenario('types', 'a device without P2P')
+def type_precopy(lab):
+    return one_device(lab, 'precopy', 4 * MIB)
+
+
+@scenario('types', 'a device without memory')
+def no_memory(lab):
+    return one_device(lab, 'full', 0)
+
+
+@scenario('types', 'a device without migration: QEMU refuses, and the guest runs on')
+def type_none(lab):
+    source = lab.vmm('source', [lab.device('none')])
+    refused('migrate', 'VFIO migration is not supported',
+            lambda: source.execute('migrate', uri=f'unix:{lab.place.inside("nobody")}'))
+    equal('QEMU', source.status(), 'running')
+
+
+def pair(lab, work, *kinds, options=None):
+    """Two machines with such devices; the guest of the first one is at work."""
+    size = 2 * VM_MEM_USED
+    source = lab.vmm('source', [lab.device(kind, size) for kind in kinds], work=work,
+                     options=options).booted()
+    destination = lab.vmm('destination', [lab.device(kind, size) for kind in kinds], work=work,
+                          incoming=True, options=options)
+    return source, destination
+
+
+@scenario('guest', 'a guest that talks on both ports and lets both channels of the engine write '
+          'while it is migrated: nothing is lost, doubled or changed')
+def guest(lab):
+    source, destination = pair(lab, 'serial,dma', 'full')
+    told = migrate_at_work(lab, source, destination)
+    goes_on('after the migration', destination)
+    goes_on('later', destination)
+    return told
+
+
+def interrupts(lab, kind):
+    source, destination = pair(lab, kind, 'full')
+    goes_on('before', source)
+    told = migrate(lab, source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('interrupts', 'MSI-X that the guest has set up: each interrupt comes, here and there')
+def msix(lab):
+    return interrupts(lab, 'msix')
+
+
+@scenario('interrupts', 'the same with MSI')
+def msi(lab):
+    return interrupts(lab, 'msi')
+
+
+@scenario('interrupts', 'the same with INTx')
+def intx(lab):
+    return interrupts(lab, 'intx')
+
+
+@scenario('precopy', 'a device whose memory changes, more slowly than it is sent: it converges')
+def precopy_converges(lab):
+    source = lab.vmm('source', [lab.device('full', 16 * MIB)]).booted()
+    device = source.devices[0]
+    device.dirty_all()
+    destination = lab.vmm('destination', [lab.device('full', 16 * MIB)], incoming=True)
+    lab.trace.clear()
+    uri = connect(lab, source, destination, downtime_limit=1000)
+    with Dirtying(device, 2) as dirtying:
+        source.execute('migrate', uri=uri)
+        told = source.wait_migration('completed')
+    true('memory changed meanwhile', dirtying.changed)
+    arrived(source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, device.digest)
+    equal('the states of the source', [state for _, state in lab.trace.states(device)],
+          ['PRE_COPY', 'PRE_COPY_P2P', 'STOP_COPY', 'STOP'])
+    before = (lab.trace.bytes_read(device, 'PRE_COPY') +
+              lab.trace.bytes_read(device, 'PRE_COPY_P2P'))
+    after = lab.trace.bytes_read(device, 'STOP_COPY')
+    once = device.mem_size // PAGE_SIZE * (PAGE_SIZE + RECORD_HEADER)
+    true(f'of {before} bytes before it was stopped some were sent again', before > once + PAGE_SIZE)
+    true(f'{after} bytes were left for then', after < once / 2)
+    return told
+
+
+@scenario('precopy', 'one whose memory changes faster: it never converges, is cancelled, and '
+          'then it does')
+def precopy_cancelled(lab):
+    source = lab.vmm('source', [lab.device('full', 16 * MIB)]).booted()
+    device = source.devices[0]
+    device.dirty_all()
+    destination = lab.vmm('destination', [lab.device('full', 16 * MIB)], incoming=True)
+    uri = connect(lab, source, destination, max_bandwidth=8 * MIB, downtime_limit=20)
+    with Dirtying(device, 512):
+        source.execute('migrate', uri=uri)
+        # Twice of all that there is, and still not done
+        source.wait_sent(2 * device.mem_size)
+        equal('the migration', source.migration()['status'], 'active')
+        source.execute('migrate_cancel')
+        source.wait_migration('cancelled')
+        source.wait_state('RUNNING')
+        equal('QEMU', source.status(), 'running')
+    destination.close()
+    destination = lab.vmm('destination2', [lab.device('full', 16 * MIB)], incoming=True)
+    told = migrate(lab, source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, device.digest)
+    return told
+
+
+def switchover(lab, ack):
+    """How many bytes were read in pre-copy, though there was no need to wait for them."""
+    name = 'ack' if ack else 'none'
+    source = lab.vmm(f'source-{name}', [lab.device('full', 8 * MIB)]).booted()
+    source.devices[0].dirty_all()
+    destination = lab.vmm(f'destination-{name}', [lab.device('full', 8 * MIB)], incoming=True)
+    lab.trace.clear()
+    # All of it would fit into the downtime: whoever may switch over at once does
+    told = migrate(lab, source, destination, max_bandwidth=16 * MIB, downtime_limit=60000,
+                   return_path=True, switchover_ack=ack)
+    equal('the digest at the destination', destination.devices[0].digest, source.devices[0].digest)
+    return told, lab.trace.bytes_read(source.devices[0], 'PRE_COPY')
+
+
+@scenario('precopy', 'switchover-ack: the device is not stopped before all initial bytes are there')
+def switchover_ack(lab):
+    _, without = switchover(lab, False)
+    true(f'without it the device is stopped earlier, {without} bytes', without < 8 * MIB)
+    told, acked = switchover(lab, True)
+    true(f'with it all initial bytes come first, {acked} bytes', acked >= 8 * MIB)
+    return told
+
+
+@scenario('failures', 'STOP to STOP_COPY fails at the source, in a device without PRE_COPY: QEMU '
+          'asks for STOP, and the guest goes on')
+def arc_fails(lab):
+    source, destination = pair(lab, 'serial,dma', 'p2p')
+    device = source.devices[0]
+    device.fault(f'STOP-STOP_COPY-before {errno.EIO}')
+    lab.trace.clear()
+    begin(lab, source, destination)
+    failed(source)
+    equal('the arcs of the source', lab.trace.arcs(device), [
+        ('RUNNING', 'RUNNING_P2P', 0), ('RUNNING_P2P', 'STOP', 0),
+        ('STOP', 'STOP_COPY', -errno.EIO),
+        ('STOP', 'RUNNING_P2P', 0), ('RUNNING_P2P', 'RUNNING', 0)])
+    goes_on('after the arc failed', source)
+
+
+@scenario('failures', 'RUNNING to PRE_COPY fails at the source: the guest has not noticed')
+def precopy_arc_fails(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source.devices[0].fault(f'RUNNING-PRE_COPY-before {errno.EIO}')
+    begin(lab, source, destination)
+    unharmed('after the arc failed', source)
+    equal('times that the arc failed', source.devices[0].fired('RUNNING-PRE_COPY-before'), 1)
+
+
+def reset_by_qemu(lab, arc, how=''):
+    """An arc at whose failure QEMU names ERROR as the state to go back to."""
+    source = lab.vmm('source', [lab.device('full', MIB)]).booted()
+    device = source.devices[0]
+    device.dirty_all()
+    fresh = lab.fresh_digest('full', MIB)
+    true('there is something to lose', device.digest != fresh)
+    destination = lab.vmm('destination', [lab.device('full', MIB)], incoming=True)
+    device.fault(f'{arc}-before {errno.EIO} {how}')
+    begin(lab, source, destination)
+    failed(source)
+    equal('times that the arc failed', device.fired(f'{arc}-before'), 1)
+    equal('the digest, to that after a reset', device.digest, fresh)
+
+
+@scenario('failures', 'PRE_COPY to PRE_COPY_P2P fails: QEMU resets the device, and runs on')
+def p2p_arc_fails(lab):
+    reset_by_qemu(lab, 'PRE_COPY-PRE_COPY_P2P')
+
+
+@scenario('failures', 'PRE_COPY_P2P to STOP_COPY fails: the same')
+def stop_copy_arc_fails(lab):
+    reset_by_qemu(lab, 'PRE_COPY_P2P-STOP_COPY')
+
+
+@scenario('failures', 'it fails, and the device is in ERROR then: the same')
+def arc_fails_in_error(lab):
+    reset_by_qemu(lab, 'PRE_COPY_P2P-STOP_COPY', 'error')
+
+
+def refuses(destination, *words):
+    """The destination ends, in order, and says why."""
+    equal("the destination's exit status", destination.ended(), 1)
+    for word in words:
+        true(f'it says {word}: {destination.output()}', word in destination.output())
+
+
+@scenario('failures', 'the destination cannot enter RESUMING: the guest goes on at the source')
+def resuming_arc_fails(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    destination.devices[0].fault(f'STOP-RESUMING-before {errno.EIO}')
+    begin(lab, source, destination, return_path=True)
+    refuses(destination, 'RESUMING')
+    unharmed('after the destination refused', source)
+
+
+@scenario('failures', 'RESUMING to STOP fails at the destination, when it is too late to go back: '
+          'QEMU says that the migration is completed, resets the device, and runs on')
+def load_arc_fails(lab):
+    source = lab.vmm('source', [lab.device('full', MIB)]).booted()
+    source.devices[0].dirty_all()
+    destination = lab.vmm('destination', [lab.device('full', MIB)], incoming=True)
+    device = destination.devices[0]
+    device.fault(f'RESUMING-STOP-before {errno.EIO}')
+    told = migrate(lab, source, destination)
+    equal('times that the arc failed', device.fired('RESUMING-STOP-before'), 1)
+    equal('the digest, to that after a reset', device.digest, lab.fresh_digest('full', MIB))
+    return told
+
+
+@scenario('failures', 'write() fails at the destination amid the stream: the same')
+def write_fails(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
+    begin(lab, source, destination, return_path=True, max_bandwidth=4 * MIB, downtime_limit=0)
+    source.wait_sent(MIB)
+    destination.devices[0].fault(f'write {errno.EIO}')
+    refuses(destination, 'Input/output error')
+    unharmed('after the destination refused', source)
+
+
+@scenario('failures', 'a destination with another size of memory refuses the stream: the same')
+def other_size(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device('full', VM_MEM_USED)], incoming=True)
+    begin(lab, source, destination, return_path=True)
+    refuses(destination)
+    unharmed('after the destination refused', source)
+
+
+@scenario('failures', 'the destination dies amid the stream: the same')
+def destination_dies(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
+    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
+    source.wait_sent(MIB)
+    destination.kill()
+    unharmed('after the destination died', source)
+
+
+@scenario('failures', 'read() fails at the source amid the pre-copy: the guest goes on')
+def read_fails(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
+    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
+    source.wait_sent(MIB)
+    source.devices[0].fault(f'read {errno.EIO}')
+    unharmed('after read() failed', source)
+
+
+@scenario('failures', 'read() fails in STOP_COPY: the same')
+def read_fails_in_stop_copy(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    begin(lab, source, destination, pause_before_switchover=True)
+    source.wait_migration('pre-switchover')
+    source.wait_state('STOP_COPY')
+    source.devices[0].fault(f'read {errno.EIO}')
+    source.execute('migrate-continue', state='pre-switchover')
+    unharmed('after read() failed', source)
+
+
+def cancelled(when, source):
+    source.execute('migrate_cancel')
+    source.wait_migration('cancelled')
+    source.wait_status('running')
+    source.wait_state('RUNNING')
+    goes_on(f'after it was cancelled {when}', source)
+
+
+@scenario('cancel', 'cancelled while the destination does not answer yet')
+def cancel_in_setup(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    uri = connect(lab, source, destination, return_path=True)
+    destination.pause()
+    source.execute('migrate', uri=uri)
+    cancelled('at its begin', source)
+
+
+@scenario('cancel', 'cancelled in pre-copy')
+def cancel_in_precopy(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
+    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
+    source.wait_sent(MIB)
+    source.wait_state('PRE_COPY')
+    cancelled('in pre-copy', source)
+
+
+@scenario('cancel', 'cancelled in STOP_COPY, before anything is read')
+def cancel_before_switchover(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    begin(lab, source, destination, pause_before_switchover=True)
+    source.wait_migration('pre-switchover')
+    source.wait_state('STOP_COPY')
+    cancelled('before the switchover', source)
+
+
+@scenario('cancel', 'given up (yank) in STOP_COPY, with a destination that hangs')
+def yank_in_stop_copy(lab):
+    source = lab.busy_source(*BUSY)
+    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    # More than a socket takes is left for then: there is no need to hurry
+    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
+    begin(lab, source, destination, pause_before_switchover=True, max_bandwidth=16 * MIB,
+          downtime_limit=60000)
+    source.wait_migration('pre-switchover')
+    source.wait_state('STOP_COPY')
+    destination.pause()
+    # QEMU gets stuck, maybe before it has answered, and serves nothing else any more
+    source.qmp.send('migrate-continue', {'state': 'pre-switchover'})
+    source.yank()
+    unharmed('after it was given up', source)
+
+
+@scenario('several', 'two devices in one machine, both at work: no one is stopped while the other '
+          'one may still write to it')
+def two_devices(lab):
+    source, destination = pair(lab, 'serial,dma', 'full', 'p2p')
+    equal('devices that the guest has found', len(source.guest.next()['devices']), 2)
+    lab.trace.clear()
+    told = migrate(lab, source, destination)
+    for machine in source, destination:
+        states = lab.trace.states(*machine.devices)
+        quiet = [max(number for number, (one, state) in enumerate(states)
+                     if one == which and state in ('RUNNING_P2P', 'PRE_COPY_P2P'))
+                 for which in (0, 1)]
+        stop = {'source': ('STOP', 'STOP_COPY'), 'destination': ('RUNNING',)}[machine.name]
+        other = [number for number, (_, state) in enumerate(states)
+                 if state in stop and number > min(quiet)]
+        true(f'all are quiet before one goes on to {stop}: {states}', min(other) > max(quiet))
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('several', 'two devices, one of them without P2P: QEMU refuses and says why')
+def two_devices_without_p2p(lab):
+    source = lab.vmm('source', [lab.device('full'), lab.device('base')])
+    refused('migrate', 'P2P', lambda: source.execute(
+        'migrate', uri=f'unix:{lab.place.inside("nobody")}'))
+    equal('QEMU', source.status(), 'running')
+
+
+@scenario('several', 'open page requests: the device cannot be stopped (EBUSY), and QEMU, which '
+          'takes that as it takes any failed arc, resets it; answered in time, it works')
+def page_requests(lab):
+    source = lab.vmm('source', [lab.device('vpri', MIB)]).booted()
+    device = source.devices[0]
+    fresh = lab.fresh_digest('vpri', MIB)
+    device.dirty_all()
+    device.knob('page_requests', 'open 0x1000')
+    destination = lab.vmm('destination', [lab.device('vpri', MIB)], incoming=True)
+    lab.trace.clear()
+    begin(lab, source, destination)
+    failed(source)
+    true('the device could not be stopped',
+         ('PRE_COPY_P2P', 'STOP_COPY', -errno.EBUSY) in lab.trace.arcs(device))
+    equal('the digest, to that after a reset', device.digest, fresh)
+    device.dirty_all()
+    device.knob('page_requests', 'open 0x1000')
+    device.knob('page_requests', 'answer 1')
+    destination.close()
+    destination = lab.vmm('destination2', [lab.device('vpri', MIB)], incoming=True)
+    told = migrate(lab, source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, device.digest)
+    return told
+
+
+@scenario('file', 'into a file, and from it, twice')
+def file(lab):
+    here = lab.vmm('saved-0', [lab.device('full')], work='serial,dma').booted()
+    uri = f'file:{lab.place.inside("saved")}'
+    told = None
+    for number in (1, 2):
+        here.execute('migrate-set-parameters', downtime_limit=20000)
+        here.execute('migrate', uri=uri)
+        told = here.wait_migration('completed')
+        lab.close(here)
+        here = lab.vmm(f'saved-{number}', [lab.device('full')], incoming=True, work='serial,dma')
+        here.execute('migrate-incoming', uri=uri)
+        here.wait_status('running')
+        os.unlink(lab.place.outside('saved'))
+        goes_on('from the file', here)
+    return told
+
+
+@scenario('again', 'there and back again, ten times')
+def there_and_back(lab):
+    here = lab.vmm('there-0', [lab.device('full')], work='serial,dma').booted()
+    told = None
+    for number in range(1, 21):
+        there = lab.vmm(f'there-{number}', [lab.device('full')], incoming=True, work='serial,dma')
+        told = migrate(lab, here, there, downtime_limit=500)
+        lab.close(here)
+        here = there
+    goes_on('after twenty migrations', here)
+    return told
+
+
+@scenario('file', "the device's bytes beside the main channel (multifd)")
+def multifd(lab):
+    if not lab.vfio_has('x-migration-multifd-transfer'):
+        raise Skip('this QEMU has no multifd for VFIO')
+    source, destination = pair(lab, 'serial,dma', 'full',
+                               options=['x-migration-multifd-transfer=on'])
+    told = migrate(lab, source, destination, multifd=True, return_path=True)
+    true('they came there beside the main channel',
+         destination.traced('vfio_load_state_device_buffer_load_start'))
+    goes_on('after the migration', destination)
+    return told

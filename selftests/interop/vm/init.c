@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's only process.  The kernel's command line says what it works on,
+ * WORK=serial,dma or WORK=msix, msi, intx; it begins with it, and tells each
+ * 200 ms, as one line of JSON on ttyS1, what came of it so far.  A line "check"
+ * there lets all that is under way come to its end and be checked to the last
+ * page, and the answer says "checked": true.
+ *
+ * The console, ttyS0, is for what people read.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define MAX_DEVICES 4
+#define TELL_EVERY 0.2
+
+struct work {
+	struct vm_serial *serial;
+	struct vm_dma *dma;
+	struct vm_irq *irq;
+};
+
+static struct vm_device devices[MAX_DEVICES];
+static struct work works[MAX_DEVICES];
+static int nr_devices;
+
+static void say(const char *format, va_list args)
+{
+	vprintf(format, args);
+	printf("\n");
+	fflush(stdout);
+}
+
+void vm_say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say(format, args);
+	va_end(args);
+}
+
+void vm_die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	printf("vm: ");
+	say(format, args);
+	va_end(args);
+	sync();
+	reboot(RB_POWER_OFF);
+	exit(1);
+}
+
+void vm_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		vm_die("cannot write %s to %s: %m", text, path);
+	close(fd);
+}
+
+double vm_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static void mount_all(void)
+{
+	if (mount("proc", "/proc", "proc", 0, NULL) ||
+	    mount("sysfs", "/sys", "sysfs", 0, NULL))
+		vm_die("cannot mount: %m");
+	/* The kernel does not do that for an initramfs */
+	if (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY)
+		vm_die("cannot mount /dev: %m");
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t length = strlen(word);
+
+	while (words) {
+		if (!strncmp(words, word, length) &&
+		    (!words[length] || words[length] == ','))
+			return true;
+		words = strchr(words, ',');
+		if (words)
+			words++;
+	}
+	return false;
+}
+
+static void begin(const char *words)
+{
+	int i;
+
+	nr_devices = vm_find_devices(devices, MAX_DEVICES);
+	if (!nr_devices)
+		vm_die("this machine has no mtty-mig device");
+	for (i = 0; i < nr_devices; i++) {
+		if (has_word(words, "serial"))
+			works[i].serial = vm_serial_begin(&devices[i]);
+		if (has_word(words, "dma")) {
+			vm_map(&devices[i]);
+			works[i].dma = vm_dma_begin(&devices[i], i, nr_devices);
+		}
+		if (!works[i].serial && !works[i].dma)
+			works[i].irq = vm_irq_begin(&devices[i], words);
+	}
+}
+
+static void go_on(void)
+{
+	int i;
+
+	for (i = 0; i < nr_devices; i++) {
+		if (works[i].serial)
+			vm_serial_go_on(works[i].serial);
+		if (works[i].dma)
+			vm_dma_go_on(works[i].dma, true);
+		if (works[i].irq)
+			vm_irq_go_on(works[i].irq, true);
+	}
+}
+
+static bool idle(void)
+{
+	bool all = true;
+	int i;
+
+	for (i = 0; i < nr_devices; i++) {
+		if (works[i].serial)
+			all &= vm_serial_idle(works[i].serial);
+		if (works[i].dma)
+			all &= vm_dma_idle(works[i].dma);
+		if (works[i].irq)
+			all &= vm_irq_idle(works[i].irq);
+	}
+	return all;
+}
+
+static void check(void)
+{
+	int i;
+
+	while (!idle())
+		usleep(1000);
+	for (i = 0; i < nr_devices; i++) {
+		if (works[i].dma)
+			vm_dma_check(works[i].dma);
+	}
+}
+
+static void tell(FILE *out, bool checked)
+{
+	static unsigned int number;
+	int i;
+
+	fprintf(out, "{\"number\": %u, \"checked\": %s, \"devices\": [",
+		++number, checked ? "true" : "false");
+	for (i = 0; i < nr_devices; i++) {
+		fprintf(out, "%s{\"bdf\": \"%s\"", i ? ", " : "",
+			devices[i].bdf);
+		if (works[i].serial) {
+			fprintf(out, ", ");
+			vm_serial_tell(works[i].serial, out);
+		}
+		if (works[i].dma) {
+			fprintf(out, ", ");
+			vm_dma_tell(works[i].dma, out);
+		}
+		if (works[i].irq) {
+			fprintf(out, ", ");
+			vm_irq_tell(works[i].irq, out);
+		}
+		fprintf(out, "}");
+	}
+	fprintf(out, "]}\n");
+	fflush(out);
+}
+
+static int open_teller(void)
+{
+	struct termios settings;
+	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || tcgetattr(fd, &settings))
+		vm_die("cannot open ttyS1: %m");
+	cfmakeraw(&settings);
+	settings.c_cflag |= CLOCAL;
+	if (tcsetattr(fd, TCSANOW, &settings))
+		vm_die("ttyS1 does not take its settings: %m");
+	return fd;
+}
+
+static bool asked_to_check(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
+	char words[64];
+	ssize_t n;
+
+	/* A little sleep: a VMM that emulates has one processor for all */
+	if (poll(&ready, 1, 1) <= 0)
+		return false;
+	n = read(fd, words, sizeof(words));
+	return n > 0 && memchr(words, '\n', n);
+}
+
+int main(void)
+{
+	const char *words = getenv("WORK");
+	double told = 0;
+	FILE *out;
+	int fd;
+
+	mount_all();
+	fd = open_teller();
+	out = fdopen(fd, "w");
+	begin(words ? words : "serial,dma");
+	for (;;) {
+		go_on();
+		if (asked_to_check(fd)) {
+			check();
+			tell(out, true);
+		} else if (vm_seconds() - told > TELL_EVERY) {
+			tell(out, false);
+			told = vm_seconds();
+		}
+	}
+}
