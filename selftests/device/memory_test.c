@@ -236,8 +236,11 @@ TEST_F(memory, is_there_once_while_it_migrates)
 		vfio_region_write(&self->from.dev, MTTY_MIG_MEM_BAR, i * PAGE,
 				  content, sizeof(content));
 	filled = memory_in_use(&each);
-	/* Or this would be a test that cannot fail */
-	ASSERT_LE(before + pages * PAGE, filled);
+	/*
+	 * Or this would be a test that cannot fail. Less by a little, because
+	 * others free what they had.
+	 */
+	ASSERT_LE(before + pages * PAGE / 100 * 98, filled);
 	EXPECT_GE(before + bound, filled);
 
 	out = vfio_mig_set(&self->from.dev, VFIO_DEVICE_STATE_PRE_COPY);
