@@ -110,14 +110,17 @@ static void hear(struct port *port)
 static void talk(struct port *port)
 {
 	__u8 bytes[WINDOW];
-	size_t length;
+	size_t wanted, length;
 	ssize_t n;
 
-	for (length = 0; length < WINDOW &&
-			 port->sent + length < port->received + WINDOW; length++)
-		bytes[length] = byte(port, port->sent + length);
-	if (!length)
+	if (port->sent >= port->received + WINDOW)
 		return;
+	/* More may have come than was sent: that has been counted as bad */
+	wanted = port->received + WINDOW - port->sent;
+	if (wanted > WINDOW)
+		wanted = WINDOW;
+	for (length = 0; length < wanted; length++)
+		bytes[length] = byte(port, port->sent + length);
 	n = write(port->fd, bytes, length);
 	if (n > 0)
 		port->sent += n;
