@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import guest
+import table
 
 MARK = '# interop: '
 TITLES = ('scenario', 'result', 'seconds', 'total ms', 'downtime ms', 'device bytes')
@@ -26,12 +27,8 @@ class Interop(guest.Check):
         self.rows += [json.loads(line.split(MARK, 1)[1]) for line in lines if MARK in line]
 
     def table(self):
-        rows = [TITLES] + [['' if value is None else str(value) for value in row.values()]
-                           for row in self.rows]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(TITLES))]
-        for row in rows:
-            print('  '.join(f'{value:<{width}}' if column < 2 else f'{value:>{width}}'
-                            for column, (value, width) in enumerate(zip(row, widths))).rstrip())
+        rows = [['' if value is None else value for value in row.values()] for row in self.rows]
+        print('\n'.join(table.lines([TITLES] + rows, left=2)))
 
     def keep_logs(self):
         """What QEMU and its guest said where it did not go well, or did not end."""

@@ -19,6 +19,7 @@ import sys
 import time
 
 import ktap
+import table
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE))
@@ -107,14 +108,6 @@ def execute(run, log_name, show):
     return lines
 
 
-def table(runs):
-    rows = [TITLES] + [run.row() for run in runs]
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(TITLES))]
-    for row in rows:
-        print('  '.join(f'{value:<{width}}' if column < 3 else f'{value:>{width}}'
-                        for column, (value, width) in enumerate(zip(row, widths))).rstrip())
-
-
 def total(runs):
     """A run that gave no numbers, or failed with none failed, counts as a failure."""
     sums = [sum(run.numbers[i] for run in runs if run.numbers) for i in range(3)]
@@ -150,7 +143,7 @@ def main():
               f'log: {log_name}', flush=True)
 
     print()
-    table(runs)
+    print('\n'.join(table.lines([TITLES] + [run.row() for run in runs], left=3)))
     for run in runs:
         if run.why:
             print(f'lab: {run.name}: {run.why}')
