@@ -38,8 +38,7 @@ unpack() {
 	local options=()
 	sources trixie >"$CACHE/tmp/vmm.list" || return
 	if [ "$which" = latest ]; then
-		sed -n '1s/ trixie / trixie-backports /p' "$CACHE/tmp/vmm.list" >"$CACHE/tmp/vmm.more"
-		cat "$CACHE/tmp/vmm.more" >>"$CACHE/tmp/vmm.list"
+		sed -i '1{p;s/ trixie / trixie-backports /}' "$CACHE/tmp/vmm.list"
 		options+=(--aptopt='APT::Default-Release "trixie-backports";')
 	fi
 	root_extract trixie "$new" qemu-system-x86 "${options[@]}" <"$CACHE/tmp/vmm.list" || {

@@ -205,6 +205,12 @@ def goes_on(what, vmm):
     sound(what, vmm.guest.check())
 
 
+def busy_pair(lab):
+    """The machine at work that scenarios share, and one where it may go."""
+    return (lab.busy_source(*BUSY),
+            lab.vmm('destination', [lab.device(*BUSY)], incoming=True))
+
+
 def unharmed(what, source):
     """After a migration that failed: the guest, with its device as it was."""
     failed(source)
@@ -401,8 +407,7 @@ def arc_fails(lab):
 
 @scenario('failures', 'RUNNING to PRE_COPY fails at the source: the guest has not noticed')
 def precopy_arc_fails(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     source.devices[0].fault(f'RUNNING-PRE_COPY-before {errno.EIO}')
     begin(lab, source, destination)
     unharmed('after the arc failed', source)
@@ -448,8 +453,7 @@ def refuses(destination, *words):
 
 @scenario('failures', 'the destination cannot enter RESUMING: the guest goes on at the source')
 def resuming_arc_fails(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     destination.devices[0].fault(f'STOP-RESUMING-before {errno.EIO}')
     begin(lab, source, destination, return_path=True)
     refuses(destination, 'RESUMING')
@@ -472,8 +476,7 @@ def load_arc_fails(lab):
 
 @scenario('failures', 'write() fails at the destination amid the stream: the same')
 def write_fails(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
     begin(lab, source, destination, return_path=True, max_bandwidth=4 * MIB, downtime_limit=0)
     source.wait_sent(MIB)
@@ -493,8 +496,7 @@ def other_size(lab):
 
 @scenario('failures', 'the destination dies amid the stream: the same')
 def destination_dies(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
     begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
     source.wait_sent(MIB)
@@ -504,8 +506,7 @@ def destination_dies(lab):
 
 @scenario('failures', 'read() fails at the source amid the pre-copy: the guest goes on')
 def read_fails(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
     begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
     source.wait_sent(MIB)
@@ -515,8 +516,7 @@ def read_fails(lab):
 
 @scenario('failures', 'read() fails in STOP_COPY: the same')
 def read_fails_in_stop_copy(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     begin(lab, source, destination, pause_before_switchover=True)
     source.wait_migration('pre-switchover')
     source.wait_state('STOP_COPY')
@@ -535,8 +535,7 @@ def cancelled(when, source):
 
 @scenario('cancel', 'cancelled while the destination does not answer yet')
 def cancel_in_setup(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     uri = connect(lab, source, destination, return_path=True)
     destination.pause()
     source.execute('migrate', uri=uri)
@@ -545,8 +544,7 @@ def cancel_in_setup(lab):
 
 @scenario('cancel', 'cancelled in pre-copy')
 def cancel_in_precopy(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
     begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
     source.wait_sent(MIB)
@@ -556,8 +554,7 @@ def cancel_in_precopy(lab):
 
 @scenario('cancel', 'cancelled in STOP_COPY, before anything is read')
 def cancel_before_switchover(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     begin(lab, source, destination, pause_before_switchover=True)
     source.wait_migration('pre-switchover')
     source.wait_state('STOP_COPY')
@@ -566,8 +563,7 @@ def cancel_before_switchover(lab):
 
 @scenario('cancel', 'given up (yank) in STOP_COPY, with a destination that hangs')
 def yank_in_stop_copy(lab):
-    source = lab.busy_source(*BUSY)
-    destination = lab.vmm('destination', [lab.device(*BUSY)], incoming=True)
+    source, destination = busy_pair(lab)
     # More than a socket takes is left for then: there is no need to hurry
     source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
     begin(lab, source, destination, pause_before_switchover=True, max_bandwidth=16 * MIB,
@@ -640,7 +636,7 @@ def file(lab):
     uri = f'file:{lab.place.inside("saved")}'
     told = None
     for number in (1, 2):
-        here.execute('migrate-set-parameters', downtime_limit=20000)
+        here.execute('migrate-set-parameters', **PARAMETERS)
         here.execute('migrate', uri=uri)
         told = here.wait_migration('completed')
         lab.close(here)

@@ -209,15 +209,13 @@ class Vmm:
         if self.guest:
             self.guest.told(lambda told: told['number'] > 3, 'that it works')
             return self
-        deadline = time.monotonic() + PATIENCE
         path = self.place.outside(f'{self.name}.firmware')
-        while True:
+
+        def given_up():
             with open(path, encoding='utf-8', errors='replace') as file:
-                if 'No bootable device' in file.read():
-                    return self
-            if time.monotonic() > deadline:
-                raise Failure('the firmware does not come to its end')
-            time.sleep(0.02)
+                return 'No bootable device' in file.read()
+        wait(given_up, f'the firmware of {self.name} has come to its end')
+        return self
 
     def execute(self, command, **arguments):
         try:
