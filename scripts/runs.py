@@ -77,6 +77,7 @@ RUNS = [
         TEST='device/@(stress|ioctl_fuzz|race)_test'),
     Run('Debian as it is', 'selftests', KERNEL='debian', ENGINE='qemu', TYPES='mtty_mig-full'),
     Run('QEMU migrates it', 'interop', KERNEL='lts', ENGINE='uml'),
+    Run('the same by type1', 'interop', KERNEL='lts', ENGINE='qemu'),
     Run('conformance', 'conformance', KERNEL='lts', ENGINE='uml'),
     Run('coverage', 'coverage', KERNEL='lts', ENGINE='uml'),
     Run('mutants', 'mutants', KERNEL='lts', ENGINE='uml'),
