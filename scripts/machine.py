@@ -34,6 +34,21 @@ def prepare(args, guests=1):
     return ENGINES[args.engine].prepare(args, guests)
 
 
+def processor_time(group):
+    """Seconds of processor that a process group's live processes have used."""
+    ticks = 0
+    for name in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            with open(f'/proc/{name}/stat', encoding='utf-8', errors='replace') as file:
+                # Behind the program's name, which may have anything in it: see proc(5)
+                fields = file.read().rpartition(')')[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(fields[2]) == group:
+            ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
 class Guest:
     """One guest.  job has .log(text), .out(text) and .mark(channel, words)."""
 
@@ -49,6 +64,7 @@ class Guest:
         self.timeout = timeout
         self.silence = silence
         self._deadline = self._heard = 0
+        self._quiet_since = None    # and how much processor it had used by then
         self._done = {}
         self._grace = None
         self.status = None      # of the job, if it came to its end
@@ -127,6 +143,20 @@ class Guest:
         self._held[channel] = text[keep:]
         emit(text[:keep])
 
+    def _silent(self, now):
+        """For too long?  Then the words for that, with whether it waits or goes in circles."""
+        quiet = now - self._heard
+        if quiet <= self.silence / 2:
+            self._quiet_since = None
+        elif not self._quiet_since:
+            self._quiet_since = now, processor_time(self.process.pid)
+        if not self.silence or quiet <= self.silence:
+            return None
+        since, used = self._quiet_since
+        used = max(0, processor_time(self.process.pid) - used)
+        return (f'the guest said nothing for {self.silence} s (SILENCE=); '
+                f'of the last {now - since:.0f} it worked for {used:.0f}')
+
     def ended(self, idle):
         """Is it done, dead, or silent for too long?  Then .status or .why tells."""
         now = time.monotonic()
@@ -138,8 +168,8 @@ class Guest:
                 return True
         elif self.timeout and now > self._deadline:
             self.why = f'the guest was not done after {self.timeout} s (TIMEOUT=)'
-        elif self.silence and now - self._heard > self.silence:
-            self.why = f'the guest said nothing for {self.silence} s (SILENCE=)'
+        elif silent := self._silent(now):
+            self.why = silent
         elif not self.channels or idle and self.process.poll() is not None:
             self.why = 'the guest died'
         return self.why is not None

@@ -80,7 +80,7 @@ class Trace:
     def __init__(self):
         os.makedirs(TRACE, exist_ok=True)
         write(f'{TRACE}/buffer_size_kb', '8192')
-        for event in ('arc', 'fd', 'fault'):
+        for event in ('arc', 'fd'):
             write(f'{TRACE}/events/mtty_mig/mtty_mig_{event}/enable', '1')
         self.clear()
 

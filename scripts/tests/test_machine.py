@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A guest that falls silent: when it is given up, and what is told of it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import types
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
+import machine  # noqa: E402
+
+BURN = '''
+import os
+while os.times().user < 0.3:
+    pass
+print(flush=True)
+input()
+'''
+
+
+class ProcessorTime(unittest.TestCase):
+    def test_a_group_with_any_name(self):
+        with tempfile.TemporaryDirectory() as place:
+            program = f'{place}/a) R 1 1 ('
+            os.symlink(sys.executable, program)
+            with subprocess.Popen([program, '-c', BURN], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, start_new_session=True) as child:
+                child.stdout.readline()
+                self.assertGreaterEqual(machine.processor_time(child.pid), 0.3)
+                child.communicate(b'\n')
+
+    def test_of_nobody(self):
+        self.assertEqual(machine.processor_time(-1), 0)
+
+
+class Silence(unittest.TestCase):
+    def guest(self, silence):
+        guest = machine.Guest(None, None, 0, silence)
+        guest.process = types.SimpleNamespace(pid=-1, poll=lambda: None)
+        guest.channels = {-1: 'log'}
+        return guest
+
+    def ended(self, guest, now, used):
+        with mock.patch('time.monotonic', lambda: now), \
+                mock.patch('machine.processor_time', lambda group: used):
+            return guest.ended(False)
+
+    def test_given_up_after_that_long(self):
+        guest = self.guest(120)
+        for now, used in ((10, 5), (60, 20), (70, 25), (100, 35), (120, 40)):
+            self.assertFalse(self.ended(guest, now, used), now)
+        self.assertTrue(self.ended(guest, 121, 41))
+        self.assertEqual(guest.why, 'the guest said nothing for 120 s (SILENCE=); '
+                         'of the last 51 it worked for 16')
+
+    def test_what_it_says_begins_it_anew(self):
+        guest = self.guest(100)
+        self.assertFalse(self.ended(guest, 90, 80))
+        with mock.patch('os.read', lambda *_: b'word'), \
+                mock.patch('time.monotonic', lambda: 95):
+            guest.job = types.SimpleNamespace(log=lambda text: None)
+            guest.read(-1)
+        self.assertFalse(self.ended(guest, 110, 90))
+        self.assertFalse(self.ended(guest, 150, 90))
+        self.assertFalse(self.ended(guest, 190, 91))
+        self.assertTrue(self.ended(guest, 200, 92))
+        self.assertIn('of the last 50 it worked for 2', guest.why)
+
+    def test_a_process_that_has_gone(self):
+        guest = self.guest(10)
+        self.assertFalse(self.ended(guest, 9, 7))
+        self.assertTrue(self.ended(guest, 11, 0))
+        self.assertIn('of the last 2 it worked for 0', guest.why)
+
+    def test_never(self):
+        guest = self.guest(0)
+        self.assertFalse(self.ended(guest, 100000, 0))
+
+
+if __name__ == '__main__':
+    unittest.main()
