@@ -34,10 +34,18 @@
 #   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
 #   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
-export KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS APPEND
-export PROCESSORS ONLY
-export DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES CALLS
-export PREFIX DESTDIR SUITES VERBS HEADERS QEMU
+VARIABLES := KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS
+VARIABLES += APPEND PROCESSORS ONLY DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES
+VARIABLES += CALLS PREFIX DESTDIR SUITES VERBS HEADERS QEMU
+export $(VARIABLES)
+
+# What is misspelled would be ignored, and something else done than was asked for.
+VARIABLES += KDIR TREE OUT SECONDS RUNS INPUT MERGE
+UNKNOWN := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if \
+	$(filter command,$(firstword $(origin $(name)))),$(name))))
+ifneq ($(UNKNOWN),)
+$(error no variable is called $(UNKNOWN); there are: $(VARIABLES))
+endif
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 

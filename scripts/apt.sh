@@ -23,9 +23,11 @@ apt_begin() {
 	)
 	mkdir -p "$CACHE/apt/lists$apt_suite/partial" "$CACHE/apt/cache$apt_suite/archives/partial"
 	if [ -n "$apt_suite" ]; then
+		local mirror
+		mirror=$(need_apt_mirror)
 		printf 'deb [signed-by=%s] %s %s main\n' \
 			/usr/share/keyrings/debian-archive-keyring.gpg \
-			"$(need_apt_mirror)" "$apt_suite" >"$CACHE/apt/$apt_suite.list"
+			"$mirror" "$apt_suite" >"$CACHE/apt/$apt_suite.list"
 		apt_own+=(-o "Dir::Etc::sourcelist=$CACHE/apt/$apt_suite.list" -o Dir::Etc::sourceparts=-)
 		apt_lists=("${apt_own[@]}")
 	else
@@ -34,11 +36,16 @@ apt_begin() {
 }
 
 # apt_mirror [LABEL]: of those that this machine is set up for the first one of
-# Debian's archive, or of Debian-Security; nothing if there is none.
+# Debian's archive, or of Debian-Security; nothing if there is none.  Without lists,
+# of which a container's image has none, it is known by its address.
+# shellcheck disable=SC2016 # apt expands that
 apt_mirror() {
-	# shellcheck disable=SC2016 # apt expands that
-	apt-get indextargets --format '$(REPO_URI)|$(LABEL)' 'Created-By: Packages' 2>/dev/null |
-		awk -F'|' -v label="${1:-Debian}" '$2 == label { print $1; exit }' || true
+	local label=${1:-Debian}
+	{
+		apt-get indextargets --format '$(REPO_URI)|$(LABEL)' 'Created-By: Packages'
+		apt-get indextargets --no-release-info --format '$(REPO_URI)|' 'Created-By: Packages'
+	} 2>/dev/null | awk -F'|' -v label="$label" -v address="/${label,,}/?$" \
+		'$2 == label || $2 == "" && $1 ~ address { print $1; exit }' || true
 }
 
 # The same, of the archive, which there has to be.
@@ -52,6 +59,28 @@ apt_update() {
 	say "fetching the package lists${apt_suite:+ of $apt_suite}"
 	apt-get "${apt_own[@]}" -q update >"$CACHE/logs/apt-update.log" 2>&1 </dev/null || true
 	apt_lists=("${apt_own[@]}")
+}
+
+# apt_lacks PACKAGE: says why it is not there, after apt_update.
+apt_lacks() {
+	local log=$CACHE/logs/apt-update.log distribution
+	! no_network "$log" ||
+		die "no network: apt-get cannot fetch the package lists, so there is no $1" \
+			"connect this machine (apt heeds http_proxy), then call again" "(what it said is in $log)"
+	# shellcheck source=/dev/null
+	distribution=$(. /etc/os-release && echo "$ID ${VERSION_CODENAME-}") 2>/dev/null || true
+	case $distribution in
+	"debian bookworm")
+		die "no package $1 in this machine's apt sources" \
+			"on Debian 12 it is in bookworm-security: add that to the apt sources"
+		;;
+	debian*)
+		die "no package $1 in the apt sources${apt_suite:+ of $apt_suite}" \
+			"see what apt-get update said: $log"
+		;;
+	esac
+	die "no package $1 in this machine's apt sources: it is one of Debian" \
+		"name a kernel tree that you have, KERNEL=/path/to/linux, or run the lab in a Debian container"
 }
 
 # apt_names PATTERN: the packages whose names match, oldest version first.
@@ -87,7 +116,7 @@ apt_get() {
 	if apt_find "$1" && apt_download "$1"; then
 		return
 	fi
-	rm -rf "$CACHE/tmp/deb"
+	rm -f "$CACHE/tmp/deb/$1"_*
 	apt_update
 	if ! apt_find "$1" || ! apt_download "$1"; then
 		tail -n 8 "$CACHE/logs/apt-download.log" | quote >&2

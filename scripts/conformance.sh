@@ -32,8 +32,14 @@ mtty)
 esac
 types=${TYPES:-$types}
 isolate=${ISOLATE:-$isolate}
+# shellcheck disable=SC2086 # words
+check_types $types
+mapfile -t all < <(all_selftests | grep ^generic/)
+tests=()
+wanted_tests tests "${all[@]}"
 
-setup_kernel "$(flavour 1)"
+flavour=$(flavour 1)
+setup_kernel "$flavour"
 case $driver in
 mtty_mig)
 	setup_modules
@@ -48,10 +54,6 @@ mtty)
 esac
 setup_programs selftests
 setup_run "$module" -- selftests
-
-mapfile -t all < <(all_selftests | grep ^generic/)
-tests=()
-wanted_tests tests "${all[@]}"
 unlock_cache
 
 out=$REPO/build/conformance

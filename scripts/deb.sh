@@ -14,7 +14,6 @@
 
 check_choice
 setup_source deb
-unlock_cache
 
 version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' "$REPO/mtty-mig/dkms.conf")
 commit() { git -C "$REPO" log -1 --format="$1" 2>/dev/null || true; }
@@ -53,6 +52,7 @@ build() {
 }
 copied_to=$tree
 step deb build
+unlock_cache
 debs=()
 for deb in "$work"/*.deb; do
 	mv "$deb" "$REPO/build/"

@@ -10,6 +10,6 @@ if [ -d "$CACHE" ]; then
 	make_cache
 	lock_cache
 	say "removing the cache in $CACHE"
-	rm -rf "$CACHE"/{src,kernel,work,run,logs,tmp,apt,roots,lock}
+	rm -rf "$CACHE"/{src,kernel,vmm,work,run,logs,tmp,apt,roots,lock}
 	rmdir "$CACHE" 2>/dev/null || true
 fi

@@ -8,6 +8,7 @@ goes to the user as it comes.
 """
 
 import argparse
+import errno
 import os
 import pty
 import shutil
@@ -441,6 +442,12 @@ def run_job(args, job):
         # Nobody reads any more: do not let Python try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f'\nlab: error: the disk of {args.log} is full\n     make room and call again, '
+              'or move the cache: make ... CACHE=/path/with/room', file=sys.stderr)
+        return 1
 
 
 def main():

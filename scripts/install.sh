@@ -13,7 +13,7 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=$1
-kdir=$2
+kdir=$(expand_home "$2")
 dest=${DESTDIR-}
 prefix=${PREFIX-}
 for path in "$dest" "$prefix"; do
@@ -74,6 +74,7 @@ install_all() {
 	[ -z "$prefix" ] || may_write "$dest$prefix"
 	"$SCRIPTS/modules-here.sh" "$kdir"
 	make_cache
+	lock_cache
 	# kbuild's own way: it strips, compresses and signs as that kernel is
 	# configured to.  depmod is ours to call.
 	copied_to=$out
@@ -86,6 +87,7 @@ install_all() {
 	done
 	run_depmod
 	give_back
+	unlock_cache
 	[ -n "$prefix" ] || return 0
 
 	setup_source

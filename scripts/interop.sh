@@ -31,7 +31,8 @@ esac
 
 [ -z "${ARGS-}" ] || die "make interop takes no ARGS=; TEST= and QEMU= say what it does"
 
-setup_kernel "$(flavour 1)" "${packages[@]}"
+flavour=$(flavour 1)
+setup_kernel "$flavour" "${packages[@]}"
 # What the migrated machine runs does not matter much: one kernel for all, but
 # who names a tree may have no other.
 case $KERNEL in

@@ -30,6 +30,22 @@ if [ "$verb" = update ]; then
 	exit 0
 fi
 
+# Before anything is built: a word that is not known may be among these.
+tests=()
+units=()
+case $verb in
+check | selftests)
+	mapfile -t all < <(all_selftests)
+	wanted_tests tests "${all[@]}"
+	listed=$(selftest_units "${tests[@]}")
+	mapfile -t units <<<"$listed"
+	;;
+kunit)
+	[ "$KERNEL" != debian ] ||
+		die "Debian's kernel has no KUnit" "say KERNEL=lts or KERNEL=latest, or make selftests KERNEL=debian"
+	;;
+esac
+
 packages=()
 [ "$verb" != check ] || packages+=(fuzz)
 case $verb in
@@ -50,12 +66,6 @@ if [ "$verb" = check ]; then
 fi
 setup_run "$modules"/*/*.ko -- "${parts[@]}"
 
-tests=()
-if [ "$verb" = check ] || [ "$verb" = selftests ]; then
-	mapfile -t all < <(all_selftests)
-	wanted_tests tests "${all[@]}"
-	mapfile -t tests < <(selftest_units "${tests[@]}")
-fi
 unlock_cache
 
 guest_options options
@@ -63,8 +73,12 @@ case $verb in
 run) options+=(run) ;;
 shell) options+=(shell) ;;
 kunit) options+=(--kunit check) ;;
-selftests) options+=(check "${tests[@]}") ;;
-check) options+=("${hosts[@]}" --kunit check "${tests[@]}") ;;
+selftests) options+=(check "${units[@]}") ;;
+check)
+	# Debian's kernel has no KUnit
+	[ "$KERNEL" = debian ] || options+=(--kunit)
+	options+=("${hosts[@]}" check "${units[@]}")
+	;;
 esac
 
 case $verb in

@@ -12,11 +12,28 @@ set -euo pipefail
 export LC_ALL=C
 umask 022
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL GNUMAKEFLAGS
-unset ARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O M
+unset ARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O M C W
+# Nor what a kernel developer has set for kernels of his own.
+unset LLVM LLVM_IAS CC LD HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS CPPFLAGS LDFLAGS KCPPFLAGS
+unset KCONFIG_CONFIG KCONFIG_ALLCONFIG LOCALVERSION INSTALL_PATH INSTALL_MOD_PATH INSTALL_HDR_PATH
 PATH=$PATH:/usr/sbin:/sbin
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export SCRIPTS=$REPO/scripts
+
+# A ~ that neither make nor a shell other than bash expands, as in KERNEL=~/linux
+expand_home() {
+	case $1 in
+	\~ | \~/*) printf '%s\n' "$HOME${1#\~}" ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
+for each in KERNEL CACHE QEMU PREFIX DESTDIR; do
+	[ -z "${!each-}" ] || printf -v "$each" '%s' "$(expand_home "${!each}")"
+done
+
+# shellcheck disable=SC2034 # for runs.sh
+KERNEL_GIVEN=${KERNEL-}
 KERNEL=${KERNEL:-lts}
 ENGINE_GIVEN=${ENGINE-}
 ENGINE=${ENGINE:-uml}
@@ -61,15 +78,20 @@ hash_files() {
 
 hash_text() { printf '%s\n' "$*" | sha256sum | cut -c1-16; }
 
+# need_simple_path WHAT PATH HINT
+need_simple_path() {
+	case $2 in
+	*[[:space:]:\'\"\$\&\;\\\#%]*)
+		die "the path of $1, '$2', has a character that kernel makefiles cannot take" "$3"
+		;;
+	esac
+}
+
 # make_cache: the directory, with room to build in and a name that the
 # kernel's makefiles can live with.
 make_cache() {
-	case $CACHE in
-	*[[:space:]:\'\"\$\&\;\\\#%]*)
-		die "the cache's path '$CACHE' has a character that kernel makefiles cannot take" \
-			"choose another place: make ... CACHE=/some/simple/path"
-		;;
-	esac
+	need_simple_path "the checkout" "$REPO" "move it to a simpler path"
+	need_simple_path "the cache" "$CACHE" "choose another place: make ... CACHE=/some/simple/path"
 	mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
 		die "cannot write to the cache $CACHE" \
 			"choose another place: make ... CACHE=/path/you/own"
@@ -81,11 +103,16 @@ make_cache() {
 # lock_cache: one set-up at a time, whoever started it.  The lock belongs to
 # descriptor 9 and so ends with its process, however that ends.
 lock_cache() {
-	exec 9>"$CACHE/lock"
-	if ! flock -n 9; then
-		say "waiting for another run that is setting up $CACHE"
-		flock 9
-	fi
+	while :; do
+		exec 9>"$CACHE/lock"
+		if ! flock -n 9; then
+			say "waiting for another run that is setting up $CACHE"
+			flock 9
+		fi
+		# make distclean has removed it all if it was that.
+		[ "$CACHE/lock" -ef /dev/fd/9 ] && break
+		make_cache
+	done
 	# Nobody else is setting up, so what lies here was left by a run that died.
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
 }
@@ -111,8 +138,9 @@ stamped() { [ "$(cat "$1/.mtty-mig-stamp" 2>/dev/null)" = "$2" ]; }
 # so that a machine that loses power does not leave a stamp on empty files.
 stamp() {
 	sync -f "$1"
-	echo "$2" >"$1/.mtty-mig-stamp.tmp"
-	mv -f "$1/.mtty-mig-stamp.tmp" "$1/.mtty-mig-stamp"
+	{ echo "$2" >"$1/.mtty-mig-stamp.tmp"; } 2>/dev/null &&
+		mv -f "$1/.mtty-mig-stamp.tmp" "$1/.mtty-mig-stamp" ||
+		die_or_full "cannot write to $1"
 }
 
 # used DIR: for prune, which drops what was not used for longest.
@@ -131,6 +159,21 @@ prune() {
 # quote: others' words in ours; with the names that files have in the checkout.
 quote() { sed -e "s,${copied_to:-/nowhere}/,,g" -e 's/^/     | /'; }
 
+# die_or_full MESSAGE [LOG]: with that message, unless a full disk is the reason, of
+# which the log may tell; or there was no room for that either.
+die_or_full() {
+	if grep -qs 'No space left on device' "${2-}" || [ "$(free_space)" -lt 16 ]; then
+		die "the disk of $CACHE is full" \
+			"make room and call again, or move the cache: make ... CACHE=/path/with/room"
+	fi
+	die "$1"
+}
+
+# no_network LOG: is that what apt-get complains about?
+no_network() {
+	grep -qsE "Could not (resolve|connect)|Temporary failure|Unable to connect|Network is unreachable|Connection (timed out|failed|refused)" "$1"
+}
+
 # step NAME COMMAND...: run a long step with its output in logs/NAME.log; on
 # failure show what matters of it, and say it if the disk was the reason.
 # Descriptor 3 is for progress; the lock stays ours alone.
@@ -140,12 +183,7 @@ step() {
 	if ! "$@" 3>&2 >"$log" 2>&1 9>&- </dev/null; then
 		{ grep -E -A 2 'error: |ERROR: |undefined ' "$log" || tail -n 25 "$log"; } |
 			head -n 40 | quote >&2
-		# On a full disk there may be no room for the message either.
-		if grep -q 'No space left on device' "$log" || [ "$(free_space)" -lt 16 ]; then
-			die "the disk of $CACHE is full" \
-				"make room and call again, or move the cache: make ... CACHE=/path/with/room"
-		fi
-		die "the step '$name' failed; its whole output is in $log"
+		die_or_full "the step '$name' failed; its whole output is in $log" "$log"
 	fi
 	grep -A 2 'warning: ' "$log" | head -n 40 | quote >&2 || true
 }
@@ -154,7 +192,7 @@ step() {
 # as programs are built with it.
 source_key() {
 	cat "$1/.mtty-mig-stamp" 2>/dev/null ||
-		(cd "$1" && find include/uapi arch/x86/include/uapi Makefile \
+		(cd "$1" && find -L include/uapi arch/x86/include/uapi Makefile \
 			tools/testing/selftests/lib.mk tools/testing/selftests/kselftest*.h \
 			-type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 }
@@ -210,6 +248,7 @@ check_choice() {
 		[ -f "$KERNEL/Makefile" ] && [ -f "$KERNEL/Kconfig" ] && [ -d "$KERNEL/arch/um" ] ||
 			die "KERNEL=$KERNEL is not a kernel's source tree" \
 				"name the directory of a Linux tree of 6.12 or newer"
+		need_simple_path "the kernel tree" "$(realpath "$KERNEL")" "give it a simpler one; a link to it is not enough"
 		;;
 	*) die "KERNEL=$KERNEL is not known; it can be: lts, latest, debian, or a path to a kernel tree" ;;
 	esac

@@ -16,9 +16,12 @@ def main():
     names = {name for name in sys.stdin.read().split('\0')
              if name and os.path.lexists(os.path.join(source, name))}
     found = set()
-    for directory, _, files in os.walk(target):
-        for file in files:
+    for directory, folders, files in os.walk(target):
+        # A link to a directory is listed among the directories
+        for file in files + folders:
             path = os.path.join(directory, file)
+            if file in folders and not os.path.islink(path):
+                continue
             name = os.path.relpath(path, target)
             if name in names:
                 found.add(name)

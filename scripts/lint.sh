@@ -8,7 +8,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/setup.sh"
 
-setup_kernel "$(flavour 1)" lint
+flavour=$(flavour 1)
+setup_kernel "$flavour" lint git
 cd "$REPO"
 status=0
 
@@ -72,10 +73,12 @@ ignored() {
 }
 
 say "checkpatch"
-while IFS= read -r file; do
+mapfile -t files < <(git -c safe.directory="$REPO" ls-files '*.[ch]')
+[ ${#files[@]} -gt 0 ] || die "git tells no files of $REPO" "make lint looks at what is in a git checkout"
+for file in "${files[@]}"; do
 	"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary --quiet \
 		--ignore "$(ignored "$file" | tr -s '\n ' ',,')" -f "$file" || status=1
-done < <(git ls-files '*.[ch]')
+done
 rm -f .checkpatch-camelcase.*
 
 say "the lab's own tests"

@@ -126,10 +126,11 @@ need() {
 load() {
 	local said file type
 	[ "$(id -u)" -eq 0 ] || die "only root can load modules" "sudo make load"
+	command -v modprobe >/dev/null || die "there is no modprobe here" "install kmod"
 	if loaded $module; then
 		say "$module is loaded already"
 	else
-		need VFIO vfio /sys/class/vfio \
+		need VFIO vfio /sys/class/vfio-dev \
 			"use a kernel with CONFIG_VFIO=m and CONFIG_VFIO_MDEV=m, such as Debian's"
 		need VFIO_MDEV mdev /sys/bus/mdev \
 			"use a kernel with CONFIG_VFIO_MDEV=m, such as Debian's; nothing but a driver or sample selects it: CONFIG_SAMPLE_VFIO_MDEV_MTTY=m does"

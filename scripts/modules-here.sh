@@ -7,11 +7,14 @@
 
 . "$(dirname "$0")/lib.sh"
 
-[ -d "$1" ] ||
-	die "there is no kernel in '$1'" \
+kdir=$(expand_home "$1")
+[ -d "$kdir" ] ||
+	die "there is no kernel in '$kdir'" \
 		"install the headers of the running kernel (on Debian: apt-get install linux-headers-\$(uname -r)), or name another kernel build: make modules KDIR=/path"
+"$SCRIPTS/packages.sh"
 make_cache
+lock_cache
 out=$REPO/build/modules
-"$SCRIPTS/modules.sh" "$1" "$out"
+"$SCRIPTS/modules.sh" "$kdir" "$out"
 cp "$out"/*/*.ko "$out/"
 say "built: $(cd "$REPO" && echo build/modules/*.ko)"

@@ -11,16 +11,17 @@
 
 verb=mutants
 [ "$ENGINE" = uml ] || die "mutants are hunted with ENGINE=uml only: leave it out"
+# With TEST= one sees what some of the tests notice by themselves.
+mapfile -t all < <(all_selftests)
+tests=()
+wanted_tests tests kunit "${all[@]}"
+listed=$(selftest_units "${tests[@]}")
+mapfile -t units <<<"$listed"
+
 setup_kernel sanitize
 setup_modules
 setup_programs selftests
 setup_run -- selftests
-mapfile -t all < <(all_selftests)
-
-# With TEST= one sees what some of the tests notice by themselves.
-tests=()
-wanted_tests tests kunit "${all[@]}"
-mapfile -t units < <(selftest_units "${tests[@]}")
 
 # One at a time for a checkout: it builds in a place that is kept.
 scratch=$work/mutants

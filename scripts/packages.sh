@@ -35,7 +35,7 @@ for what; do
 	qemu)
 		need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod)
 		# The kernel's objtool
-		headers+=('libelf.h:libelf-dev')
+		[ "$KERNEL" = debian ] || headers+=('libelf.h:libelf-dev')
 		;;
 	git) need+=(git:git) ;;
 	interop)
@@ -128,6 +128,9 @@ if ! "${install[@]}" >"$log" 2>&1 </dev/null; then
 	say "updating the package lists first"
 	if ! { apt-get update -q && "${install[@]}"; } >"$log" 2>&1 </dev/null; then
 		tail -n 15 "$log" | sed 's/^/     | /' >&2
+		! no_network "$log" ||
+			die "no network: apt-get cannot fetch ${missing_packages[*]}" \
+				"connect this machine (apt heeds http_proxy), then call again"
 		die "apt-get could not install: ${missing_packages[*]}" \
 			"see what it says above; then call again"
 	fi

@@ -34,6 +34,10 @@ class Run:
         self.verb = verb
         self.in_check = in_check
         self.variables = variables
+        # Of packages.sh: what all runs need is asked for before the first one
+        self.packages = {'check': ['fuzz'], 'interop': ['interop', 'vmm'],
+                         'coverage': ['coverage']}.get(verb, [])
+        self.packages += ['qemu'] if variables.get('ENGINE') == 'qemu' else []
         self.kernel = variables.get('KERNEL', '')
         self.engine = variables.get('ENGINE', '')
         self.numbers = None
@@ -109,6 +113,29 @@ def execute(run, log_name, show):
     return lines
 
 
+def choose(args):
+    """The runs that are wanted, and those that are left out."""
+    runs = [run for run in RUNS if args.what == 'all' or run.in_check]
+    given = {'ENGINE': args.engine, 'TEST': args.test}
+    wanted = [run for run in runs if re.search(args.only, run.name)]
+    if args.what == 'check':
+        # What has such a variable of its own is not about what was asked for
+        wanted = [run for run in wanted if not args.test or 'TEST' not in run.variables]
+        if args.engine not in ('', 'uml'):
+            wanted = [run for run in wanted if run.verb == 'check']
+            for run in wanted:
+                run.variables['ENGINE'] = args.engine
+                run.packages.append(args.engine)
+    elif any(given.values()):
+        sys.exit('lab: error: the runs of make check-all have their own '
+                 + ' and '.join(name for name, value in given.items() if value)
+                 + '\n     leave that out; ONLY= takes some of the runs')
+    if not wanted:
+        sys.exit(f'lab: error: no run is called {args.only!r}; there are: '
+                 + ', '.join(run.name for run in runs))
+    return wanted, [run for run in runs if run not in wanted]
+
+
 def total(runs):
     """A run that gave no numbers, or failed with none failed, counts as a failure."""
     sums = [sum(run.numbers[i] for run in runs if run.numbers) for i in range(3)]
@@ -119,15 +146,17 @@ def total(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('what', choices=('check', 'all'))
-    parser.add_argument('--logs', required=True, help='where the logs go')
+    parser.add_argument('--logs', help='where the logs go')
+    parser.add_argument('--packages', action='store_true',
+                        help='only tell what packages.sh is to see to')
     parser.add_argument('--only', default='', help='a regular expression: only these runs')
+    parser.add_argument('--engine', default='', help='ENGINE= of who called make')
+    parser.add_argument('--test', default='', help='TEST=, the same')
     args = parser.parse_args()
-    runs = [run for run in RUNS if args.what == 'all' or run.in_check]
-    left_out = [run for run in runs if not re.search(args.only, run.name)]
-    runs = [run for run in runs if run not in left_out]
-    if not runs:
-        sys.exit(f'lab: error: no run is called {args.only!r}; there are: '
-                 + ', '.join(run.name for run in left_out))
+    runs, left_out = choose(args)
+    if args.packages:
+        print(*sorted({package for run in runs for package in run.packages}))
+        return 0
     show = args.what == 'check'
     os.makedirs(args.logs, exist_ok=True)
     base = f'{args.logs}/{args.what}-{time.strftime("%Y%m%d-%H%M%S")}-{os.getpid()}'

@@ -15,6 +15,7 @@
 proofs=()
 held=1
 failed=0
+proved=0
 
 # prove NAME COMMAND...: one thing that has to hold.  Its output goes to a log;
 # what matters of it is shown if it fails, and the rest goes on.  TEST= selects.
@@ -30,6 +31,7 @@ prove() {
 		held=1
 		return
 	fi
+	proved=$((proved + 1))
 	log=$scratch/log-${name//[^A-Za-z0-9_.=-]/-}
 	say "$name ..."
 	start=$(now)
@@ -61,18 +63,19 @@ prove() {
 }
 
 # show_proofs: the table, on stdout.
-show_proofs() { printf '%s\n' "${proofs[@]}"; }
+show_proofs() {
+	printf '%s\n' "${proofs[@]}"
+	[ $proved -gt 0 ] || die "nothing is called '${TEST-}'; see above for what there is"
+}
 
 # given_tree [TREE]: the tree that was named, or the source of KERNEL=.  A source
 # that is in the cache is complete, and nobody who sets up has to be waited for.
 given_tree() {
 	# shellcheck disable=SC2153 # it is lib.sh's
-	local given=${1-} kernel=$KERNEL
+	local given kernel=$KERNEL
+	given=$(expand_home "${1-}")
 	[ "$kernel" != debian ] || kernel=lts
-	case $given in
-	# make does not expand it, nor does a shell that is not bash
-	\~/*) given=$HOME/${given#\~/} ;;
-	"")
+	if [ -z "$given" ]; then
 		if [[ $kernel == */* ]]; then
 			given=$kernel
 		elif [ -e "$CACHE/src/$kernel/.mtty-mig-stamp" ]; then
@@ -82,8 +85,7 @@ given_tree() {
 			given=$("$SCRIPTS/source.sh") || exit 1
 			unlock_cache
 		fi
-		;;
-	esac
+	fi
 	[ -d "$given" ] ||
 		die "there is no kernel tree in '$given'" \
 			"name one: make series TREE=/path/to/linux OUT=/path/for/patches"

@@ -57,6 +57,8 @@ setup_source() {
 setup_kernel() {
 	flavour=$1
 	check_choice
+	[ "$flavour" != kcsan ] || [ "$ENGINE" = qemu ] ||
+		die "KCSAN is not there for User Mode Linux" "say SAN=kcsan ENGINE=qemu"
 	[ "$ENGINE" != qemu ] || set -- "$@" qemu
 	setup_source "${@:2}"
 	kernel=$("$SCRIPTS/kernel.sh" "$flavour" "$source")
@@ -98,8 +100,16 @@ setup_programs() {
 # may begin while it runs.
 setup_run() {
 	[ "$ENGINE" != uml ] || "$SCRIPTS/preload.sh" "$work/preload"
+	need_space 200 "a guest"
 	run=$(mktemp -d "$CACHE/run/XXXXXX")
 	trap 'rm -rf "$run"' EXIT
+	# shellcheck disable=SC2153 # KERNEL is lib.sh's
+	case $KERNEL in
+	*/*) # the next run builds it anew if the tree has changed
+		cp "$image" "$run/"
+		image=$run/${image##*/}
+		;;
+	esac
 	mkdir "$run/modules"
 	cp "$SCRIPTS/guest-init.sh" "$run/"
 	cp "${guest_modules[@]}" "$run/modules/"
@@ -119,10 +129,7 @@ setup_run() {
 }
 
 # all_selftests: the names of the test programs.
-all_selftests() {
-	make -s --no-print-directory -C "$REPO/selftests" \
-		KSRC="$source" UAPI="$uapi" OUTPUT="$programs/selftests" list
-}
+all_selftests() { make -s --no-print-directory -C "$REPO/selftests" list; }
 
 # wanted_tests NAME PROGRAM...: those that TEST= asks for, in the array of that
 # name; all of them without it.
@@ -140,6 +147,19 @@ wanted_tests() {
 	[ ${#wanted_[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" "$@"
 }
 
+# check_types TYPE...: is there such a type of device?
+check_types() {
+	local type known
+	mapfile -t known < <(
+		sed -n 's/^\tTYPE([A-Z0-9]*, "\([a-z0-9]*\)".*/mtty_mig-\1/p' "$REPO/mtty-mig/main.c"
+		printf 'mtty-%s\n' 1 2
+	)
+	for type; do
+		[[ " ${known[*]} " == *" $type "* ]] ||
+			die "no type of device is called '$type' (TYPES=); there are:" "${known[@]}"
+	done
+}
+
 # selftest_units PROGRAM...: what the guests run.  A generic program runs for
 # each of our types, or for TYPES=; over every way in for the one that can do all.
 selftest_units() {
@@ -147,6 +167,8 @@ selftest_units() {
 	local types=${TYPES:-mtty_mig-full mtty_mig-none mtty_mig-base mtty_mig-p2p mtty_mig-precopy}
 	# It has no other.
 	[ "$KERNEL" != debian ] || way=group_type1
+	# shellcheck disable=SC2086 # words
+	check_types $types
 	for program; do
 		case $program in
 		generic/*)

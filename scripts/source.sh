@@ -88,19 +88,13 @@ lts)
 	if [ "${1-}" = update ] || ! apt_find $package; then
 		apt_update
 	fi
-	apt_find $package ||
-		die "no package $package in this machine's apt sources" \
-			"on Debian 12 it is in bookworm-security: add that to the apt sources" \
-			"(what apt-get update said is in $CACHE/logs/apt-update.log)"
+	apt_find $package || apt_lacks $package
 	;;
 latest)
 	apt_begin trixie-backports
 	apt_update
 	package=$(apt_names 'linux-source-[0-9.]+' | tail -n 1)
-	[ -n "$package" ] && apt_find "$package" ||
-		die "no package linux-source in trixie-backports of $(apt_mirror)" \
-			"check the network, then call again" \
-			"(what apt-get update said is in $CACHE/logs/apt-update.log)"
+	[ -n "$package" ] && apt_find "$package" || apt_lacks linux-source
 	;;
 esac
 

@@ -29,9 +29,7 @@ apt_begin
 if [ "${1-}" = update ] || ! apt_find $image; then
 	apt_update
 fi
-apt_find $image ||
-	die "no package $image in this machine's apt sources" \
-		"on Debian 12 it is in bookworm-security: add that to the apt sources"
+apt_find $image || apt_lacks $image
 need_space 1000 "Debian's kernel"
 rm -rf "$CACHE/tmp/deb" "$CACHE/tmp/stock"
 # The metapackage may be of an old list: what it depends on is then gone.
@@ -51,35 +49,37 @@ say "unpacking Debian's kernel $release"
 new=$CACHE/tmp/stock
 build=$CACHE/kernel/stock-x86_64-$release
 # All in one place, where the links from one to the other package hold.
+#
+# No command's failure ends it, because step asks how it ended.
 unpack() {
 	local deb
-	mkdir -p "$new"
+	mkdir -p "$new" || return
 	for deb in "$CACHE"/tmp/deb/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" |
 			tar -x -C "$new" --exclude='*/drivers/gpu' --exclude='*/drivers/media' \
-				--exclude='*/drivers/net/*' --exclude='./usr/share'
+				--exclude='*/drivers/net/*' --exclude='./usr/share' || return
 	done
-	cp -r "$new/usr/src/linux-headers-$release/." "$new/"
-	ln -sfn "usr/lib/linux-kbuild-$version/scripts" "$new/scripts"
-	ln -sfn "usr/lib/linux-kbuild-$version/tools" "$new/tools"
-	echo "include $build/usr/src/linux-headers-$version-common/Makefile" >"$new/Makefile"
-	mv "$new/boot/vmlinuz-$release" "$new/bzImage"
+	cp -r "$new/usr/src/linux-headers-$release/." "$new/" &&
+		ln -sfn "usr/lib/linux-kbuild-$version/scripts" "$new/scripts" &&
+		ln -sfn "usr/lib/linux-kbuild-$version/tools" "$new/tools" &&
+		echo "include $build/usr/src/linux-headers-$version-common/Makefile" >"$new/Makefile" &&
+		mv "$new/boot/vmlinuz-$release" "$new/bzImage" || return
 	# It is there for BTF only, which takes pahole, and nobody needs it.
 	rm -f "$new/vmlinux"
 
 	# What a guest needs before it sees the host's files, and for the
 	# device; in the order in which it is to be loaded.
-	depmod -b "$new" "$release"
-	modules 9p 9pnet_virtio >"$new/initramfs.modules"
-	modules mdev vfio_iommu_type1 >"$new/device.modules"
+	depmod -b "$new" "$release" &&
+		modules 9p 9pnet_virtio >"$new/initramfs.modules" &&
+		modules mdev vfio_iommu_type1 >"$new/device.modules" || return
 	rm -rf "${new:?}/lib" "${new:?}/boot"
 }
 # modules NAME...: unpack them, and print the names of all that they depend on.
 modules() {
 	local file name
-	mkdir -p "$new/modules"
+	mkdir -p "$new/modules" || return
 	for name; do
-		modprobe -d "$new" -S "$release" --show-depends "$name"
+		modprobe -d "$new" -S "$release" --show-depends "$name" || return
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
 		while read -r file; do
 			name=${file##*/}
@@ -87,7 +87,7 @@ modules() {
 			case $file in
 			*.xz) xz -dc "$file" >"$new/modules/$name.ko" ;;
 			*) cp "$file" "$new/modules/$name.ko" ;;
-			esac
+			esac || return
 			echo "$name"
 		done
 }

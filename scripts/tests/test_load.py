@@ -27,7 +27,7 @@ class Load(unittest.TestCase):
         self.root = os.path.join(self.tmp.name, 'root')
         self.bin = os.path.join(self.tmp.name, 'bin')
         os.mkdir(self.bin)
-        for place in ('sys/class/vfio', 'sys/bus/mdev', 'dev/vfio', 'proc', 'sys/module'):
+        for place in ('sys/class/vfio-dev', 'sys/bus/mdev', 'dev/vfio', 'proc', 'sys/module'):
             os.makedirs(os.path.join(self.root, place))
         self.file('dev/vfio/vfio')
         self.program('id', 'echo 0')
@@ -94,7 +94,7 @@ exit 1""")
         self.refused('load', 'only root', 'sudo make load')
 
     def test_no_vfio(self):
-        self.gone('sys/class/vfio')
+        self.gone('sys/class/vfio-dev')
         self.program('modprobe', NOT_FOUND)
         self.refused('load', 'no vfio', 'CONFIG_VFIO')
 
