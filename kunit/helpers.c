@@ -42,6 +42,7 @@ const char *mtty_test_type_name(enum mtty_mig_type type)
 		[MTTY_MIG_TYPE_P2P]	= "p2p",
 		[MTTY_MIG_TYPE_PRECOPY]	= "precopy",
 		[MTTY_MIG_TYPE_FULL]	= "full",
+		[MTTY_MIG_TYPE_VPRI]	= "vpri",
 	};
 
 	return names[type];
@@ -532,7 +533,7 @@ bool mtty_test_fd_dead(struct kunit *test, struct file *filp)
 				 (u32 __user *)arg));
 	ret = filp->f_op->unlocked_ioctl(filp, VFIO_MIG_GET_PRECOPY_INFO,
 					 (unsigned long)arg);
-	KUNIT_EXPECT_EQ(test, -ENODEV, ret);
+	KUNIT_EXPECT_EQ(test, -EINVAL, ret);
 	return true;
 }
 

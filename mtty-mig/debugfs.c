@@ -83,24 +83,47 @@ static const struct file_operations dirty_fops = {
 	.write = dirty_write,
 };
 
-/* "CHANNEL BYTES": move a channel of the engine while it is held */
+struct step {
+	struct work_struct work;
+	struct mtty_device *mtty;
+	u64 channel;
+	u64 bytes;
+	s64 moved;
+};
+
+static void step_work(struct work_struct *work)
+{
+	struct step *step = container_of(work, struct step, work);
+
+	step->moved = mtty_engine_step(step->mtty, step->channel, step->bytes);
+}
+
+/*
+ * "CHANNEL BYTES": move a channel of the engine while it is held. By a worker
+ * as ever: vfio_iommu_type1_dma_rw_chunk() refuses a process which is not the
+ * one that has mapped the memory, and it would be the guest's transfer that
+ * fails.
+ */
 static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 				 size_t count, loff_t *ppos)
 {
 	struct mtty_device *mtty = filp->private_data;
-	u64 channel, bytes;
-	s64 moved;
+	struct step step = { .mtty = mtty };
 	int ret;
 
-	ret = knob_read_pair(ubuf, count, &channel, &bytes);
+	ret = knob_read_pair(ubuf, count, &step.channel, &step.bytes);
 	if (ret)
 		return ret;
-	if (channel >= MTTY_MIG_NR_DMA)
+	if (step.channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
-	moved = mtty_engine_step(mtty, channel, bytes);
-	if (moved < 0)
-		return moved;
-	return moved ? count : -EBUSY;
+
+	INIT_WORK_ONSTACK(&step.work, step_work);
+	queue_work(system_unbound_wq, &step.work);
+	flush_work(&step.work);
+	destroy_work_on_stack(&step.work);
+	if (step.moved < 0)
+		return step.moved;
+	return step.moved ? count : -EBUSY;
 }
 
 static const struct file_operations engine_step_fops = {

@@ -5,6 +5,7 @@
  */
 #include <kunit/visibility.h>
 #include <linux/err.h>
+#include <linux/memcontrol.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -352,16 +353,12 @@ static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 	}
 }
 
-static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
+/* What is a transfer to a peer may be none any more, and go on in P2P */
+static void peer_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 {
 	struct mtty_hw *hw = &mtty->hw;
-	u32 open = hw->pri.nr_open;
-	unsigned int entry;
 
 	switch (offset) {
-	case MTTY_MIG_REG_SCRATCH:
-		hw->scratch = val;
-		break;
 	case MTTY_MIG_REG_PEER_BASE_LO:
 		mtty_set_lo(&hw->peer_base, val);
 		break;
@@ -373,6 +370,26 @@ static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 		break;
 	case MTTY_MIG_REG_PEER_SIZE_HI:
 		mtty_set_hi(&hw->peer_size, val);
+		break;
+	}
+	mtty_engine_kick(mtty);
+}
+
+static void ctrl_write(struct mtty_device *mtty, unsigned int offset, u32 val)
+{
+	struct mtty_hw *hw = &mtty->hw;
+	u32 open = hw->pri.nr_open;
+	unsigned int entry;
+
+	switch (offset) {
+	case MTTY_MIG_REG_SCRATCH:
+		hw->scratch = val;
+		break;
+	case MTTY_MIG_REG_PEER_BASE_LO:
+	case MTTY_MIG_REG_PEER_BASE_HI:
+	case MTTY_MIG_REG_PEER_SIZE_LO:
+	case MTTY_MIG_REG_PEER_SIZE_HI:
+		peer_write(mtty, offset, val);
 		break;
 	case DMA_FIRST ... DMA_LAST:
 		offset -= DMA_FIRST;
@@ -709,7 +726,10 @@ static int mtty_device_feature(struct vfio_device *vdev, u32 flags,
 
 static int mtty_device_open(struct vfio_device *vdev)
 {
-	mtty_fsm_open(to_mtty_device(vdev));
+	struct mtty_device *mtty = to_mtty_device(vdev);
+
+	mtty->memcg = get_mem_cgroup_from_mm(current->mm);
+	mtty_fsm_open(mtty);
 	return 0;
 }
 
@@ -719,6 +739,9 @@ static void mtty_device_close(struct vfio_device *vdev)
 
 	mtty_fsm_close(mtty);
 	mtty_irq_release(mtty);
+	/* After the last chunk, which a reset waits for */
+	mem_cgroup_put(mtty->memcg);
+	mtty->memcg = NULL;
 }
 
 static void mtty_device_request(struct vfio_device *vdev, unsigned int count)

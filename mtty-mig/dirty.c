@@ -36,7 +36,14 @@ struct mtty_dirty_range {
 
 static void dirty_clear(struct mtty_dirty *dirty)
 {
-	xa_destroy(&dirty->pages);
+	unsigned long group;
+	void *entry;
+
+	/* Not by xa_destroy(), which does all of it with interrupts off */
+	xa_for_each(&dirty->pages, group, entry) {
+		xa_erase(&dirty->pages, group);
+		cond_resched();
+	}
 	kfree(dirty->ranges);
 	dirty->ranges = NULL;
 	dirty->nr_ranges = 0;

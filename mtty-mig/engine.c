@@ -10,6 +10,7 @@
  */
 #include <linux/jiffies.h>
 #include <linux/math64.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "mtty_mig.h"
@@ -91,6 +92,7 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 {
 	struct mtty_device *mtty = engine->mtty;
 	struct mtty_dma *dma = &mtty->hw.dma[engine->channel];
+	struct mem_cgroup *memcg;
 	struct mtty_dma_chunk chunk;
 	unsigned int transfer;
 	int ret;
@@ -111,6 +113,8 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 	transfer = engine->transfer;
 	mutex_unlock(&mtty->hw_lock);
 
+	/* A worker is in no cgroup: what the user lets it fill is the user's */
+	memcg = set_active_memcg(mtty->memcg);
 	ret = engine_transfer(mtty, &chunk, buf);
 
 	mutex_lock(&mtty->hw_lock);
@@ -125,6 +129,7 @@ static u32 engine_step(struct mtty_engine *engine, void *buf)
 		else
 			mtty_dma_advance(dma, chunk.len);
 	}
+	set_active_memcg(memcg);
 	mtty_irq_update(mtty);
 	mutex_unlock(&mtty->hw_lock);
 
@@ -152,6 +157,8 @@ static void engine_work(struct work_struct *work)
 		if (!len)
 			break;
 		done += len;
+		/* The guest chooses the rate, so the budget may be large */
+		cond_resched();
 	}
 	kfree(buf);
 
@@ -262,7 +269,8 @@ void mtty_engine_hold(struct mtty_device *mtty, bool hold)
  * @channel: below MTTY_MIG_NR_DMA
  * @bytes: how far; it stops at the end of the chunk that reaches it
  *
- * Context: Takes hw_lock; may wait for user memory.
+ * Context: In a worker or whoever has no memory but the device's user: type1
+ * lets nobody else do DMA. Takes hw_lock; may wait for user memory.
  * Return: the bytes that were transferred; 0 if the channel is idle, may not
  * run in this state, or ended in an error at once; -ENOMEM.
  */
@@ -277,6 +285,7 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 	while (len && (u64)done < bytes) {
 		len = engine_step(&mtty->engine[channel], buf);
 		done += len;
+		cond_resched();
 	}
 	kfree(buf);
 

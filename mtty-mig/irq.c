@@ -58,23 +58,29 @@ void mtty_irq_update(struct mtty_device *mtty)
 
 	lockdep_assert_held(&mtty->hw_lock);
 
+	/*
+	 * An edge may come after the device was stopped, with the end of the
+	 * chunk that was under way then. It is kept: the device may be resumed
+	 * elsewhere, where nothing but what is pending tells of it.
+	 */
+	level = mtty_hw_irq_level(hw);
+	if (irq_any(irqs->msix) || irq_any(irqs->msi))
+		hw->irq_pending |= level & ~hw->irq_level;
+	hw->irq_level = level;
+
 	/* A stopped device must not generate interrupts (uAPI, on STOP) */
 	if (mtty->run == MTTY_STOPPED)
 		return;
 
-	level = mtty_hw_irq_level(hw);
 	if (irq_any(irqs->msix)) {
-		hw->irq_pending |= level & ~hw->irq_level;
 		irq_fire_vectors(mtty, irqs->msix, mtty_pci_msix_masked);
 	} else if (irq_any(irqs->msi)) {
-		hw->irq_pending |= level & ~hw->irq_level;
 		irq_fire_vectors(mtty, irqs->msi, mtty_pci_msi_masked);
 	} else if (level && irqs->intx && !irqs->intx_masked &&
 		   !mtty_pci_intx_disabled(&hw->pci)) {
 		irqs->intx_masked = true;
 		eventfd_signal(irqs->intx);
 	}
-	hw->irq_level = level;
 }
 
 /**

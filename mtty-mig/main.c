@@ -118,7 +118,8 @@ static ssize_t digest_show(struct device *dev, struct device_attribute *attr,
 
 	return sysfs_emit(buf, "%016llx\n", mtty_device_digest(mtty));
 }
-static DEVICE_ATTR_RO(digest);
+/* It tells what is in a guest's memory, and takes time: not everybody's */
+static DEVICE_ATTR_ADMIN_RO(digest);
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)

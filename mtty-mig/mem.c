@@ -19,7 +19,7 @@
 
 /*
  * Userspace decides how much of it there is, so it is charged to its memory
- * cgroup, and running out must fail the access rather than call the OOM
+ * cgroup (see engine_step() for what it lets the device write), and running out must fail the access rather than call the OOM
  * killer.
  */
 #define MTTY_MEM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | \
@@ -54,13 +54,14 @@ void mtty_mem_clear(struct mtty_mem *mem)
 	unsigned long index;
 	void *entry;
 
+	/* Not by xa_destroy(), which does all of it with interrupts off */
 	xa_for_each(&mem->pages, index, entry) {
+		xa_erase(&mem->pages, index);
 		if (!xa_is_value(entry))
 			kfree(entry);
 		cond_resched();
 	}
-	xa_destroy(&mem->pages);
-	mem->nr_pages = 0;
+	WRITE_ONCE(mem->nr_pages, 0);
 	mtty_mem_untrack(mem);
 }
 
@@ -109,10 +110,10 @@ static int mem_replace(struct mtty_mem *mem, unsigned long index, void *entry)
 		return xa_err(old);
 	if (old && !xa_is_value(old)) {
 		kfree(old);
-		mem->nr_pages--;
+		WRITE_ONCE(mem->nr_pages, mem->nr_pages - 1);
 	}
 	if (entry && !xa_is_value(entry))
-		mem->nr_pages++;
+		WRITE_ONCE(mem->nr_pages, mem->nr_pages + 1);
 	return 0;
 }
 
@@ -233,7 +234,7 @@ void mtty_mem_track(struct mtty_mem *mem)
 		xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
 		cond_resched();
 	}
-	mem->initial_bytes = mem->nr_pages * MTTY_STREAM_PAGE_SIZE;
+	mem->initial_bytes = (u64)mem->nr_pages * MTTY_STREAM_PAGE_SIZE;
 	mem->tracking = true;
 }
 
@@ -392,7 +393,8 @@ u64 mtty_mem_stream_length(const struct mtty_mem *mem)
 {
 	if (mem->tracking)
 		return mem->initial_bytes + mem->dirty_bytes;
-	return mem->nr_pages * MTTY_STREAM_PAGE_SIZE;
+	/* Of what is received it is asked for while that goes on */
+	return (u64)READ_ONCE(mem->nr_pages) * MTTY_STREAM_PAGE_SIZE;
 }
 
 /**

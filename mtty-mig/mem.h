@@ -31,7 +31,7 @@
 struct mtty_mem {
 	struct xarray pages;
 	u64 size;
-	u64 nr_pages;
+	unsigned long nr_pages;
 	bool tracking;
 	u64 initial_bytes;
 	u64 dirty_bytes;

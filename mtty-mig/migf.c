@@ -168,6 +168,7 @@ static long save_precopy_info(struct mtty_migf *migf,
 {
 	size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
 	struct vfio_precopy_info info;
+	int ret;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
@@ -175,21 +176,23 @@ static long save_precopy_info(struct mtty_migf *migf,
 		return -EINVAL;
 
 	mutex_lock(&migf->lock);
+	/* uAPI: valid only in pre-copy, EINVAL in any other state */
 	if (migf->dead || migf->stop_copy) {
-		int ret = migf->dead ? -ENODEV : -EINVAL;
-
-		mutex_unlock(&migf->lock);
-		return ret;
+		ret = -EINVAL;
+		goto out;
 	}
 	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
 	/* Without the opt-in flags stay what the user gave (uAPI) */
 	if (mtty_precopy_info_v2(&migf->mtty->vdev)) {
 		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
-		migf->reinit = false;
 	}
+	/* Who was not told has to be told the next time */
+	ret = copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+	if (!ret)
+		migf->reinit = false;
+out:
 	mutex_unlock(&migf->lock);
-
-	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
+	return ret;
 }
 
 static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
@@ -341,12 +344,11 @@ static long resume_ioctl(struct file *filp, unsigned int cmd,
 			 unsigned long arg)
 {
 	struct mtty_migf *migf = filp->private_data;
-
 	long ret = -ENOTTY;
 
 	/* uAPI: valid only in pre-copy, EINVAL in any other state */
 	if (cmd == VFIO_MIG_GET_PRECOPY_INFO)
-		ret = READ_ONCE(migf->dead) ? -ENODEV : -EINVAL;
+		ret = -EINVAL;
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_IOCTL, cmd, ret);
 	return ret;
 }
@@ -567,7 +569,7 @@ static bool migf_resumes(const struct mtty_migf *migf)
  * mtty_migf_end - end a session
  * @migf: the session; gone when this returns
  *
- * Its fd answers ENODEV from now on.
+ * Reads and writes of its fd answer ENODEV from now on.
  *
  * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
  */

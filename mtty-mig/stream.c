@@ -219,7 +219,10 @@ static int get_ctrl(const void *payload, struct mtty_hw *hw)
 	    hw->irq_pending >> MTTY_MIG_NR_VECTORS)
 		return -ERANGE;
 
-	/* Follows from the records before this one, so it is not sent */
+	/*
+	 * Follows from the records before this one, so it is not sent: the
+	 * source has no edge that it has not made pending.
+	 */
 	hw->irq_level = mtty_hw_irq_level(hw);
 	return 0;
 }

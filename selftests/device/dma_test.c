@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
 
@@ -327,6 +328,28 @@ TEST_F(dma, busy_channel_keeps_its_parameters)
 	EXPECT_EQ(0, memcmp(self->mem, self->buf.addr, 4 * PAGE));
 }
 
+/* By type1 only who has mapped the memory can do DMA, and it is not who steps */
+TEST_F(dma, another_process_may_step_it)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_WRITE,
+		.src = 0, .dst = BUF_IOVA, .len = 2 * PAGE,
+	};
+	struct mtty *mtty = &self->mtty;
+	int status;
+	pid_t pid;
+
+	hold(mtty);
+	dma_start(mtty, 0, &t);
+	pid = fork();
+	if (!pid)
+		_exit(-__knob_write(mtty, "engine_step", "0 %llu", t.len));
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(COMPLETE, dma_status(mtty, 0));
+	EXPECT_EQ(0, memcmp(self->mem, self->buf.addr, t.len));
+}
+
 TEST_F(dma, abort_ends_in_an_error)
 {
 	const struct dma_transfer t = {
@@ -444,6 +467,27 @@ TEST_F(dma, a_transfer_from_a_peer_is_one_to_a_peer)
 	dma_start(&self->mtty, 0, &t);
 	knob_write(&self->mtty, "engine_step", "0 8192");
 	EXPECT_EQ(COMPLETE, dma_status(&self->mtty, 0));
+}
+
+TEST_F(dma, goes_on_in_P2P_when_its_target_is_no_peer_any_more)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_WRITE,
+		.src = 0, .dst = PEER_IOVA, .len = PAGE,
+	};
+
+	dma_peer_window(&self->mtty, PEER_IOVA, PAGE);
+	vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_RUNNING_P2P);
+	dma_start(&self->mtty, 0, &t);
+	EXPECT_EQ(BUSY, dma_status(&self->mtty, 0));
+	mtty_ctrl_out(&self->mtty, MTTY_MIG_REG_PEER_SIZE_LO, 0);
+	EXPECT_EQ(COMPLETE, dma_wait(&self->mtty, 0));
+
+	dma_peer_window(&self->mtty, PEER_IOVA, PAGE);
+	dma_start(&self->mtty, 1, &t);
+	EXPECT_EQ(BUSY, dma_status(&self->mtty, 1));
+	mtty_ctrl_out(&self->mtty, MTTY_MIG_REG_PEER_BASE_LO, 0);
+	EXPECT_EQ(COMPLETE, dma_wait(&self->mtty, 1));
 }
 
 TEST_F(dma, stopped_states_stop_all_transfers)

@@ -145,8 +145,8 @@ const char *data_fd_dead(int data_fd, __u32 state)
 	if (events != (POLLERR | POLLHUP))
 		return WRONG("poll of the dead fd gives %#x", events);
 	ret = __vfio_precopy_info(data_fd, &info);
-	if (ret != -ENODEV)
-		return WRONG("ioctl of the dead fd gives %d, not ENODEV", ret);
+	if (ret != -EINVAL)
+		return WRONG("ioctl of the dead fd gives %d, not EINVAL", ret);
 	return NULL;
 }
 

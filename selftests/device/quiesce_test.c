@@ -314,6 +314,58 @@ TEST_F(registers, are_not_sent_before_the_chunk_under_way_is_done)
 	mig_stream_free(&stream);
 }
 
+static void check_last_interrupt(struct __test_metadata *_metadata,
+				 struct held *held, __u32 index)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL | MTTY_MIG_DMA_IRQ,
+		.pattern = ~0U, .dst = IOVA, .len = PAGE,
+	};
+	int fds[MTTY_MIG_NR_VECTORS], there[MTTY_MIG_NR_VECTORS];
+	struct mig_stream stream = {};
+	struct mtty to;
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++) {
+		fds[i] = eventfd_new();
+		there[i] = eventfd_new();
+	}
+	vfio_irq_eventfds(&held->mtty.dev, index, 0, MTTY_MIG_NR_VECTORS, fds);
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	begin_stop(_metadata, held);
+	end_stop(_metadata, held);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_status(&held->mtty, 0));
+	EXPECT_EQ(0, eventfd_take(fds[MTTY_MIG_IRQ_DMA]));
+
+	mig_save(&held->mtty.dev, &stream, MIG_CHUNK);
+	mtty_new(&to, "precopy", PAGE);
+	vfio_irq_eventfds(&to.dev, index, 0, MTTY_MIG_NR_VECTORS, there);
+	mig_load(&to.dev, &stream, MIG_CHUNK, VFIO_DEVICE_STATE_RUNNING);
+	EXPECT_EQ(1, eventfd_take(there[MTTY_MIG_IRQ_DMA]));
+
+	/* And if it is not migrated after all, it comes here, once */
+	vfio_mig_set(&held->mtty.dev, VFIO_DEVICE_STATE_RUNNING);
+	EXPECT_EQ(1, eventfd_take(fds[MTTY_MIG_IRQ_DMA]));
+	mig_stream_free(&stream);
+}
+
+/*
+ * The transfer ends with the chunk that was under way when the device was
+ * stopped: its interrupt must not come any more, and must not be lost.
+ */
+TEST_F(registers, MSI_of_the_chunk_under_way_comes_at_the_destination)
+{
+	self->held.stop = to_stop;
+	check_last_interrupt(_metadata, &self->held, VFIO_PCI_MSI_IRQ_INDEX);
+}
+
+TEST_F(registers, MSIX_of_the_chunk_under_way_comes_at_the_destination)
+{
+	self->held.stop = to_stop;
+	check_last_interrupt(_metadata, &self->held, VFIO_PCI_MSIX_IRQ_INDEX);
+}
+
 FIXTURE(under_way)
 {
 	struct held held;

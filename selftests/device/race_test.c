@@ -974,7 +974,7 @@ static void act_write(struct actor *actor)
 
 static void act_ask(struct actor *actor)
 {
-	static const int info_allowed[] = { EINVAL, ENODEV, ENOTTY, 0 };
+	static const int info_allowed[] = { EINVAL, ENOTTY, 0 };
 	static const int closed[] = { ENOTTY, 0 };
 	struct chaos *chaos = actor->chaos;
 	struct vfio_precopy_info info;

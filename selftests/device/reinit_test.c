@@ -4,8 +4,10 @@
  * VFIO_PRECOPY_INFO_REINIT, which kernels have from 7.1 on, and what a user
  * sees who does not know of them.
  */
+#include <errno.h>
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
@@ -171,6 +173,28 @@ TEST_F(reinit, is_reported_once_for_each_event)
 		EXPECT_EQ(0, info_of(self->fd).flags);
 	}
 	finish(_metadata, &self->mtty, &self->stream, self->fd);
+}
+
+/* Or its user would see initial_bytes rise, and not know that they may */
+TEST_F(reinit, is_reported_again_to_who_was_not_told)
+{
+	struct vfio_precopy_info *info;
+
+	if (opt_in(&self->mtty))
+		SKIP(return, NO_OPT_IN);
+	info = mmap(NULL, sizeof(*info), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, (void *)info);
+	info->argsz = sizeof(*info);
+	ASSERT_EQ(0, mprotect(info, sizeof(*info), PROT_READ));
+
+	pre_copy();
+	knob_write(&self->mtty, "reinit", "1");
+	EXPECT_EQ(-1, ioctl(self->fd, VFIO_MIG_GET_PRECOPY_INFO, info));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(VFIO_PRECOPY_INFO_REINIT, info_of(self->fd).flags);
+	EXPECT_EQ(0, info_of(self->fd).flags);
+	munmap(info, sizeof(*info));
 }
 
 TEST_F(reinit, what_is_unread_is_initial_and_nothing_dirty)

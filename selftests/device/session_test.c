@@ -95,7 +95,7 @@ static void check_dead(struct __test_metadata *_metadata, int data_fd,
 	/* It does not come back to life by being asked twice */
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(-ENODEV, mig_session_touch(data_fd, state));
-		EXPECT_EQ(-ENODEV, __vfio_precopy_info(data_fd, &info));
+		EXPECT_EQ(-EINVAL, __vfio_precopy_info(data_fd, &info));
 		EXPECT_EQ(dead, fd_poll(data_fd, POLLIN | POLLOUT));
 		EXPECT_EQ(dead, fd_poll(data_fd, 0));
 	}
