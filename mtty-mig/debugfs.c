@@ -99,11 +99,23 @@ static void step_work(struct work_struct *work)
 }
 
 /*
- * "CHANNEL BYTES": move a channel of the engine while it is held. By a worker
- * as ever: vfio_iommu_type1_dma_rw_chunk() refuses a process which is not the
- * one that has mapped the memory, and it would be the guest's transfer that
- * fails.
+ * A process which is not the one that has mapped the memory is refused by
+ * vfio_iommu_type1_dma_rw_chunk(), and it would be the guest's transfer that
+ * fails: for another one than the device's user a worker does it, as ever.
  */
+static void step_move(struct step *step)
+{
+	if (current->mm == READ_ONCE(step->mtty->mm)) {
+		step_work(&step->work);
+		return;
+	}
+	INIT_WORK_ONSTACK(&step->work, step_work);
+	queue_work(system_unbound_wq, &step->work);
+	flush_work(&step->work);
+	destroy_work_on_stack(&step->work);
+}
+
+/* "CHANNEL BYTES": move a channel of the engine while it is held */
 static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 				 size_t count, loff_t *ppos)
 {
@@ -117,10 +129,7 @@ static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 	if (step.channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
 
-	INIT_WORK_ONSTACK(&step.work, step_work);
-	queue_work(system_unbound_wq, &step.work);
-	flush_work(&step.work);
-	destroy_work_on_stack(&step.work);
+	step_move(&step);
 	if (step.moved < 0)
 		return step.moved;
 	return step.moved ? count : -EBUSY;

@@ -6,6 +6,7 @@
 #include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -729,6 +730,10 @@ static int mtty_device_open(struct vfio_device *vdev)
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
 	mtty->memcg = get_mem_cgroup_from_mm(current->mm);
+	if (current->mm) {
+		mmgrab(current->mm);
+		WRITE_ONCE(mtty->mm, current->mm);
+	}
 	mtty_fsm_open(mtty);
 	return 0;
 }
@@ -742,6 +747,9 @@ static void mtty_device_close(struct vfio_device *vdev)
 	/* After the last chunk, which a reset waits for */
 	mem_cgroup_put(mtty->memcg);
 	mtty->memcg = NULL;
+	if (mtty->mm)
+		mmdrop(mtty->mm);
+	WRITE_ONCE(mtty->mm, NULL);
 }
 
 static void mtty_device_request(struct vfio_device *vdev, unsigned int count)

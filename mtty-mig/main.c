@@ -111,6 +111,7 @@ static ssize_t mem_size_store(struct device *dev,
 }
 static DEVICE_ATTR_RW(mem_size);
 
+/* Not everybody's: it tells of a guest's memory, and it takes time */
 static ssize_t digest_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {
@@ -118,7 +119,6 @@ static ssize_t digest_show(struct device *dev, struct device_attribute *attr,
 
 	return sysfs_emit(buf, "%016llx\n", mtty_device_digest(mtty));
 }
-/* It tells what is in a guest's memory, and takes time: not everybody's */
 static DEVICE_ATTR_ADMIN_RO(digest);
 
 static ssize_t state_show(struct device *dev, struct device_attribute *attr,

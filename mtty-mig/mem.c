@@ -19,8 +19,8 @@
 
 /*
  * Userspace decides how much of it there is, so it is charged to its memory
- * cgroup (see engine_step() for what it lets the device write), and running out must fail the access rather than call the OOM
- * killer.
+ * cgroup (see engine_step() for what it lets the device write), and running out
+ * must fail the access rather than call the OOM killer.
  */
 #define MTTY_MEM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | \
 			 __GFP_NOWARN)

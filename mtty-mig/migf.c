@@ -183,9 +183,8 @@ static long save_precopy_info(struct mtty_migf *migf,
 	}
 	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
 	/* Without the opt-in flags stay what the user gave (uAPI) */
-	if (mtty_precopy_info_v2(&migf->mtty->vdev)) {
+	if (mtty_precopy_info_v2(&migf->mtty->vdev))
 		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
-	}
 	/* Who was not told has to be told the next time */
 	ret = copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 	if (!ret)

@@ -159,8 +159,8 @@ enum mtty_fault_point {
  * @pri_drain: a SET_STATE that page requests block begins to drain them: an
  *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
  * @draining: it has begun: new page requests are held back; under @hw_lock
- * @memcg: of who has opened the device: what the engine allocates is charged
- *	to it; set while it is open
+ * @mm: of who has opened the device, to know it again; set while it is open
+ * @memcg: the cgroup of @mm, to which is charged what the engine allocates
  * @engine_wait: woken when a chunk is no longer under way
  * @dropped_writes: writes to registers and memory of a stopped device; under
  *	@hw_lock
@@ -194,6 +194,7 @@ struct mtty_device {
 	bool engine_held;
 	bool pri_drain;
 	bool draining;
+	struct mm_struct *mm;
 	struct mem_cgroup *memcg;
 	wait_queue_head_t engine_wait;
 	u64 dropped_writes;

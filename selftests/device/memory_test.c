@@ -28,6 +28,8 @@
 #define PAGE_RECORD	(ZERO_RECORD + PAGE)
 /* Pages that are written at a time */
 #define BATCH		256
+/* Seconds for what takes a few, on an emulated machine with sanitizers */
+#define SLOW		200
 /* More than all but pages takes in a stream */
 #define REGISTERS	4096
 
@@ -98,7 +100,7 @@ static __u64 migrate(struct __test_metadata *_metadata, struct mtty *from,
 	return total;
 }
 
-TEST_F(memory, of_any_size_migrates)
+TEST_F_TIMEOUT(memory, of_any_size_migrates, SLOW)
 {
 	static const __u64 sizes[] = {
 		0, PAGE, 2 * PAGE, MIB, 16 * MIB, GIB, 64 * GIB,
@@ -219,7 +221,7 @@ static __u64 memory_in_use(__u64 *each)
 }
 
 /* No more than 1.02 times the written pages and 1 MiB, at either end */
-TEST_F(memory, is_there_once_while_it_migrates)
+TEST_F_TIMEOUT(memory, is_there_once_while_it_migrates, SLOW)
 {
 	static __u8 content[BATCH * MTTY_MIG_PAGE_SIZE];
 	const __u64 pages = 64 * MIB / PAGE;
@@ -310,7 +312,7 @@ static void cgroup_leave(struct cgroup *group)
 /* Return: NULL, or what is missing */
 static const char *cgroup_enter(struct cgroup *group)
 {
-	strcpy(group->root, "/tmp/mtty_mig.XXXXXX");
+	*group = (struct cgroup){ .root = "/tmp/mtty_mig.XXXXXX" };
 	if (!mkdtemp(group->root))
 		return "no directory can be made in /tmp";
 	snprintf(group->dir, sizeof(group->dir), "%s/memory_test",
