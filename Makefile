@@ -30,13 +30,13 @@
 #                   commands
 #   debcheck: SUITES=bookworm, HEADERS=PACKAGE of the kernel to build for
 #   interop: QEMU=debian, latest (of its backports) or /path/to/qemu-system-x86_64;
-#   MUTANT=NAME to put that mistake into the driver
+#   MUTANT=NAME to put that mistake into the driver; BACKEND=iommufd or container
 #   fuzz: SECONDS=60 or RUNS=N for how long, SEED=N, INPUT=FILE to replay one
 #   input, MERGE=1 to put what was found into selftests/fuzz/corpus
 
 VARIABLES := KERNEL ENGINE CACHE SAN TEST ARGS TIMEOUT SILENCE TEST_TIMEOUT MEM GUESTS LEAKS
 VARIABLES += APPEND PROCESSORS ONLY DRIVER TYPES ISOLATE MUTANT KEEP_GOING SEED STEPS MINUTES
-VARIABLES += CALLS PREFIX DESTDIR SUITES VERBS HEADERS QEMU
+VARIABLES += CALLS PREFIX DESTDIR SUITES VERBS HEADERS QEMU BACKEND
 export $(VARIABLES)
 
 # What is misspelled would be ignored, and something else done than was asked for.

@@ -29,6 +29,10 @@ debian | latest) packages+=(vmm) ;;
 *) die "QEMU=$QEMU is not known; it can be: debian, latest, or /path/to/qemu-system-x86_64" ;;
 esac
 
+case ${BACKEND:=$([ "$ENGINE" = uml ] && echo iommufd || echo container)} in
+iommufd | container) ;;
+*) die "BACKEND=$BACKEND is not known; it can be: iommufd, container" ;;
+esac
 [ -z "${ARGS-}" ] || die "make interop takes no ARGS=; TEST= and QEMU= say what it does"
 
 flavour=$(flavour 1)
@@ -77,14 +81,20 @@ case $QEMU in
 debian | latest) words+=" --root /run/vmm" ;;
 *) words+=" --qemu $QEMU" ;;
 esac
-# What a mistake has broken for good is not waited for as long.
-[ -z "${MUTANT-}" ] || words+=" --patience 60"
-# Without KVM a machine in a machine takes long: there only what UML cannot show.
+words+=" --backend $BACKEND"
+# A machine in a machine without KVM takes long: there only what UML cannot show, and
+# there is more patience.  What a mistake has broken for good is not waited for as long.
 default='*'
-if [ "$ENGINE" = qemu ]; then
-	words+=" --backend container"
-	default='type-@(full|base)'
-fi
+case $ENGINE in
+uml)
+	[ -z "${MUTANT-}" ] || words+=" --patience 60"
+	;;
+qemu)
+	default='@(type-full|type-base|intx)'
+	words+=" --patience 600"
+	SILENCE=${SILENCE:-1800} TEST_TIMEOUT=${TEST_TIMEOUT:-3600} TIMEOUT=${TIMEOUT:-7200}
+	;;
+esac
 units=()
 while read -ra names; do
 	unit=

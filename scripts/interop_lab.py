@@ -33,21 +33,28 @@ class Interop(guest.Check):
     def keep_logs(self):
         """What QEMU and its guest said where it did not go well, or did not end."""
         logs = f'{self.args.run}/interop'
+        if not self.guests:
+            return
         well = {row['scenario'] for row in self.rows if row['result'] != 'fail'}
+        if any(tester.broken or tester.scanner.reports for tester in self.guests):
+            well = set()                # it may have been any of them
+        elif len(well) == len(self.rows) and all(unit in self.finished for unit in self.units):
+            return
         # A machine that several scenarios share has a folder of its own.
         names = [name for name in sorted(os.listdir(logs)) if name not in well]
-        if len(well) == len(self.rows) and all(unit in self.finished for unit in self.units):
-            return
         for name in names:
             shutil.move(f'{logs}/{name}', f'{self.args.log}-{name}')
             print(f'lab: what QEMU and its guest said, {name}: {self.args.log}-{name}/')
 
     def main(self):
-        self.run_all()
+        try:
+            self.run_all()
+        finally:
+            # After an interruption most of all: who interrupts it has a reason
+            self.keep_logs()
         with open(f'{self.args.log}-table.json', 'w', encoding='utf-8') as out:
             json.dump(self.rows, out, indent=1)
             out.write('\n')
-        self.keep_logs()
         print()
         self.table()
         print(f'lab: the same table: {self.args.log}-table.json')

@@ -56,11 +56,15 @@ unpack() {
 }
 say "fetching Debian 13's QEMU$([ "$which" = debian ] || echo ", the newest in its backports") (once)"
 step "vmm-$which" unpack
-# By its contents, for a run may be using another one.
-root=$which-$(hash_text "$(cd "$new" && find . -name 'qemu-system*' -exec sha256sum {} +)")
-rm -rf "$CACHE/vmm/$root"
-mv "$new" "$CACHE/vmm/$root"
-stamp "$CACHE/vmm/$root" "$recipe"
+# By its contents, for a run may be using another one, or this one.
+root=$which-$(hash_text "$(cd "$new" && find . -type f -printf '%P %s %T@\n' | sort)")
+if stamped "$CACHE/vmm/$root" "$recipe"; then
+	rm -rf "$new"
+else
+	rm -rf "$CACHE/vmm/$root"
+	mv "$new" "$CACHE/vmm/$root"
+	stamp "$CACHE/vmm/$root" "$recipe"
+fi
 ln -sfn "$root" "$current"
 prune 3 "$CACHE/vmm" '*-*'
 echo "$CACHE/vmm/$root"

@@ -108,6 +108,8 @@ class Tracepoints(unittest.TestCase):
  qemu-1 [000] 1.3: mtty_mig_fd: dev=vfio1 event=read arg=0x100000 ret=7
  qemu-1 [000] 1.3: mtty_mig_fd: dev=vfio10 event=read arg=0x100000 ret=100000
  qemu-1 [000] 1.3: mtty_mig_fd: dev=vfio1 event=write arg=0x100000 ret=3
+ qemu-1 [000] 1.3: mtty_mig_fd: dev=vfio1 event=write arg=0x100000 ret=-22
+ qemu-1 [000] 1.3: mtty_mig_fd: dev=vfio10 event=write arg=0x100000 ret=-5
 '''
 
     def setUp(self):
@@ -131,6 +133,9 @@ class Tracepoints(unittest.TestCase):
         self.assertEqual(self.trace.bytes_read(self.device), 1017)
         self.assertEqual(self.trace.bytes_read(self.device, 'PRE_COPY'), 1010)
         self.assertEqual(self.trace.bytes_read(self.device, 'STOP_COPY'), 7)
+
+    def test_refusals(self):
+        self.assertEqual(self.trace.refusals(self.device), [-22])
 
 
 class Scenarios(unittest.TestCase):
@@ -169,30 +174,40 @@ class Scenarios(unittest.TestCase):
     def test_goes_on_if_all_of_it_does(self):
         more = {'port_received': 20, 'dma_fills': 9, 'dma_taken': 9, 'irq_came': [9, 9]}
 
+        class Guest:
+            check = self.told
+
+            def __init__(self, lines):
+                self.next = lambda: lines.pop(0)
+                self.lines = lines
+
+            def told(self, true, what):
+                if not any(true(line) for line in self.lines):
+                    raise vmm.Failure(what)
+
         def machine(*lines):
-            there, here = socket.socketpair()
-            self.addCleanup(there.close)
-            guest = vmm.Guest.__new__(vmm.Guest)
-            guest._socket, guest._rest, guest.last = here, b'', None
-            guest.check = self.told
-            there.sendall(b''.join(json.dumps(line).encode() + b'\n' for line in lines))
-            there.shutdown(socket.SHUT_WR)
-            guest.latest = lambda: None
-            return types.SimpleNamespace(guest=guest)
+            return types.SimpleNamespace(guest=Guest(list(lines)))
         scenarios.goes_on('it', machine(self.told(1), self.told(2), self.told(3, **more)))
         for name, value in (('port_received', 12), ('dma_fills', 7), ('dma_taken', 3),
                             ('irq_came', [9, 4])):
             with self.assertRaises(vmm.Failure, msg=name):
                 scenarios.goes_on('it', machine(self.told(1), self.told(3, **more | {name: value})))
 
-    def test_a_line_cut_in_two_is_none(self):
-        there, here = socket.socketpair()
-        guest = vmm.Guest.__new__(vmm.Guest)
-        guest._socket, guest._rest, guest.last = here, b'', None
-        there.sendall(b'{"bdf": "0000:00:02.0"}]}\n{"number": 7, "devices": []}\n')
-        self.assertEqual(guest.told(lambda told: True, 'it')['number'], 7)
-        there.close()
-        here.close()
+    def test_continues(self):
+        scenarios.continues(self.told(1), self.told(2))
+        scenarios.continues(self.told(1), self.told(2, port_received=11, dma_fills=6))
+        for number, counts in ((1, {}), (0, {}), (2, {'port_received': 9}), (2, {'dma_taken': 0}),
+                               (2, {'irq_came': [3, 1]})):
+            with self.assertRaises(vmm.Failure, msg=(number, counts)):
+                scenarios.continues(self.told(1), self.told(number, **counts))
+        with self.assertRaises(vmm.Failure):
+            scenarios.continues(self.told(1), {'number': 2, 'devices': self.told(1)['devices'][:1]})
+
+    def test_owes_dma(self):
+        def told(asked, came):
+            return {'devices': [{'irq': {'asked': asked, 'came': came, 'bad': 0}}]}
+        self.assertTrue(scenarios.owes_dma(told([3, 3, 3], [3, 3, 2])))
+        self.assertFalse(scenarios.owes_dma(told([3, 3, 3], [3, 2, 3])))
 
     def test_refused(self):
         def call():
@@ -202,6 +217,55 @@ class Scenarios(unittest.TestCase):
             scenarios.refused('it', 'something else', call)
         with self.assertRaises(vmm.Failure):
             scenarios.refused('it', 'P2P', lambda: None)
+
+
+class Guest(unittest.TestCase):
+    def setUp(self):
+        self.there, here = socket.socketpair()
+        self.guest = vmm.Guest(here, lambda: 'panic')
+        self.addCleanup(self.guest.close)
+        self.addCleanup(self.there.close)
+
+    def say(self, *numbers):
+        self.there.sendall(b''.join(
+            b'{"number": %d, "checked": false}\n' % number for number in numbers))
+
+    def test_a_line_cut_in_two_is_none(self):
+        self.there.sendall(b'{"bdf": "0000:00:02.0"}]}\n{"number": 7, ')
+        self.there.sendall(b'"devices": []}\n')
+        self.assertEqual(self.guest.told(lambda told: True, 'it')['number'], 7)
+
+    def test_told_looks_at_what_came_before_it_was_asked(self):
+        self.say(1, 2, 3)
+        self.assertEqual(self.guest.told(lambda told: told['number'] == 2, 'it')['number'], 2)
+        self.assertEqual(self.guest.told(lambda told: True, 'it')['number'], 3)
+
+    def test_next_does_not(self):
+        self.say(1, 2)
+        self.guest.told(lambda told: told['number'] == 1, 'it')
+        vmm.wait(lambda: self.guest.last['number'] == 2, 'heard')
+        threading.Timer(0.1, self.say, [3]).start()
+        self.assertEqual(self.guest.next()['number'], 3)
+
+    def test_it_is_heard_though_nobody_asks(self):
+        """More than a socket takes."""
+        for first in range(0, 20000, 1000):
+            self.say(*range(first, first + 1000))
+        vmm.wait(lambda: self.guest.last and self.guest.last['number'] == 19999, 'heard')
+
+    def test_the_end_is_told_at_once(self):
+        self.say(5)
+        self.there.close()
+        with self.assertRaises(vmm.Failure) as caught:
+            self.guest.told(lambda told: told['number'] == 6, 'six')
+        self.assertIn('gone', str(caught.exception))
+        self.assertIn('panic', str(caught.exception))
+        self.assertIn("'number': 5", str(caught.exception))
+
+    def test_silence(self):
+        with mock.patch.object(vmm, 'PATIENCE', 0.1), self.assertRaises(vmm.Failure) as caught:
+            self.guest.told(lambda told: True, 'anything')
+        self.assertNotIn('gone', str(caught.exception))
 
 
 class Table(unittest.TestCase):

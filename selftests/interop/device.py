@@ -103,6 +103,12 @@ class Trace:
             re.match(r'mtty_mig_arc: dev=(\w+) from=\w+ to=(\w+) ret=0\b', line)
             for line in self.lines()) if found and found.group(1) in names]
 
+    def refusals(self, device):
+        """What writes to a data fd of the device have failed with."""
+        return [int(found.group(1)) for found in (
+            re.match(rf'mtty_mig_fd: dev={device.name} event=write .*\bret=(-\d+)', line)
+            for line in self.lines()) if found]
+
     def bytes_read(self, device, state=None):
         """From data fds of the device; in one state, or in all."""
         now, total = None, 0

@@ -5,6 +5,7 @@ nothing is lost.  Prints KTAP; needs root, the driver, debugfs and tracefs.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -46,6 +47,9 @@ class Lab:
         return made
 
     def vmm(self, name, devices, **options):
+        for other in self._vmms:
+            if other.name == name:
+                raise vmm.Failure(f'there is a machine called {name}')
         made = vmm.Vmm(self.place, self._args.backend, self._logs, name, devices, **options)
         self._vmms.append(made)
         return made
@@ -68,7 +72,7 @@ class Lab:
             logs = self._logs
             self._logs = self._folder(f'at-work-since-{os.path.basename(logs)}')
             try:
-                self._busy = self.vmm('source', [self.device(*args)], work='serial,dma').booted()
+                self._busy = self.vmm('at-work', [self.device(*args)], work='serial,dma').booted()
             finally:
                 self._logs = logs
         return self._busy
@@ -94,14 +98,16 @@ class Lab:
         keep = [self._busy] if keep_busy and self._busy and self._busy.alive() else []
         if not keep:
             self._busy = None
-        for one in self._vmms:
-            if one not in keep:
-                one.close()
         kept = [used for one in keep for used in one.devices]
-        gone = [one for one in self._devices if one not in kept]
-        self._vmms, self._devices = keep, kept
-        for one in gone:
-            one.remove()
+        # All of them, whatever happens with one; the machines before the devices
+        with contextlib.ExitStack() as rest:
+            for one in self._devices:
+                if one not in kept:
+                    rest.callback(one.remove)
+            for one in self._vmms:
+                if one not in keep:
+                    rest.callback(one.close)
+            self._vmms, self._devices = keep, kept
 
 
 def attempt(call):
@@ -178,16 +184,19 @@ def main():
     vmm.PATIENCE = args.patience
     # The way out is by finally: nothing that was started stays behind
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    place = vmm.Place(args.qemu, args.root)
     try:
+        place = vmm.Place(args.qemu, args.root)
         version = place.describe()
+        for file, name in ((args.kernel, 'bzImage'), (args.initramfs, 'initramfs')):
+            if file:
+                shutil.copy(file, place.outside(name))
+        lab = Lab(args, place)
     except vmm.Failure as why:
         sys.exit(f'interop.py: {why}')
-    for file, name in ((args.kernel, 'bzImage'), (args.initramfs, 'initramfs')):
-        if file:
-            shutil.copy(file, place.outside(name))
+    except OSError as why:
+        sys.exit(f'interop.py: {why}\nThis needs root, the driver mtty_mig (make load), and '
+                 'debugfs and tracefs mounted below /sys/kernel.')
     print(f'TAP version 13\n# {version}\n1..{len(names)}', flush=True)
-    lab = Lab(args, place)
     try:
         return 1 if run_all(lab, names) else 0
     finally:

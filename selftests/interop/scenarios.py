@@ -96,7 +96,18 @@ def arrived(source, destination):
     equal("the destination's word", destination.migration()['status'], 'completed')
     source.wait_state('STOP')
     destination.wait_state('RUNNING')
+    if source.guest:
+        continues(source.guest.last, destination.guest.next())
     return told
+
+
+def continues(before, after):
+    """The guest is the one that it was, with all that it had counted."""
+    true(f'{after} comes after {before}', after['number'] > before['number'])
+    equal('devices of the guest', len(after['devices']), len(before['devices']))
+    for old, new in zip(before['devices'], after['devices'], strict=True):
+        true(f'what is counted in {after} has not become less than in {before}',
+             all(late >= early for early, late in zip(counts(old), counts(new), strict=True)))
 
 
 def migrate(lab, source, destination, **options):
@@ -138,6 +149,19 @@ class Dirtying:
             raise self._error
 
 
+@contextlib.contextmanager
+def in_pre_copy(lab, source, destination, **options):
+    """A migration that is amid the stream, and goes on there for as long as one likes.
+
+    The device changes faster than it is sent: QEMU goes on and on, and not so fast that
+    the guest has no time to work.
+    """
+    with Dirtying(source.devices[0], 512, VM_MEM_USED // PAGE_SIZE):
+        begin(lab, source, destination, downtime_limit=1, max_bandwidth=8 * MIB, **options)
+        source.wait_sent(MIB)
+        yield
+
+
 def fills(told):
     return [device['dma']['fills'] for device in told['devices']]
 
@@ -146,10 +170,7 @@ def migrate_at_work(lab, source, destination, **options):
     """The same, but the engine writes half of the guest's pages anew after they were
     first sent: what the DMA log is for.
     """
-    with Dirtying(source.devices[0], 512, VM_MEM_USED // PAGE_SIZE):
-        # The device changes faster than it is sent: QEMU goes on and on, and not so
-        # fast that the guest has no time to work
-        begin(lab, source, destination, downtime_limit=1, max_bandwidth=8 * MIB, **options)
+    with in_pre_copy(lab, source, destination, **options):
         source.wait_migration(
             until=lambda told: told.get('ram', {}).get('dirty-sync-count', 0) > 1,
             what='through all memory')
@@ -194,14 +215,19 @@ def counts(device):
             device.get('irq', {}).get('came', []))
 
 
+def works_on(before, told, least):
+    """Has each part of its work come forward by more than that?"""
+    return all(late > early + least
+               for old, new in zip(before['devices'], told['devices'], strict=True)
+               for early, late in zip(counts(old), counts(new), strict=True))
+
+
 def goes_on(what, vmm):
     """Each part of the guest's work comes forward, and nothing is wrong."""
     before = vmm.guest.next()
     true(f'{what}: the guest has devices', before['devices'])
-    vmm.guest.told(lambda told: all(
-        late > early + 2 for old, new in zip(before['devices'], told['devices'], strict=True)
-        for early, late in zip(counts(old), counts(new), strict=True)),
-        f'that all of its work goes on since {before}')
+    vmm.guest.told(lambda told: works_on(before, told, 2),
+                   f'that all of its work goes on since {before}')
     sound(what, vmm.guest.check())
 
 
@@ -294,10 +320,23 @@ def guest(lab):
     return told
 
 
+def owes_dma(told):
+    """Is the guest waiting for the interrupt of a transfer?"""
+    irq = told['devices'][0]['irq']
+    return irq['asked'][-1] > irq['came'][-1]
+
+
 def interrupts(lab, kind):
     source, destination = pair(lab, kind, 'full')
     goes_on('before', source)
+    # Of MSI the guest has the one of port 0 alone, which nothing can hold up
+    if kind != 'msi':
+        source.devices[0].knob('engine_hold', '1')
+        source.guest.next()
+        source.guest.told(owes_dma, 'that the engine owes it an interrupt')
     told = migrate(lab, source, destination)
+    if kind != 'msi':
+        true('an interrupt was owed when the machine was stopped', owes_dma(source.guest.last))
     goes_on('after the migration', destination)
     return told
 
@@ -324,7 +363,9 @@ def precopy_converges(lab):
     device.dirty_all()
     destination = lab.vmm('destination', [lab.device('full', 16 * MIB)], incoming=True)
     lab.trace.clear()
-    uri = connect(lab, source, destination, downtime_limit=1000)
+    # With the acknowledgement, for all of it could be sent in the downtime
+    uri = connect(lab, source, destination, downtime_limit=1000, return_path=True,
+                  switchover_ack=True)
     with Dirtying(device, 2) as dirtying:
         source.execute('migrate', uri=uri)
         told = source.wait_migration('completed')
@@ -398,6 +439,8 @@ def arc_fails(lab):
     lab.trace.clear()
     begin(lab, source, destination)
     failed(source)
+    # To ask for the state in which the device is already is no arc
+    true(f'QEMU asks for STOP: {source.output()}', source.said('in recover state STOP'))
     equal('the arcs of the source', lab.trace.arcs(device), [
         ('RUNNING', 'RUNNING_P2P', 0), ('RUNNING_P2P', 'STOP', 0),
         ('STOP', 'STOP_COPY', -errno.EIO),
@@ -414,18 +457,19 @@ def precopy_arc_fails(lab):
     equal('times that the arc failed', source.devices[0].fired('RUNNING-PRE_COPY-before'), 1)
 
 
-def reset_by_qemu(lab, arc, how=''):
-    """An arc at whose failure QEMU names ERROR as the state to go back to."""
-    source = lab.vmm('source', [lab.device('full', MIB)]).booted()
+def reset_by_qemu(lab, arc, how='', kind='full', words='Recover state is ERROR'):
+    """An arc after whose failure QEMU resets the device, and the words with which it does."""
+    source = lab.vmm('source', [lab.device(kind, MIB)]).booted()
     device = source.devices[0]
     device.dirty_all()
-    fresh = lab.fresh_digest('full', MIB)
+    fresh = lab.fresh_digest(kind, MIB)
     true('there is something to lose', device.digest != fresh)
-    destination = lab.vmm('destination', [lab.device('full', MIB)], incoming=True)
+    destination = lab.vmm('destination', [lab.device(kind, MIB)], incoming=True)
     device.fault(f'{arc}-before {errno.EIO} {how}')
     begin(lab, source, destination)
     failed(source)
     equal('times that the arc failed', device.fired(f'{arc}-before'), 1)
+    true(f'"{words}" is what QEMU says: {source.output()}', source.said(words))
     equal('the digest, to that after a reset', device.digest, fresh)
 
 
@@ -442,6 +486,12 @@ def stop_copy_arc_fails(lab):
 @scenario('failures', 'it fails, and the device is in ERROR then: the same')
 def arc_fails_in_error(lab):
     reset_by_qemu(lab, 'PRE_COPY_P2P-STOP_COPY', 'error')
+
+
+@scenario('failures', 'STOP to STOP_COPY fails and the device is in ERROR then, where it cannot '
+          'be asked for STOP: QEMU tries, and resets it')
+def recovery_fails(lab):
+    reset_by_qemu(lab, 'STOP-STOP_COPY', 'error', 'p2p', 'Failed setting device in recover state')
 
 
 def refuses(destination, *words):
@@ -477,11 +527,10 @@ def load_arc_fails(lab):
 @scenario('failures', 'write() fails at the destination amid the stream: the same')
 def write_fails(lab):
     source, destination = busy_pair(lab)
-    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
-    begin(lab, source, destination, return_path=True, max_bandwidth=4 * MIB, downtime_limit=0)
-    source.wait_sent(MIB)
-    destination.devices[0].fault(f'write {errno.EIO}')
-    refuses(destination, 'Input/output error')
+    with in_pre_copy(lab, source, destination, return_path=True):
+        destination.devices[0].fault(f'write {errno.EIO}')
+        refuses(destination, 'Input/output error')
+        failed(source)
     unharmed('after the destination refused', source)
 
 
@@ -489,28 +538,29 @@ def write_fails(lab):
 def other_size(lab):
     source = lab.busy_source(*BUSY)
     destination = lab.vmm('destination', [lab.device('full', VM_MEM_USED)], incoming=True)
+    lab.trace.clear()
     begin(lab, source, destination, return_path=True)
     refuses(destination)
+    equal('what its device answered', lab.trace.refusals(destination.devices[0]),
+          [-errno.EMSGSIZE])
     unharmed('after the destination refused', source)
 
 
 @scenario('failures', 'the destination dies amid the stream: the same')
 def destination_dies(lab):
     source, destination = busy_pair(lab)
-    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
-    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
-    source.wait_sent(MIB)
-    destination.kill()
+    with in_pre_copy(lab, source, destination):
+        destination.kill()
+        failed(source)
     unharmed('after the destination died', source)
 
 
 @scenario('failures', 'read() fails at the source amid the pre-copy: the guest goes on')
 def read_fails(lab):
     source, destination = busy_pair(lab)
-    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
-    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
-    source.wait_sent(MIB)
-    source.devices[0].fault(f'read {errno.EIO}')
+    with in_pre_copy(lab, source, destination):
+        source.devices[0].fault(f'read {errno.EIO}')
+        failed(source)
     unharmed('after read() failed', source)
 
 
@@ -525,31 +575,35 @@ def read_fails_in_stop_copy(lab):
     unharmed('after read() failed', source)
 
 
-def cancelled(when, source):
+def cancel(source):
     source.execute('migrate_cancel')
     source.wait_migration('cancelled')
     source.wait_status('running')
     source.wait_state('RUNNING')
+
+
+def cancelled(when, source):
+    cancel(source)
     goes_on(f'after it was cancelled {when}', source)
 
 
-@scenario('cancel', 'cancelled while the destination does not answer yet')
-def cancel_in_setup(lab):
+@scenario('cancel', 'cancelled while the destination does not answer')
+def cancel_unanswered(lab):
     source, destination = busy_pair(lab)
     uri = connect(lab, source, destination, return_path=True)
     destination.pause()
     source.execute('migrate', uri=uri)
-    cancelled('at its begin', source)
+    source.wait_state('PRE_COPY')
+    cancelled('unanswered', source)
 
 
 @scenario('cancel', 'cancelled in pre-copy')
 def cancel_in_precopy(lab):
     source, destination = busy_pair(lab)
-    source.devices[0].dirty(VM_MEM_USED // PAGE_SIZE, VM_MEM_USED // PAGE_SIZE)
-    begin(lab, source, destination, max_bandwidth=4 * MIB, downtime_limit=0)
-    source.wait_sent(MIB)
-    source.wait_state('PRE_COPY')
-    cancelled('in pre-copy', source)
+    with in_pre_copy(lab, source, destination):
+        source.wait_state('PRE_COPY')
+        cancel(source)
+    goes_on('after it was cancelled in pre-copy', source)
 
 
 @scenario('cancel', 'cancelled in STOP_COPY, before anything is read')
@@ -654,6 +708,9 @@ def there_and_back(lab):
     told = None
     for number in range(1, 21):
         there = lab.vmm(f'there-{number}', [lab.device('full')], incoming=True, work='serial,dma')
+        begun = here.guest.next()
+        here.guest.told(lambda told, begun=begun: works_on(begun, told, 0),
+                        f'that all of its work goes on since {begun}')
         told = migrate(lab, here, there, downtime_limit=500)
         lab.close(here)
         here = there

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """QEMU processes, and the guests in them."""
 
+import collections
+import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import qmp
@@ -23,11 +25,12 @@ class Failure(Exception):
     """What was expected did not happen."""
 
 
-def wait(true, what):
+def wait(true, what, seen=lambda: ''):
+    """Until it is; seen() tells what is instead, if that never happens."""
     deadline = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > deadline:
-            raise Failure(f'never true: {what}')
+            raise Failure(f'never true in {PATIENCE} s: {what}{seen()}')
         time.sleep(0.02)
 
 
@@ -65,57 +68,74 @@ class Place:
 
 
 class Guest:
-    """What the guest's only process tells (see vm/init.c), and is told."""
+    """What the guest's only process tells (see vm/init.c), and is told.
 
-    def __init__(self, path):
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(path)
-        self._rest = b''
+    It is always listened to: a guest that nobody hears waits with its next line, and
+    is not at work.
+    """
+
+    def __init__(self, connected, console=lambda: ''):
+        """connected: a socket; console: gives the last words of its console."""
         self.last = None                # what it told last
+        self._socket = connected
+        self._console = console
+        self._unread = collections.deque()
+        self._gone = False
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def close(self):
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
-    def _next(self, deadline):
-        """The next line: what it tells, {} if it is none, None if none comes."""
-        while b'\n' not in self._rest:
-            ready, _, _ = select.select([self._socket], [], [], max(0, deadline - time.monotonic()))
-            data = self._socket.recv(65536) if ready else b''
+    def _listen(self):
+        rest = b''
+        while True:
+            try:
+                data = self._socket.recv(65536)
+            except OSError:
+                data = b''
+            *lines, rest = (rest + data).split(b'\n')
+            with self._news:
+                # Of a line that a migration has cut in two only the end comes here
+                for line in lines:
+                    if line.startswith(b'{"number"'):
+                        self.last = json.loads(line)
+                        self._unread.append(self.last)
+                self._gone = not data
+                self._news.notify_all()
             if not data:
-                return None
-            self._rest += data
-        line, self._rest = self._rest.split(b'\n', 1)
-        # Of a line that a migration has cut in two only the end comes here
-        if not line.startswith(b'{"number"'):
-            return {}
-        self.last = json.loads(line)
-        return self.last
+                return
 
     def told(self, true, what):
         """What it tells when it tells something that is true."""
         deadline = time.monotonic() + PATIENCE
-        while True:
-            line = self._next(deadline)
-            if line is None:
-                raise Failure(f'the guest does not tell {what}; what it told last: {self.last}')
-            if line and true(line):
-                return line
-
-    def latest(self):
-        """What it told last, of all that it has told until now."""
-        while b'\n' in self._rest or select.select([self._socket], [], [], 0)[0]:
-            if self._next(time.monotonic() + 5) is None:
-                break
-        return self.last
+        with self._news:
+            while True:
+                while self._unread:
+                    line = self._unread.popleft()
+                    if true(line):
+                        return line
+                left = deadline - time.monotonic()
+                if self._gone or left <= 0:
+                    raise Failure(f'the guest {"is gone and" if self._gone else ""} does not tell '
+                                  f'{what}; what it told last: {self.last}; its console: '
+                                  f'{self._console()}')
+                self._news.wait(left)
 
     def next(self):
         """What it tells next: so it lives."""
-        self.latest()
+        with self._news:
+            self._unread.clear()
         return self.told(lambda told: True, 'anything')
 
     def check(self):
         """All that was under way has come to its end, and memory was compared."""
-        self._socket.sendall(b'check\n')
+        with contextlib.suppress(BrokenPipeError):
+            self._socket.sendall(b'check\n')
         return self.told(lambda told: told['checked'], 'what a check came to')
 
 
@@ -142,6 +162,8 @@ class Vmm:
         command = place.command() + [
             '-name', name, '-nodefaults', '-no-user-config', '-display', 'none',
             '-machine', 'q35', '-accel', 'tcg', '-cpu', 'max', '-m', str(RAM),
+            # A guest that panics is gone, and does not begin anew
+            '-no-reboot',
             '-qmp', f'unix:{place.inside(name)}.qmp,server=on,wait=off',
             '-chardev', f'file,id=console,path={place.inside(name)}.console',
             '-device', 'isa-serial,chardev=console',
@@ -188,7 +210,15 @@ class Vmm:
                     raise Failure('QEMU does not answer') from None
                 time.sleep(0.02)
         if self._work is not None:
-            self.guest = Guest(self.place.outside(f'{self.name}.tell'))
+            connected = socket.socket(socket.AF_UNIX)
+            connected.connect(self.place.outside(f'{self.name}.tell'))
+            self.guest = Guest(connected, self._console)
+
+    def _console(self):
+        """Its last lines."""
+        with open(self.place.outside(f'{self.name}.console'), encoding='utf-8',
+                  errors='replace') as file:
+            return ' / '.join(file.read().split('\n')[-6:])
 
     def output(self):
         """What it said beside its traces."""
@@ -223,10 +253,15 @@ class Vmm:
                                               for name, value in arguments.items()})
         except qmp.Closed:
             raise Failure(f'{self.name} ended: {self.output()}') from None
+        except TimeoutError:
+            raise Failure(f'{self.name} has not answered {command} for {PATIENCE} s') from None
 
     def yank(self):
         """Give up what the migration waits for; served even while QEMU is stuck in it."""
-        self.qmp.execute('yank', {'instances': [{'type': 'migration'}]}, 'exec-oob')
+        try:
+            self.qmp.execute('yank', {'instances': [{'type': 'migration'}]}, 'exec-oob')
+        except TimeoutError:
+            raise Failure(f'{self.name} has not answered yank for {PATIENCE} s') from None
 
     def capabilities(self, **values):
         self.execute('migrate-set-capabilities', capabilities=[
@@ -251,7 +286,7 @@ class Vmm:
                               f'{what or " or ".join(wanted)}: '
                               f'{info.get("error-desc", "no reason told")}; {self.output()}')
             if time.monotonic() > deadline:
-                raise Failure(f'the migration is {info.get("status")} and never '
+                raise Failure(f'the migration is {info.get("status")} and in {PATIENCE} s never '
                               f'{what or " or ".join(wanted)}')
             time.sleep(0.02)
 
@@ -261,13 +296,19 @@ class Vmm:
                             what=f'at {count} bytes of the device')
 
     def wait_status(self, wanted):
-        wait(lambda: self.status() == wanted, f'{self.name} is {wanted}')
+        wait(lambda: self.status() == wanted, f'{self.name} is {wanted}',
+             lambda: f'; it is {self.status()}')
 
     def wait_state(self, wanted):
         """Of all its devices; what QEMU does with them may come after what it says."""
         for number, device in enumerate(self.devices):
             wait(lambda one=device: one.state == wanted,
-                 f'device {number} of {self.name} is {wanted}')
+                 f'device {number} of {self.name} is {wanted}',
+                 lambda one=device: f'; it is {one.state}')
+
+    def said(self, words):
+        """On its error output, or as the reason why the migration has failed?"""
+        return words in self.output() + self.migration().get('error-desc', '')
 
     def alive(self):
         return self.process.poll() is None
@@ -277,7 +318,7 @@ class Vmm:
         try:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Failure(f'{self.name} does not end') from None
+            raise Failure(f'{self.name} (process {self.process.pid}) does not end') from None
 
     def pause(self):
         """As if its machine hung."""
@@ -285,19 +326,24 @@ class Vmm:
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        self.ended()
 
     def close(self):
-        if self.alive():
-            self.kill()
-        if self.guest:
-            self.guest.close()
-        if self.qmp:
-            self.qmp.close()
-        self._log.close()
-        # These are in memory, and the logs are to be kept
-        for kind in ('console', 'firmware'):
-            said = self.place.outside(f'{self.name}.{kind}')
-            if os.path.exists(said):
-                shutil.copy(said, f'{self._logs}/{self.name}.{kind}')
-                os.unlink(said)
+        with contextlib.ExitStack() as rest:
+            # In the end, whatever comes between; the last one first
+            for kind in ('console', 'firmware'):
+                rest.callback(self._keep, kind)
+            rest.callback(self._log.close)
+            if self.qmp:
+                rest.callback(self.qmp.close)
+            if self.guest:
+                rest.callback(self.guest.close)
+            if self.alive():
+                self.kill()
+
+    def _keep(self, kind):
+        """It is in memory, and the logs are to be kept."""
+        said = self.place.outside(f'{self.name}.{kind}')
+        if os.path.exists(said):
+            shutil.copy(said, f'{self._logs}/{self.name}.{kind}')
+            os.unlink(said)

@@ -18,7 +18,7 @@
 #include "mtty_mig_regs.h"
 
 /* What is not back after so long is lost, in seconds */
-#define VM_LOST_AFTER	20
+#define VM_LOST_AFTER	40
 
 /**
  * struct vm_device - a mtty-mig device of this machine
