@@ -181,7 +181,7 @@ step() {
 	local name=$1 log=$CACHE/logs/$1.log
 	shift
 	if ! "$@" 3>&2 >"$log" 2>&1 9>&- </dev/null; then
-		{ grep -E -A 2 'error: |ERROR: |undefined ' "$log" || tail -n 25 "$log"; } |
+		{ grep -E -A 2 'error: |ERROR: |undefined reference' "$log" || tail -n 25 "$log"; } |
 			head -n 40 | quote >&2
 		die_or_full "the step '$name' failed; its whole output is in $log" "$log"
 	fi

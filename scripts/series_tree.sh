@@ -57,7 +57,7 @@ prove() {
 	# shellcheck disable=SC2034 # the script's exit status
 	failed=1
 	proofs+=("$(printf 'FAILED  %5s s  %s' $(($(now) - start)) "$name")")
-	{ grep -E -A 2 'error: |ERROR|not ok|undefined |FAIL' "$log" || tail -n 25 "$log"; } |
+	{ grep -E -A 2 'error: |ERROR|not ok|undefined reference|FAIL' "$log" || tail -n 25 "$log"; } |
 		{ head -n 40; cat >/dev/null; } | sed 's/^/     | /' >&2
 	say "failed: $name (all of its output: $log)"
 }

@@ -56,11 +56,6 @@ void xa_init_flags(struct xarray *xa, unsigned int flags)
 	memset(xa, 0, sizeof(*xa));
 }
 
-void xa_destroy(struct xarray *xa)
-{
-	memset(xa, 0, sizeof(*xa));
-}
-
 void *xa_load(struct xarray *xa, unsigned long index)
 {
 	xa_check(index);

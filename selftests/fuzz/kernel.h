@@ -85,6 +85,10 @@ static inline void *memchr_inv(const void *start, int c, size_t len)
 	return NULL;
 }
 
+/* linux/compiler.h: there is one thread */
+#define READ_ONCE(x)		(x)
+#define WRITE_ONCE(x, val)	((x) = (val))
+
 /* linux/sched.h */
 #define cond_resched()	do { } while (0)
 
@@ -140,7 +144,6 @@ static inline int xa_err(void *entry)
 }
 
 void xa_init_flags(struct xarray *xa, unsigned int flags);
-void xa_destroy(struct xarray *xa);
 void *xa_load(struct xarray *xa, unsigned long index);
 void *xa_store(struct xarray *xa, unsigned long index, void *entry,
 	       unsigned int gfp);
