@@ -40,7 +40,7 @@ VARIABLES += CALLS PREFIX DESTDIR SUITES VERBS HEADERS QEMU BACKEND
 export $(VARIABLES)
 
 # What is misspelled would be ignored, and something else done than was asked for.
-VARIABLES += KDIR TREE OUT SECONDS RUNS INPUT MERGE
+VARIABLES += KDIR TREE OUT SECONDS RUNS INPUT MERGE DEBFULLNAME DEBEMAIL SOURCE_DATE_EPOCH
 UNKNOWN := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if \
 	$(filter command,$(firstword $(origin $(name)))),$(name))))
 ifneq ($(UNKNOWN),)

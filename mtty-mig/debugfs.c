@@ -83,56 +83,27 @@ static const struct file_operations dirty_fops = {
 	.write = dirty_write,
 };
 
-struct step {
-	struct work_struct work;
-	struct mtty_device *mtty;
-	u64 channel;
-	u64 bytes;
-	s64 moved;
-};
-
-static void step_work(struct work_struct *work)
-{
-	struct step *step = container_of(work, struct step, work);
-
-	step->moved = mtty_engine_step(step->mtty, step->channel, step->bytes);
-}
-
-/*
- * A process which is not the one that has mapped the memory is refused by
- * vfio_iommu_type1_dma_rw_chunk(), and it would be the guest's transfer that
- * fails: for another one than the device's user a worker does it, as ever.
- */
-static void step_move(struct step *step)
-{
-	if (current->mm == READ_ONCE(step->mtty->mm)) {
-		step_work(&step->work);
-		return;
-	}
-	INIT_WORK_ONSTACK(&step->work, step_work);
-	queue_work(system_unbound_wq, &step->work);
-	flush_work(&step->work);
-	destroy_work_on_stack(&step->work);
-}
-
 /* "CHANNEL BYTES": move a channel of the engine while it is held */
 static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 				 size_t count, loff_t *ppos)
 {
 	struct mtty_device *mtty = filp->private_data;
-	struct step step = { .mtty = mtty };
+	u64 channel, bytes;
+	s64 moved;
 	int ret;
 
-	ret = knob_read_pair(ubuf, count, &step.channel, &step.bytes);
+	ret = knob_read_pair(ubuf, count, &channel, &bytes);
 	if (ret)
 		return ret;
-	if (step.channel >= MTTY_MIG_NR_DMA)
+	if (channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
-
-	step_move(&step);
-	if (step.moved < 0)
-		return step.moved;
-	return step.moved ? count : -EBUSY;
+	if (current->mm == READ_ONCE(mtty->mm))
+		moved = mtty_engine_step(mtty, channel, bytes);
+	else
+		moved = mtty_engine_step_by_worker(mtty, channel, bytes);
+	if (moved < 0)
+		return moved;
+	return moved ? count : -EBUSY;
 }
 
 static const struct file_operations engine_step_fops = {

@@ -269,8 +269,8 @@ void mtty_engine_hold(struct mtty_device *mtty, bool hold)
  * @channel: below MTTY_MIG_NR_DMA
  * @bytes: how far; it stops at the end of the chunk that reaches it
  *
- * Context: In a worker or whoever has no memory but the device's user: type1
- * lets nobody else do DMA. Takes hw_lock; may wait for user memory.
+ * Context: In the process that has the device open, or in a worker. Takes
+ * hw_lock; may wait for user memory.
  * Return: the bytes that were transferred; 0 if the channel is idle, may not
  * run in this state, or ended in an error at once; -ENOMEM.
  */
@@ -294,6 +294,50 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
 	return done;
+}
+
+struct engine_step {
+	struct work_struct work;
+	struct mtty_device *mtty;
+	unsigned int channel;
+	u64 bytes;
+	s64 done;
+};
+
+static void engine_step_work(struct work_struct *work)
+{
+	struct engine_step *step = container_of(work, struct engine_step, work);
+
+	step->done = mtty_engine_step(step->mtty, step->channel, step->bytes);
+}
+
+/**
+ * mtty_engine_step_by_worker - the same, for another process than the user's
+ * @mtty: the device
+ * @channel: below MTTY_MIG_NR_DMA
+ * @bytes: how far
+ *
+ * vfio_iommu_type1_dma_rw_chunk() refuses a process which is not the one that
+ * has mapped the memory, and it would be the guest's transfer that fails. A
+ * worker may do it.
+ *
+ * Context: As mtty_engine_step().
+ * Return: As mtty_engine_step().
+ */
+s64 mtty_engine_step_by_worker(struct mtty_device *mtty, unsigned int channel,
+			       u64 bytes)
+{
+	struct engine_step step = {
+		.mtty = mtty,
+		.channel = channel,
+		.bytes = bytes,
+	};
+
+	INIT_WORK_ONSTACK(&step.work, engine_step_work);
+	queue_work(engine_wq, &step.work);
+	flush_work(&step.work);
+	destroy_work_on_stack(&step.work);
+	return step.done;
 }
 
 /**

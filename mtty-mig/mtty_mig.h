@@ -240,6 +240,8 @@ void mtty_engine_kick(struct mtty_device *mtty);
 void mtty_engine_hold(struct mtty_device *mtty, bool hold);
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
+s64 mtty_engine_step_by_worker(struct mtty_device *mtty, unsigned int channel,
+			       u64 bytes);
 void mtty_engine_drain(struct mtty_device *mtty);
 void mtty_engine_flush(struct mtty_device *mtty);
 int mtty_engine_module_init(void);

@@ -69,16 +69,13 @@ apt_lacks() {
 			"connect this machine (apt heeds http_proxy), then call again" "(what it said is in $log)"
 	# shellcheck source=/dev/null
 	distribution=$(. /etc/os-release && echo "$ID ${VERSION_CODENAME-}") 2>/dev/null || true
-	case $distribution in
-	"debian bookworm")
+	if [ -z "$apt_suite" ] && [ "$distribution" = "debian bookworm" ]; then
 		die "no package $1 in this machine's apt sources" \
 			"on Debian 12 it is in bookworm-security: add that to the apt sources"
-		;;
-	debian*)
+	elif [[ $distribution == debian* ]]; then
 		die "no package $1 in the apt sources${apt_suite:+ of $apt_suite}" \
 			"see what apt-get update said: $log"
-		;;
-	esac
+	fi
 	die "no package $1 in this machine's apt sources: it is one of Debian" \
 		"name a kernel tree that you have, KERNEL=/path/to/linux, or run the lab in a Debian container"
 }

@@ -33,7 +33,7 @@ esac
 types=${TYPES:-$types}
 isolate=${ISOLATE:-$isolate}
 # shellcheck disable=SC2086 # words
-check_types $types
+check_types "$driver" $types
 mapfile -t all < <(all_selftests | grep ^generic/)
 tests=()
 wanted_tests tests "${all[@]}"

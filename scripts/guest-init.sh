@@ -45,8 +45,8 @@ mount -t tmpfs tmpfs /tmp
 . ./job
 # By default the kernel tells of a task that is stuck only after the host has given
 # the guest up (SILENCE=).
-if [ -w /proc/sys/kernel/hung_task_timeout_secs ]; then
-	echo 60 >/proc/sys/kernel/hung_task_timeout_secs
+if [ "$HUNG" != 0 ] && [ -w /proc/sys/kernel/hung_task_timeout_secs ]; then
+	echo "$HUNG" >/proc/sys/kernel/hung_task_timeout_secs
 	echo 10 >/proc/sys/kernel/hung_task_check_interval_secs
 fi
 export TERM COLUMNS LINES SEED STEPS MINUTES CALLS

@@ -93,7 +93,9 @@ def start_file(args, **job):
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
            'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules,
-           'VMM': args.vmm, **job}
+           'VMM': args.vmm,
+           # Seconds after which a task is stuck: before the guest is given up
+           'HUNG': max(30, args.silence // 2) if args.silence else 0, **job}
     # What the programs that go at random look for in their environment
     job.update((name, os.environ.get(name, '')) for name in RANDOM)
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:

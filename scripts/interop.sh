@@ -29,8 +29,10 @@ debian | latest) packages+=(vmm) ;;
 *) die "QEMU=$QEMU is not known; it can be: debian, latest, or /path/to/qemu-system-x86_64" ;;
 esac
 
-case ${BACKEND:=$([ "$ENGINE" = uml ] && echo iommufd || echo container)} in
-iommufd | container) ;;
+check_choice
+case ${BACKEND:=$([ "$ENGINE" = uml ] && echo iommufd || echo container)}-$KERNEL in
+iommufd-debian) die "Debian's kernel has no iommufd" "leave BACKEND out, or say BACKEND=container" ;;
+iommufd-* | container-*) ;;
 *) die "BACKEND=$BACKEND is not known; it can be: iommufd, container" ;;
 esac
 [ -z "${ARGS-}" ] || die "make interop takes no ARGS=; TEST= and QEMU= say what it does"
@@ -69,14 +71,14 @@ step interop make -C "$REPO/selftests" -j"$JOBS" KSRC="$source" UAPI="$uapi/incl
 	OUTPUT="$programs/selftests" interop
 setup_run "$modules/mtty-mig/mtty_mig.ko" -- selftests
 
-cp -L "$vm_kernel/bzImage" "$run/"
+cp -L "$vm_kernel/bzImage" "$run/vm-bzImage"
 mkdir -p "$run/root"/{dev,proc,sys} "$run/interop"
 cp "$programs/selftests/interop/vm/init" "$run/root/"
 pack() { (cd "$run/root" && find . | busybox cpio -o -H newc >"$run/initramfs"); }
 step interop-initramfs pack
 
 interop=$programs/selftests/interop/interop.py
-words="--kernel /run/lab/bzImage --initramfs /run/lab/initramfs --logs /run/lab/interop"
+words="--kernel /run/lab/vm-bzImage --initramfs /run/lab/initramfs --logs /run/lab/interop"
 case $QEMU in
 debian | latest) words+=" --root /run/vmm" ;;
 *) words+=" --qemu $QEMU" ;;

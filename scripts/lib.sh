@@ -171,7 +171,8 @@ die_or_full() {
 
 # no_network LOG: is that what apt-get complains about?
 no_network() {
-	grep -qsE "Could not (resolve|connect)|Temporary failure|Unable to connect|Network is unreachable|Connection (timed out|failed|refused)" "$1"
+	# One source of several may be gone, and is not the network
+	! grep -qsE '^(Hit|Get):' "$1" && grep -qsE "Could not (resolve|connect)|Temporary failure|Unable to connect|Network is unreachable|Connection (timed out|failed|refused)" "$1"
 }
 
 # step NAME COMMAND...: run a long step with its output in logs/NAME.log; on

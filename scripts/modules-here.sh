@@ -11,7 +11,7 @@ kdir=$(expand_home "$1")
 [ -d "$kdir" ] ||
 	die "there is no kernel in '$kdir'" \
 		"install the headers of the running kernel (on Debian: apt-get install linux-headers-\$(uname -r)), or name another kernel build: make modules KDIR=/path"
-"$SCRIPTS/packages.sh"
+"$SCRIPTS/packages.sh" modules
 make_cache
 lock_cache
 out=$REPO/build/modules

@@ -54,6 +54,10 @@ arch=()
 if has UML; then
 	arch=(ARCH=um)
 fi
+# With another compiler than its own the kernel's options do not fit.
+if has CC_IS_CLANG; then
+	arch+=(LLVM=1)
+fi
 cflags=
 gcov=()
 # make lint: C=1 has sparse look at what is compiled

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
+#   packages.sh [modules|lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -18,6 +18,11 @@ need=(
 )
 fuzz=
 headers=('stdio.h:libc6-dev')
+if [ "$*" = modules ]; then
+	# For a kernel of this machine, whose headers bring the rest
+	need=(gcc:gcc ld:binutils make:make flock:util-linux insmod:kmod)
+	headers=()
+fi
 for what; do
 	case $what in
 	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;

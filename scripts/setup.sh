@@ -147,13 +147,13 @@ wanted_tests() {
 	[ ${#wanted_[@]} -gt 0 ] || die "no test is called '${TEST-}'; there are:" "$@"
 }
 
-# check_types TYPE...: is there such a type of device?
+# check_types DRIVER TYPE...: has it such a type of device?
 check_types() {
-	local type known
-	mapfile -t known < <(
+	local type known=(mtty-1 mtty-2)
+	[ "$1" = mtty ] || mapfile -t known < <(
 		sed -n 's/^\tTYPE([A-Z0-9]*, "\([a-z0-9]*\)".*/mtty_mig-\1/p' "$REPO/mtty-mig/main.c"
-		printf 'mtty-%s\n' 1 2
 	)
+	shift
 	for type; do
 		[[ " ${known[*]} " == *" $type "* ]] ||
 			die "no type of device is called '$type' (TYPES=); there are:" "${known[@]}"
@@ -168,7 +168,7 @@ selftest_units() {
 	# It has no other.
 	[ "$KERNEL" != debian ] || way=group_type1
 	# shellcheck disable=SC2086 # words
-	check_types $types
+	check_types mtty_mig $types
 	for program; do
 		case $program in
 		generic/*)

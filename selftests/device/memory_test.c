@@ -3,18 +3,15 @@
  * Device memory of any size: what it costs the kernel, what it costs on the
  * wire.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
+#include "cgroup.h"
 #include "dma.h"
 #include "knobs.h"
 #include "mtty.h"
@@ -48,6 +45,7 @@ FIXTURE_SETUP(memory)
 FIXTURE_TEARDOWN(memory)
 {
 	mtty_remove_all();
+	cgroup_leave();
 }
 
 static void write_page(struct mtty *mtty, __u64 index, const void *page)
@@ -264,73 +262,6 @@ TEST_F_TIMEOUT(memory, is_there_once_while_it_migrates, SLOW)
 	EXPECT_EQ(mtty_digest(&self->from), mtty_digest(&self->to));
 }
 
-/* A cgroup of this process alone, gone when it has left it again */
-struct cgroup {
-	char root[32];
-	char dir[64];
-};
-
-static int cgroup_write(const char *dir, const char *name, const char *text)
-{
-	char path[128];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
-/* Bytes that are charged to it */
-static long long cgroup_charged(const struct cgroup *group)
-{
-	char path[128];
-	long long bytes = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/memory.current", group->dir);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	if (fscanf(file, "%lld", &bytes) != 1)
-		bytes = -1;
-	fclose(file);
-	return bytes;
-}
-
-static void cgroup_leave(struct cgroup *group)
-{
-	cgroup_write(group->root, "cgroup.procs", "0");
-	rmdir(group->dir);
-	umount(group->root);
-	rmdir(group->root);
-}
-
-/* Return: NULL, or what is missing */
-static const char *cgroup_enter(struct cgroup *group)
-{
-	*group = (struct cgroup){ .root = "/tmp/mtty_mig.XXXXXX" };
-	if (!mkdtemp(group->root))
-		return "no directory can be made in /tmp";
-	snprintf(group->dir, sizeof(group->dir), "%s/memory_test",
-		 group->root);
-	if (mount("cgroup2", group->root, "cgroup2", 0, NULL)) {
-		rmdir(group->root);
-		return "this kernel has no CONFIG_CGROUPS";
-	}
-	if (cgroup_write(group->root, "cgroup.subtree_control", "+memory")) {
-		umount(group->root);
-		rmdir(group->root);
-		return "this kernel has no CONFIG_MEMCG, or it is in use";
-	}
-	must(mkdir(group->dir, 0700) ? -errno : 0);
-	must(cgroup_write(group->dir, "cgroup.procs", "0"));
-	return NULL;
-}
-
 /*
  * The engine is a worker, which is in no cgroup of its own: memory that it
  * fills for a user is that user's all the same.
@@ -342,24 +273,23 @@ TEST_F(memory, that_DMA_fills_is_charged_to_who_has_opened_the_device)
 		.cmd = MTTY_MIG_DMA_OP_READ,
 		.src = 0x40000000, .dst = 0, .len = size,
 	};
-	struct cgroup group;
-	struct vfio_buf buf;
-	const char *missing = cgroup_enter(&group);
+	const char *missing = cgroup_enter();
 	long long before, after;
+	struct vfio_buf buf;
 
-	if (missing)
+	if (missing) {
+		cgroup_leave();
 		SKIP(return, "%s", missing);
+	}
 	mtty_new(&self->from, "full", size);
 	/* All of it there before, so that it is not what is counted */
 	vfio_buf_new(&self->from.dev, &buf, t.src, size, true);
 	memset(buf.addr, 0x5a, size);
-	before = cgroup_charged(&group);
+	before = cgroup_charged();
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->from, 0, &t));
-	after = cgroup_charged(&group);
+	after = cgroup_charged();
 	EXPECT_LT(0, before);
 	EXPECT_LE(before + (long long)size / 100 * 98, after);
-	mtty_remove_all();
-	cgroup_leave(&group);
 }
 
 TEST_HARNESS_MAIN

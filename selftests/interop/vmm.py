@@ -184,6 +184,7 @@ class Vmm:
         if work is not None:
             command += ['-kernel', place.inside('bzImage'), '-initrd', place.inside('initramfs'),
                         '-append', f'console=ttyS0 panic=-1 memmap={DMA_MEMORY} WORK={work} '
+                        f'LOST={PATIENCE // 3} '
                         'vfio.enable_unsafe_noiommu_mode=1']
         if incoming:
             command += ['-incoming', 'defer']

@@ -239,7 +239,7 @@ bool vm_dma_idle(struct vm_dma *dma)
 		if (!dma->channels[channel].busy)
 			continue;
 		if (vm_seconds() - dma->channels[channel].begun <
-		    VM_LOST_AFTER) {
+		    vm_lost_after) {
 			idle = false;
 			continue;
 		}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest's only process.  The kernel's command line says what it works on,
- * WORK=serial,dma or WORK=msix, msi, intx; it begins with it, and tells each
+ * WORK=serial,dma or WORK=msix, msi, intx (and LOST=, see vm.h); it begins with it, and tells each
  * 200 ms, as one line of JSON on ttyS1, what came of it so far.  A line "check"
  * there lets all that is under way come to its end and be checked to the last
  * page, and the answer says "checked": true.
@@ -30,6 +30,8 @@ struct work {
 	struct vm_dma *dma;
 	struct vm_irq *irq;
 };
+
+double vm_lost_after = 40;
 
 static struct vm_device devices[MAX_DEVICES];
 static struct work works[MAX_DEVICES];
@@ -224,11 +226,13 @@ static bool asked_to_check(int fd)
 
 int main(void)
 {
-	const char *words = getenv("WORK");
+	const char *words = getenv("WORK"), *lost = getenv("LOST");
 	double told = 0;
 	FILE *out;
 	int fd;
 
+	if (lost)
+		vm_lost_after = strtod(lost, NULL);
 	mount_all();
 	fd = open_teller();
 	out = fdopen(fd, "w");

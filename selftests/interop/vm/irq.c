@@ -279,7 +279,7 @@ void vm_irq_go_on(struct vm_irq *irq, bool more)
 		ask(irq);
 	}
 	look(irq);
-	if (irq->owed && vm_seconds() - irq->since > VM_LOST_AFTER) {
+	if (irq->owed && vm_seconds() - irq->since > vm_lost_after) {
 		bad(irq, "the interrupt does not come");
 		irq->owed = false;
 	}

@@ -142,7 +142,7 @@ static bool waits(struct port *port)
 {
 	hear(port);
 	return port->received < port->sent &&
-	       vm_seconds() - port->heard < VM_LOST_AFTER;
+	       vm_seconds() - port->heard < vm_lost_after;
 }
 
 bool vm_serial_idle(struct vm_serial *serial)

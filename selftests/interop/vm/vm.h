@@ -17,8 +17,10 @@
 
 #include "mtty_mig_regs.h"
 
-/* What is not back after so long is lost, in seconds */
-#define VM_LOST_AFTER	40
+/* What is not back after so long is lost, in seconds: LOST= of the kernel's
+ * command line
+ */
+extern double vm_lost_after;
 
 /**
  * struct vm_device - a mtty-mig device of this machine
