@@ -34,6 +34,7 @@ unlock_cache
 # guest may be silent is short, for it costs time with each mutant that hangs.
 LEAKS=1
 SILENCE=${SILENCE:-25}
+TEST_TIMEOUT=${TEST_TIMEOUT:-100}
 guest_options options
 [ "${KEEP_GOING:-0}" = 0 ] || options+=(--keep-going)
 [ -z "${TEST-}" ] || options+=(--some)
