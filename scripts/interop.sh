@@ -84,6 +84,9 @@ debian | latest) words+=" --root /run/vmm" ;;
 *) words+=" --qemu $QEMU" ;;
 esac
 words+=" --backend $BACKEND"
+# That kernel has no IOMMUFD_DRIVER, so the device has no DMA log, and QEMU wants to
+# be told that it may migrate it all the same.
+[ "$KERNEL" != debian ] || words+=" --option enable-migration=on"
 # A machine in a machine without KVM takes long: there only what UML cannot show, and
 # there is more patience.  What a mistake has broken for good is not waited for as long.
 default='*'

@@ -46,11 +46,12 @@ class Lab:
         self._devices.append(made)
         return made
 
-    def vmm(self, name, devices, **options):
+    def vmm(self, name, devices, options=None, **more):
         for other in self._vmms:
             if other.name == name:
                 raise vmm.Failure(f'there is a machine called {name}')
-        made = vmm.Vmm(self.place, self._args.backend, self._logs, name, devices, **options)
+        made = vmm.Vmm(self.place, self._args.backend, self._logs, name, devices,
+                       options=self._args.option + (options or []), **more)
         self._vmms.append(made)
         return made
 
@@ -161,6 +162,8 @@ def main():
     parser.add_argument('--root', default='', help='a directory that is to be QEMU\'s root')
     parser.add_argument('--qemu', default='/usr/bin/qemu-system-x86_64', help='its program')
     parser.add_argument('--backend', choices=('iommufd', 'container'), default='iommufd')
+    parser.add_argument('--option', action='append', default=[],
+                        help='one more of each vfio-pci device, such as enable-migration=on')
     parser.add_argument('--kernel', help='of the guest')
     parser.add_argument('--initramfs', help='of the guest, with vm/init in it')
     parser.add_argument('--logs', default='logs', help='a directory for what QEMU says')
