@@ -121,7 +121,7 @@ class Guest:
                         return line
                 left = deadline - time.monotonic()
                 if self._gone or left <= 0:
-                    raise Failure(f'the guest {"is gone and" if self._gone else ""} does not tell '
+                    raise Failure(f'the guest {"is gone and " if self._gone else ""}does not tell '
                                   f'{what}; what it told last: {self.last}; its console: '
                                   f'{self._console()}')
                 self._news.wait(left)
