@@ -146,6 +146,17 @@ stamp() {
 # used DIR: for prune, which drops what was not used for longest.
 used() { touch "$1/.mtty-mig-stamp"; }
 
+# in_use LINK RECIPE: prints the directory beside LINK that it leads to, if that was
+# finished by this RECIPE: its stamp is "NAME recipe RECIPE".
+in_use() {
+	local dir
+	[ -L "$1" ] || return
+	dir=${1%/*}/$(readlink "$1")
+	stamped "$dir" "${dir##*/} recipe $2" || return
+	used "$dir"
+	echo "$dir"
+}
+
 # prune KEEP PARENT GLOB: keep the KEEP last used.
 prune() {
 	local dir

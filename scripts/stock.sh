@@ -15,13 +15,8 @@ recipe=1
 image=linux-image-6.12-amd64
 current=$CACHE/kernel/stock
 
-if [ "${1-}" != update ] && [ -L "$current" ]; then
-	build=$CACHE/kernel/$(readlink "$current")
-	if stamped "$build" "${build##*/} recipe $recipe"; then
-		used "$build"
-		echo "$build"
-		exit 0
-	fi
+if [ "${1-}" != update ] && in_use "$current" $recipe; then
+	exit 0
 fi
 
 # shellcheck disable=SC2119 # of the machine's own sources

@@ -16,13 +16,8 @@
 recipe=2
 which=$1
 current=$CACHE/vmm/$which
-if [ "${2-}" != update ] && [ -L "$current" ]; then
-	root=$CACHE/vmm/$(readlink "$current")
-	if stamped "$root" "$recipe"; then
-		used "$root"
-		echo "$root"
-		exit 0
-	fi
+if [ "${2-}" != update ] && in_use "$current" $recipe; then
+	exit 0
 fi
 
 command -v apt-get >/dev/null ||
@@ -58,12 +53,12 @@ say "fetching Debian 13's QEMU$([ "$which" = debian ] || echo ", the newest in i
 step "vmm-$which" unpack
 # By its contents, for a run may be using another one, or this one.
 root=$which-$(hash_text "$(cd "$new" && find . -type f -printf '%P %s %T@\n' | sort)")
-if stamped "$CACHE/vmm/$root" "$recipe"; then
+if stamped "$CACHE/vmm/$root" "$root recipe $recipe"; then
 	rm -rf "$new"
 else
 	rm -rf "$CACHE/vmm/$root"
 	mv "$new" "$CACHE/vmm/$root"
-	stamp "$CACHE/vmm/$root" "$recipe"
+	stamp "$CACHE/vmm/$root" "$root recipe $recipe"
 fi
 ln -sfn "$root" "$current"
 prune 3 "$CACHE/vmm" '*-*'
