@@ -31,15 +31,9 @@ if [ "$verb" = update ]; then
 fi
 
 # Before anything is built: a word that is not known may be among these.
-tests=()
 units=()
 case $verb in
-check | selftests)
-	mapfile -t all < <(all_selftests)
-	wanted_tests tests "${all[@]}"
-	listed=$(selftest_units "${tests[@]}")
-	mapfile -t units <<<"$listed"
-	;;
+check | selftests) wanted_units units ;;
 kunit)
 	[ "$KERNEL" != debian ] ||
 		die "Debian's kernel has no KUnit" "say KERNEL=lts or KERNEL=latest, or make selftests KERNEL=debian"

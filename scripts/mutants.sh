@@ -12,11 +12,8 @@
 verb=mutants
 [ "$ENGINE" = uml ] || die "mutants are hunted with ENGINE=uml only: leave it out"
 # With TEST= one sees what some of the tests notice by themselves.
-mapfile -t all < <(all_selftests)
-tests=()
-wanted_tests tests kunit "${all[@]}"
-listed=$(selftest_units "${tests[@]}")
-mapfile -t units <<<"$listed"
+units=()
+wanted_units units kunit
 
 setup_kernel sanitize
 setup_modules

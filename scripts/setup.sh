@@ -184,6 +184,19 @@ selftest_units() {
 	done
 }
 
+# wanted_units NAME [WORD...]: what the guests run of the tests that TEST= asks
+# for, in the array of that name; WORD is a test that is no program.
+wanted_units() {
+	local -n units_=$1
+	local all tests listed
+	shift
+	mapfile -t all < <(all_selftests)
+	wanted_tests tests "$@" "${all[@]}"
+	listed=$(selftest_units "${tests[@]}")
+	# shellcheck disable=SC2034 # it is the caller's array
+	mapfile -t units_ <<<"$listed"
+}
+
 # guest_options NAME [DRIVER]: how guest.py is called, in the array of that name.
 # LEAKS: to follow each allocation takes nearly half of a sanitized run's time.
 guest_options() {
