@@ -8,8 +8,9 @@
 
 if [ -d "$CACHE" ]; then
 	make_cache
-	lock_cache
+	flock -n 7 || die "another run uses the cache $CACHE" \
+		"wait until it has ended, or end it, and call again"
 	say "removing the cache in $CACHE"
-	rm -rf "$CACHE"/{src,kernel,vmm,work,run,logs,tmp,apt,roots,lock}
+	rm -rf "$CACHE"/{src,kernel,vmm,work,run,logs,tmp,apt,roots,lock,in-use}
 	rmdir "$CACHE" 2>/dev/null || true
 fi

@@ -87,14 +87,21 @@ need_simple_path() {
 	esac
 }
 
-# make_cache: the directory, with room to build in and a name that the
-# kernel's makefiles can live with.
+# make_cache: the directory, with a name that the kernel's makefiles can live
+# with.  Whoever calls this uses it till it ends: by descriptor 7 make distclean
+# knows that there is somebody.
 make_cache() {
 	need_simple_path "the checkout" "$REPO" "move it to a simpler path"
 	need_simple_path "the cache" "$CACHE" "choose another place: make ... CACHE=/some/simple/path"
-	mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
-		die "cannot write to the cache $CACHE" \
-			"choose another place: make ... CACHE=/path/you/own"
+	while :; do
+		mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
+			die "cannot write to the cache $CACHE" \
+				"choose another place: make ... CACHE=/path/you/own"
+		exec 7>"$CACHE/in-use"
+		flock -s 7
+		# make distclean has removed it all if it was that.
+		[ "$CACHE/in-use" -ef /dev/fd/7 ] && break
+	done
 	mkdir -p "$CACHE"/{src,kernel,work,run,logs,tmp}
 	CACHE=$(cd "$CACHE" && pwd -P)
 	export CACHE
@@ -103,16 +110,11 @@ make_cache() {
 # lock_cache: one set-up at a time, whoever started it.  The lock belongs to
 # descriptor 9 and so ends with its process, however that ends.
 lock_cache() {
-	while :; do
-		exec 9>"$CACHE/lock"
-		if ! flock -n 9; then
-			say "waiting for another run that is setting up $CACHE"
-			flock 9
-		fi
-		# make distclean has removed it all if it was that.
-		[ "$CACHE/lock" -ef /dev/fd/9 ] && break
-		make_cache
-	done
+	exec 9>"$CACHE/lock"
+	if ! flock -n 9; then
+		say "waiting for another run that is setting up $CACHE"
+		flock 9
+	fi
 	# Nobody else is setting up, so what lies here was left by a run that died.
 	find "$CACHE/tmp" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
 }

@@ -202,7 +202,9 @@ run_selftests() {
 	# Selected by nobody but the driver, it is a module, too
 	[ ! -e "$modular/lib/xxhash.ko" ] ||
 		guest_modules=("$modular/lib/xxhash.ko" "${guest_modules[@]}")
+	lock_cache
 	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko -- kselftest
+	unlock_cache
 	guest_options options
 	log=${options[*]}
 	log=${log#*--log }
