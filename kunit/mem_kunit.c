@@ -215,6 +215,24 @@ static void mem_write_keeps_an_unsent_page_in_the_first_pass(struct kunit *test)
 	mem_expect_no_next(test);
 }
 
+/* What was cleared counts less; to count it in full again would be a rise */
+static void mem_unsent_page_filled_again_leaves_the_first_pass(struct kunit *test)
+{
+	struct mem_test *t = test->priv;
+
+	mem_set_page(test, t->mem, 2, 2);
+	mem_set_page(test, t->mem, 4, 4);
+	mtty_mem_track(t->mem);
+	mem_set_page(test, t->mem, 2, 0);
+	KUNIT_EXPECT_EQ(test, PAGE_RECORD + ZERO_RECORD, t->mem->initial_bytes);
+	mem_set(test, t->mem, 2 * PAGE, 6, 1);
+	KUNIT_EXPECT_EQ(test, PAGE_RECORD, t->mem->initial_bytes);
+	KUNIT_EXPECT_EQ(test, PAGE_RECORD, t->mem->dirty_bytes);
+	mem_expect_next(test, 4, 4, true);
+	mem_expect_next(test, 2, 6, false);
+	mem_expect_no_next(test);
+}
+
 static void mem_new_page_is_dirty(struct kunit *test)
 {
 	struct mem_test *t = test->priv;
@@ -496,8 +514,10 @@ static void model_write(struct kunit *test, struct model *m,
 
 		memcpy(m->data + start, t->buf + start - offset, end - start);
 		/* Zeroes written to zeroes are no change */
-		if (m->tracking && m->mark[i] == CLEAN &&
-		    !(was_zero && model_page_zero(m, i)))
+		if (!m->tracking || (was_zero && model_page_zero(m, i)))
+			continue;
+		/* The first pass must not grow */
+		if (m->mark[i] == CLEAN || was_zero)
 			m->mark[i] = DIRTY;
 	}
 	KUNIT_ASSERT_EQ(test, 0, mtty_mem_write(t->mem, offset, t->buf, len));
@@ -630,6 +650,7 @@ static struct kunit_case mem_cases[] = {
 	KUNIT_CASE(mem_first_pass_has_the_pages_that_are_not_zero),
 	KUNIT_CASE(mem_write_makes_a_sent_page_dirty),
 	KUNIT_CASE(mem_write_keeps_an_unsent_page_in_the_first_pass),
+	KUNIT_CASE(mem_unsent_page_filled_again_leaves_the_first_pass),
 	KUNIT_CASE(mem_new_page_is_dirty),
 	KUNIT_CASE(mem_page_that_becomes_zero_is_sent_as_such),
 	KUNIT_CASE(mem_zero_page_that_is_filled_again_is_sent_once),

@@ -150,6 +150,9 @@ static int mem_write_page(struct mtty_mem *mem, unsigned long index,
 	/* Its mark is still the old one: discount it as what it was */
 	if (old)
 		mem_account(mem, index, old, false);
+	/* What was cleared counts more again: initial_bytes must not rise */
+	if (page != old)
+		xa_clear_mark(&mem->pages, index, MTTY_MEM_INITIAL);
 
 	memcpy(page + offset, buf, len);
 
