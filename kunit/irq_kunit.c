@@ -363,6 +363,27 @@ static void msi_silences_intx(struct kunit *test)
 	expect_signals(test, intx, 0);
 }
 
+/* From then on INTx is asked, and it is asserted */
+static void msi_given_up_lets_intx_fire(struct kunit *test)
+{
+	const struct kind *p = test->param_value;
+	struct mtty_device *mtty = test->priv;
+	const s32 intx = 7;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			irq_set(mtty, VFIO_PCI_INTX_IRQ_INDEX,
+				VFIO_IRQ_SET_DATA_EVENTFD |
+				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &intx));
+	irq_enable(test, p->index, MTTY_MIG_NR_VECTORS);
+	irq_source(mtty, 0, true);
+	KUNIT_EXPECT_EQ(test, 0, irq_set(mtty, p->index,
+					 VFIO_IRQ_SET_DATA_NONE |
+					 VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0,
+					 NULL));
+	expect_signals(test, 0, 1);
+	expect_signals(test, intx, 1);
+}
+
 static void msix_function_mask_keeps_edges_pending(struct kunit *test)
 {
 	struct mtty_device *mtty = test->priv;
@@ -693,6 +714,7 @@ static struct kunit_case irq_cases[] = {
 	KUNIT_CASE_PARAM(msi_vector_without_eventfd, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_set_up_is_no_edge, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_silences_intx, kinds_gen_params),
+	KUNIT_CASE_PARAM(msi_given_up_lets_intx_fire, kinds_gen_params),
 	KUNIT_CASE(msix_function_mask_keeps_edges_pending),
 	KUNIT_CASE_PARAM(edge_of_a_stopped_device_is_pending_though_it_is_over,
 			 stops_gen_params),

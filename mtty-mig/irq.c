@@ -268,6 +268,8 @@ static int irq_set_triggers(struct mtty_device *mtty,
 		irq_put_eventfds(ctx, info.count);
 		if (set->index == VFIO_PCI_INTX_IRQ_INDEX)
 			mtty->irqs.intx_masked = false;
+		/* Another index may have an eventfd: from now on it is asked */
+		mtty_irq_update(mtty);
 		return 0;
 	}
 
