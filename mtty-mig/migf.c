@@ -112,17 +112,17 @@ static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 	ssize_t done = 0;
 	int ret = 0;
 
+	/* The end of the session takes the lock, too, and waits for the call */
 	if (mutex_lock_interruptible(&migf->lock))
 		return -ERESTARTSYS;
+	if (migf->dead) {
+		ret = -ENODEV;
+		goto out;
+	}
 
 	while (done < count) {
 		size_t len;
 
-		/* Looked at each time: a long read may see the session end */
-		if (migf->dead) {
-			ret = -ENODEV;
-			break;
-		}
 		if (!mtty_enc_unread(enc)) {
 			ret = save_next(migf);
 			if (ret <= 0)
@@ -142,6 +142,7 @@ static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 			break;
 		cond_resched();
 	}
+out:
 	mutex_unlock(&migf->lock);
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_READ, count, done ?: ret);
 	return done ?: ret;
@@ -281,15 +282,15 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 
 	if (mutex_lock_interruptible(&migf->lock))
 		return -ERESTARTSYS;
+	if (migf->dead) {
+		ret = -ENODEV;
+		goto out;
+	}
 
 	while (done < count) {
 		ssize_t len;
 		void *dst;
 
-		if (migf->dead) {
-			ret = -ENODEV;
-			break;
-		}
 		/* Sticky, as any other refusal */
 		ret = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
 		if (ret)
@@ -313,6 +314,7 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 			break;
 		cond_resched();
 	}
+out:
 	mutex_unlock(&migf->lock);
 	/*
 	 * A refused stream is told at once, not with the next write: there
