@@ -667,6 +667,28 @@ static void engine_fails_where_nothing_is_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, COMPLETE, status(mtty, 1));
 }
 
+/* Such an address may be BASE to who loses the upper bits */
+static const struct transfer beyond[] = {
+	{ "WRITE", OP_WRITE, 0x100, 1ULL << 32, 8 },
+	{ "READ", OP_READ, 1ULL << 32, 0x100, 8 },
+	{ "COPY, source", OP_COPY, 1ULL << 32, 0x100, 8 },
+	{ "COPY, destination", OP_COPY, 0x100, 1ULL << 32, 8 },
+	{ "FILL", OP_FILL, 0, 1ULL << 32, 8 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(beyond, beyond, name);
+
+static void engine_fails_where_no_bus_reaches(struct kunit *test)
+{
+	struct mtty_device *mtty = manual_device(test);
+	struct memories *m = memories_new(test, mtty);
+
+	begin(mtty, 1, test->param_value);
+	KUNIT_EXPECT_EQ(test, 0, test_engine_step(mtty, 1, U64_MAX));
+	KUNIT_EXPECT_EQ(test, FAILED, status(mtty, 1));
+	expect_memories(test, mtty, m);
+}
+
 static void engine_fails_without_device_memory(struct kunit *test)
 {
 	static const struct transfer t = {
@@ -1387,6 +1409,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_tells_of_each_chunk),
 	KUNIT_CASE_PARAM(engine_fails_where_nothing_is_mapped,
 			 failures_gen_params),
+	KUNIT_CASE_PARAM(engine_fails_where_no_bus_reaches, beyond_gen_params),
 	KUNIT_CASE(engine_fails_without_device_memory),
 	KUNIT_CASE_PARAM(engine_step_ends_with_a_chunk, steps_gen_params),
 	KUNIT_CASE(engine_step_without_memory),

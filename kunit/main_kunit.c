@@ -217,6 +217,7 @@ static const struct bad_size bad_sizes[] = {
 	{ "a suffix in front", "K4" },
 	{ "a fraction", "1.5M" },
 	{ "no power of two", "12K" },
+	{ "4 GiB and 4 KiB", "0x100001000" },
 	{ "too small", "2K" },
 	{ "too large", "128G" },
 	/* Each is 4096 or 0 to who loses the upper bits */

@@ -284,7 +284,8 @@ int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size)
 {
 	int ret = 0;
 
-	if (size && (!is_power_of_2(size) || size < MTTY_MIG_MEM_MIN ||
+	/* is_power_of_2() would take no more than an unsigned long */
+	if (size && (hweight64(size) != 1 || size < MTTY_MIG_MEM_MIN ||
 		     size > MTTY_MIG_MEM_MAX))
 		return -EINVAL;
 

@@ -99,7 +99,8 @@ static int mtty_log_start(struct vfio_device *vdev,
 	unsigned int n = 0;
 	int ret = 0;
 
-	if (!is_power_of_2(*page_size))
+	/* is_power_of_2() would take no more than an unsigned long */
+	if (hweight64(*page_size) != 1)
 		return -EINVAL;
 
 	copy = kcalloc(nnodes, sizeof(*copy), GFP_KERNEL_ACCOUNT);

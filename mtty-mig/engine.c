@@ -60,6 +60,16 @@ static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
 		buf[i] = pattern >> (chunk->dst + i) % 4 * 8;
 }
 
+/* 0 or -errno */
+static int engine_dma_rw(struct mtty_device *mtty, u64 iova, void *buf,
+			 size_t len, bool write)
+{
+	/* An address that the bus does not have, where it has but 32 bits */
+	if (iova != (dma_addr_t)iova)
+		return -EINVAL;
+	return vfio_dma_rw(&mtty->vdev, iova, buf, len, write);
+}
+
 /* The part of a chunk that is done without hw_lock; 0 or -errno */
 static int engine_transfer(struct mtty_device *mtty,
 			   const struct mtty_dma_chunk *chunk, void *buf)
@@ -68,12 +78,11 @@ static int engine_transfer(struct mtty_device *mtty,
 
 	if (chunk->op == MTTY_MIG_DMA_OP_READ ||
 	    chunk->op == MTTY_MIG_DMA_OP_COPY)
-		ret = vfio_dma_rw(&mtty->vdev, chunk->src, buf, chunk->len,
-				  false);
+		ret = engine_dma_rw(mtty, chunk->src, buf, chunk->len, false);
 	if (ret || chunk->op == MTTY_MIG_DMA_OP_READ)
 		return ret;
 
-	ret = vfio_dma_rw(&mtty->vdev, chunk->dst, buf, chunk->len, true);
+	ret = engine_dma_rw(mtty, chunk->dst, buf, chunk->len, true);
 	/*
 	 * After the write: before it, the log could be read and the page
 	 * copied by the VMM while it still had its old content. Even a failed
@@ -272,7 +281,8 @@ void mtty_engine_hold(struct mtty_device *mtty, bool hold)
  * Context: In the process that has the device open, or in a worker. Takes
  * hw_lock; may wait for user memory.
  * Return: the bytes that were transferred; 0 if the channel is idle, may not
- * run in this state, or ended in an error at once; -ENOMEM.
+ * run in this state, has a chunk under way, or ended in an error at once;
+ * -ENOMEM.
  */
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
@@ -357,8 +367,8 @@ void mtty_engine_init(struct mtty_device *mtty)
 }
 
 /**
- * mtty_engine_flush - wait until no work is left
- * @mtty: the device, closed
+ * mtty_engine_flush - see that no work runs, nor is left
+ * @mtty: the device, closed or its engine held: nobody queues more
  */
 void mtty_engine_flush(struct mtty_device *mtty)
 {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make portability: the driver and its KUnit suites build without a warning
-# for other architectures, and the suites pass on a big-endian one.
+# for other architectures, and the suites pass where a long has 32 bits and
+# where the byte order is the other one.
 #
 # They are built in a kernel tree with the series applied, which needs no more
 # of an architecture than its "make prepare"; and the suites run as kunit.py
@@ -71,6 +72,8 @@ prove "i386: builds" builds i386 i686-linux-gnu- ""
 prove "arm64: builds" builds arm64 aarch64-linux-gnu- ""
 prove "riscv64: builds" builds riscv riscv64-linux-gnu- CONFIG_64BIT=y
 prove "s390x: builds" builds s390 s390x-linux-gnu- ""
+prove "i386, 32 bits: KUnit in QEMU" \
+	kunit i386 --arch i386 --cross_compile i686-linux-gnu-
 prove "s390x, big-endian: KUnit in QEMU" \
 	kunit s390 --arch s390 --cross_compile s390x-linux-gnu-
 show_proofs
