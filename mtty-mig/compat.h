@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * All differences between the kernels that the driver builds for. A kernel tree
- * has no such file: scripts/series.py resolves it, see Documentation/series.rst.
+ * has at most what it lacks: scripts/series.py resolves this, see
+ * Documentation/series.rst.
  */
 #ifndef MTTY_MIG_COMPAT_H
 #define MTTY_MIG_COMPAT_H

@@ -10,8 +10,9 @@
  *
  *	mtty_dirty.lock		 the DMA log; never taken with hw_lock held
  *
- * mtty_device.reset_lock is a spinlock and innermost; see mtty_fsm_reset().
- * User memory is touched under mtty_migf.lock but never under hw_lock.
+ * mtty_device.reset_lock and mtty_faults.lock are spinlocks and innermost; of
+ * the first see mtty_fsm_reset(). User memory is touched under mtty_migf.lock
+ * and mtty_dirty.lock but never under hw_lock.
  */
 #ifndef MTTY_MIG_H
 #define MTTY_MIG_H

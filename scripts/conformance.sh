@@ -3,7 +3,7 @@
 #
 # make conformance: hold a driver's devices against the rules of the uAPI.
 #
-#   DRIVER=mtty_mig	this project's, all its types (the default)
+#   DRIVER=mtty_mig	this project's, type by type (the default)
 #   DRIVER=mtty		the kernel's own sample
 #   ISOLATE=0|1		a boot for each test; 1 for other drivers than ours
 #   TYPES='...'		only these types of mediated device
