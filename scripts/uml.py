@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The engine uml: the guest is a process, and its root the host's by hostfs."""
 
+import contextlib
+import fcntl
+import glob
 import os
 import shutil
 import subprocess
@@ -10,10 +13,37 @@ class NoPlace(Exception):
     """There is no directory for the guest's memory."""
 
 
-def executable_dir(path, megabytes):
+def alive(run):
+    """Does somebody hold the lock of that run's directory?"""
+    try:
+        with open(f'{run}/.in-use', encoding='utf-8') as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def claimed(runs, own, path):
+    """Megabytes there that other guests may take: their files have holes yet."""
+    total = 0
+    for run in filter(alive, glob.glob(f'{glob.escape(runs)}/*')):
+        # make mutants has a directory for each of its guests
+        for claim in {f'{run}/memory', *glob.glob(f'{glob.escape(run)}/*/memory')}:
+            if os.path.dirname(claim) == own:
+                continue
+            with contextlib.suppress(OSError), open(claim, encoding='utf-8') as file:
+                claims = [line.rstrip('\n').split(' ', 1) for line in file]
+                total += max((int(size) for size, where in claims if where == path), default=0)
+    return total
+
+
+def executable_dir(path, megabytes, others):
     """Can UML keep that much memory in a file there, and map it executable?"""
     try:
-        if shutil.disk_usage(path).free < megabytes << 20:
+        usage = shutil.disk_usage(path)
+        if min(usage.free, usage.total - (others << 20)) < megabytes << 20:
             return False
         test = os.path.join(path, f'.mtty-mig-{os.getpid()}')
         try:
@@ -27,17 +57,22 @@ def executable_dir(path, megabytes):
         return False
 
 
-def memory_dir(run, megabytes):
-    # In memory if it can be: a file on a disk would be written back.
-    for path in ('/dev/shm', os.environ.get('TMPDIR', '/tmp'), run):
-        if executable_dir(path, megabytes):
-            return path
+def memory_dir(runs, run, megabytes):
+    """Where there is so much, which is then claimed for this run; one decides at a time."""
+    with open(f'{runs}/.memory', 'w', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # In memory if it can be: a file on a disk would be written back.
+        for path in ('/dev/shm', os.environ.get('TMPDIR', '/tmp'), run):
+            if executable_dir(path, megabytes, claimed(runs, run, path)):
+                with open(f'{run}/memory', 'a', encoding='utf-8') as file:
+                    print(megabytes, path, file=file)
+                return path
     raise NoPlace(f"no place for the guests' memory: /dev/shm, TMPDIR and {run} have not "
                   f'{megabytes} MB free, or forbid to execute; set TMPDIR to a directory that does')
 
 
 def prepare(args, guests):
-    return {'TMPDIR': memory_dir(args.run, guests * (args.memory + 64)),
+    return {'TMPDIR': memory_dir(f'{os.environ["CACHE"]}/run', args.run, guests * (args.memory + 64)),
             'LD_PRELOAD': args.preload}
 
 
