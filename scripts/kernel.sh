@@ -56,13 +56,15 @@ start=$(now)
 # A build that was interrupted goes on where it was: kbuild removes or redoes
 # what was half written.  A machine that went down in between may have lost
 # what was written, so then it starts again.
+complete=0
+[ ! -e "$build/.mtty-mig-stamp" ] || complete=1
+rm -f "$build/.mtty-mig-stamp"
 boot=$(cat /proc/sys/kernel/random/boot_id)
-if [ "$(cat "$build/.boot" 2>/dev/null)" != "$boot" ] &&
-	! [ -e "$build/.mtty-mig-stamp" ]; then
+if [ "$complete" = 0 ] && [ "$(cat "$build/.boot" 2>/dev/null)" != "$boot" ]; then
 	rm -rf "$build"
-	mkdir -p "$build"
-	echo "$boot" >"$build/.boot"
 fi
+mkdir -p "$build"
+echo "$boot" >"$build/.boot"
 
 cat "${fragments[@]}" | sed '/^CONFIG_/s/ | /\n/g' >"$build/fragment"
 kmake() { make -C "$source" O="$build" ARCH="$arch" "$@"; }

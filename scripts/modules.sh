@@ -66,13 +66,17 @@ if [ -n "${LINT-}" ]; then
 	lint=(W=1 C=1 CHECK="sparse")
 	cflags=-Werror
 fi
+# With the lab's own kernels; a mutant may well have one
+if [ $# -lt 3 ] && [[ $kdir == "$CACHE"/kernel/* ]]; then
+	cflags=-Werror
+fi
 if has GCOV_KERNEL; then
 	# Expanded by kbuild in each directory: the driver and not its suites.
 	# shellcheck disable=SC2016
 	gcov=('GCOV_PROFILE=$(if $(filter %mtty-mig,$(obj)),y)')
 	# What is done to the code before the counters are put in makes several
 	# of one branch: a copy for each caller, a copy for each way there.
-	cflags='-fno-early-inlining -fno-partial-inlining -fno-thread-jumps'
+	cflags+=' -fno-early-inlining -fno-partial-inlining -fno-thread-jumps'
 fi
 
 key=$(hash_text "$(hash_files "${parts[@]}")" "$kdir" "$release" "$(cat "$0")" \
@@ -84,7 +88,16 @@ fi
 
 say "building the modules for Linux $release"
 start=$(now)
+# What was built for another kernel may look up to date; and what was not finished
+# may be half written, if the machine went down since.
+boot=$(cat /proc/sys/kernel/random/boot_id)
+if [ "$(cat "$out/.built-for" 2>/dev/null)" != "$kdir $release" ] ||
+	{ ! [ -e "$out/.mtty-mig-stamp" ] && [ "$(cat "$out/.boot" 2>/dev/null)" != "$boot" ]; }; then
+	rm -rf "$out"
+fi
 mkdir -p "$out"
+echo "$kdir $release" >"$out/.built-for"
+echo "$boot" >"$out/.boot"
 rm -f "$out/.mtty-mig-stamp"
 
 # Copy what differs and with a new time, remove what is gone: then make's own
