@@ -11,6 +11,7 @@
 verb=coverage
 [ "${KERNEL:-lts} ${ENGINE:-uml}" = 'lts uml' ] ||
 	die "coverage is counted on KERNEL=lts and ENGINE=uml only: leave both out"
+[ -z "${SAN-}" ] || die "coverage is counted without sanitizers: leave SAN out"
 setup_kernel coverage coverage
 setup_modules
 setup_programs selftests

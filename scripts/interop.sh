@@ -37,6 +37,7 @@ iommufd-* | container-*) ;;
 esac
 [ -z "${ARGS-}" ] || die "make interop takes no ARGS=; TEST= and QEMU= say what it does"
 
+[ -z "${MUTANT-}" ] || packages+=(git)
 flavour=$(flavour 1)
 setup_kernel "$flavour" "${packages[@]}"
 # What the migrated machine runs does not matter much: one kernel for all, but

@@ -303,7 +303,7 @@ class Worker:
             apply(mutant, self.tree)
         # It writes its log, and looks for space, in its cache.
         done = subprocess.run(
-            [f'{self.args.repo}/scripts/modules.sh', os.path.dirname(self.args.kernel),
+            [f'{self.args.repo}/scripts/modules.sh', self.args.kdir,
              self.build, self.tree],
             env={**os.environ, 'CACHE': self.own_cache}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
@@ -577,6 +577,7 @@ def run(args):
 def main():
     args = guest.arguments(__doc__.split('\n\n', maxsplit=1)[0])
     args.add_argument('--repo', required=True, help='the checkout')
+    args.add_argument('--kdir', required=True, help="the kernel's build directory")
     args.add_argument('--scratch', required=True, help='a directory to build in')
     args.add_argument('--key', required=True, help='stands for all that the mutants do not change')
     args.add_argument('--pattern', default='*', help='which mutants')

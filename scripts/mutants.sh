@@ -11,11 +11,14 @@
 
 verb=mutants
 [ "$ENGINE" = uml ] || die "mutants are hunted with ENGINE=uml only: leave it out"
+[ "$KERNEL" != debian ] ||
+	die "Debian's kernel has neither KUnit nor sanitizers" "say KERNEL=lts or KERNEL=latest, or leave it out"
+[ -z "${SAN-}" ] || die "mutants are hunted with sanitizers: leave SAN out"
 # With TEST= one sees what some of the tests notice by themselves.
 units=()
 wanted_units units kunit
 
-setup_kernel sanitize
+setup_kernel sanitize git
 setup_modules
 setup_programs selftests
 setup_run -- selftests
@@ -36,7 +39,7 @@ guest_options options
 [ "${KEEP_GOING:-0}" = 0 ] || options+=(--keep-going)
 [ -z "${TEST-}" ] || options+=(--some)
 wait_for "$SCRIPTS/mutants.py" "${options[@]}" \
-	--repo "$REPO" --scratch "$scratch" \
+	--repo "$REPO" --kdir "$kernel" --scratch "$scratch" \
 	--key "$(hash_text "$(cat "$modules/.mtty-mig-stamp" \
 		"$programs/selftests/.mtty-mig-stamp" "$kernel/.mtty-mig-stamp")" "${units[*]}")" \
 	--pattern "${MUTANT:-*}" "${units[@]}"
