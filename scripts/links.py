@@ -27,6 +27,10 @@ def main():
                 found.add(name)
             else:
                 os.unlink(path)
+    # What was a directory may be a file now
+    for directory, _, _ in os.walk(target, topdown=False):
+        if directory != target and not os.listdir(directory):
+            os.rmdir(directory)
     for name in names - found:
         path = os.path.join(target, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)

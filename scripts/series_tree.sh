@@ -117,7 +117,8 @@ our_git() {
 # tracked, which saves minutes.
 apply_series() {
 	local hooks file
-	[ ! -d "$tree/.git" ] || our_git reset -q --hard base
+	# It may have been ended before there was a base
+	[ ! -d "$tree/.git" ] || our_git reset -q --hard base || true
 	rm -rf "$tree/.git"
 	copy_tree
 	our_git init -q -b series
