@@ -4,7 +4,7 @@
 # make debcheck: the packages of make deb, and what make install and DKMS do
 # with a checkout, in a fresh Debian with the headers of a kernel: whether they
 # install, build, work as far as they can without that kernel running, and
-# leave nothing behind.  Prints KTAP.
+# leave nothing behind.  Prints KTAP, a document for each Debian.
 #
 #   debcheck.sh
 #
@@ -57,6 +57,7 @@ inside() {
 	log=$3
 	say "$suite: a fresh root with the headers of a kernel"
 	root_make "$suite" "$root" dkms,gcc,make,kmod,man-db,python3 >>"$log" 2>&1 || {
+		no_root "$suite" "$log"
 		tail -n 15 "$log" | quote >&2
 		die "mmdebstrap could not make a root of $suite" "its whole output is in $log"
 	}
@@ -67,6 +68,7 @@ inside() {
 	root_mounts "$root"
 	headers=${HEADERS:-$([ "$suite" = bookworm ] && echo linux-headers-6.12-amd64 || echo linux-headers-amd64)}
 	{ in_root "$root" apt-get -q update && in_root "$root" apt-get -q install "$headers"; } >>"$log" 2>&1 || {
+		no_root "$suite" "$log"
 		tail -n 15 "$log" | quote >&2
 		die "$suite: cannot install $headers" "its whole output is in $log"
 	}
@@ -78,6 +80,7 @@ inside() {
 	in_root "$root" rm -rf /var/cache/man
 	files >"$log.before"
 
+	echo "TAP version 13"
 	check "both packages install" sh_in_root 'apt-get -q install /tmp/debs/*.deb'
 	check "DKMS built and installed the module" sh_in_root '
 		dkms status
@@ -157,6 +160,7 @@ inside() {
 		! modinfo -k "$1" mtty_mig'
 	check "it leaves nothing behind" nothing_left
 	rm -f "$log.before" "$log.after" "$log.now"
+	echo "1..$number"
 	echo "# $number checks, $failed failed"
 	[ $failed -eq 0 ]
 }
@@ -175,7 +179,6 @@ need_space 2000 "a fresh Debian"
 root=
 trap '[ -z "$root" ] || root_remove "$root"' EXIT
 status=0
-echo "TAP version 13"
 for suite in ${SUITES:-bookworm}; do
 	log=$CACHE/logs/debcheck-$(date +%Y%m%d-%H%M%S)-$$-$suite.log
 	: >"$log"

@@ -10,6 +10,7 @@
 #
 # SUITES='bookworm trixie'	which Debian
 # VERBS='run check'		which commands
+# KERNEL, ENGINE, TEST		are theirs
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/apt.sh"
@@ -26,7 +27,9 @@ try_verb() {
 		status=0
 		say "$suite: make $verb"
 		# shellcheck disable=SC2016 # for that shell
-		as_user "$root" sh -c 'cd mtty-mig && make "$1"' sh "$verb" 2>&1 |
+		as_user "$root" sh -c 'cd mtty-mig && make "$@"' sh "$verb" \
+			${KERNEL_GIVEN:+KERNEL="$KERNEL_GIVEN"} ${ENGINE_GIVEN:+ENGINE="$ENGINE_GIVEN"} \
+			${TEST:+TEST="$TEST"} 2>&1 |
 			tee "$log.now" | sed -un 's/^lab: /     | &/p' >&2 || status=${PIPESTATUS[0]}
 		cat "$log.now" >>"$log"
 		asked=$(sed -n 's/^ *sudo apt-get //p' "$log.now")
@@ -56,6 +59,7 @@ inside() {
 	log=$3
 	say "$suite: a fresh root"
 	root_make "$suite" "$root" git,make >>"$log" 2>&1 || {
+		no_root "$suite" "$log"
 		tail -n 15 "$log" | quote >&2
 		die "mmdebstrap could not make a root of $suite" "its whole output is in $log"
 	}
