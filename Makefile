@@ -124,13 +124,13 @@ series: ## write patches for a kernel tree: TREE=~/linux OUT=dir
 series-check: ## prove these patches on a scratch copy of TREE, or of KERNEL's source
 	@scripts/series_check.sh '$(TREE)'
 
-portability: ## build for other architectures, run KUnit on a big-endian one
+portability: ## build for other architectures, run KUnit on i386 and s390x
 	@scripts/portability.sh
 
 interop: ## let QEMU migrate the device, with a guest that uses it: QEMU=, TEST=
 	@scripts/interop.sh
 
-update: ## fetch the newest version of the kernel's source
+update: ## fetch the newest version of what comes from Debian: all in the cache, or KERNEL=
 	@scripts/lab.sh update
 
 lint: ## checkpatch, shellcheck and the lab's own tests

@@ -71,6 +71,7 @@ give_back() {
 install_all() {
 	local out=$REPO/build/modules name file
 	may_write "$dest/lib/modules/$release/updates"
+	[ -z "$prefix" ] || check_kernel
 	[ -z "$prefix" ] || may_write "$dest$prefix"
 	"$SCRIPTS/modules-here.sh" "$kdir"
 	make_cache

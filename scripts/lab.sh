@@ -21,9 +21,17 @@ if [ "$verb" = update ]; then
 	"$SCRIPTS/packages.sh"
 	make_cache
 	lock_cache
-	source=$("$SCRIPTS/source.sh" update)
-	say "in use: ${source##*/}"
-	[ "$KERNEL" != debian ] || "$SCRIPTS/stock.sh" update
+	# Without KERNEL= all that the cache has
+	kernels=("$KERNEL")
+	if [ -z "$KERNEL_GIVEN" ]; then
+		[ ! -L "$CACHE/src/latest" ] || kernels+=(latest)
+		[ ! -L "$CACHE/kernel/stock" ] || kernels+=(debian)
+	fi
+	for KERNEL in "${kernels[@]}"; do
+		source=$("$SCRIPTS/source.sh" update)
+		say "in use: ${source##*/}"
+		[ "$KERNEL" != debian ] || "$SCRIPTS/stock.sh" update >/dev/null
+	done
 	for vmm in debian latest; do
 		[ ! -L "$CACHE/vmm/$vmm" ] || "$SCRIPTS/vmm.sh" "$vmm" update >/dev/null
 	done

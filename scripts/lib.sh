@@ -17,6 +17,9 @@ unset ARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O 
 unset LLVM LLVM_IAS CC LD HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS CPPFLAGS LDFLAGS KCPPFLAGS
 unset KCONFIG_CONFIG KCONFIG_ALLCONFIG LOCALVERSION INSTALL_PATH INSTALL_MOD_PATH INSTALL_HDR_PATH
 PATH=$PATH:/usr/sbin:/sbin
+# A checkout or a kernel tree may be somebody else's, as for root in a container.
+# git fears what such a repository may have it run; we run its makefiles anyway.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export SCRIPTS=$REPO/scripts
@@ -81,11 +84,14 @@ hash_text() { printf '%s\n' "$*" | sha256sum | cut -c1-16; }
 # need_simple_path WHAT PATH HINT
 need_simple_path() {
 	case $2 in
-	*[[:space:]:\'\"\$\&\;\\\#%]*)
+	*[[:space:]:,\(\)\'\"\$\&\;\\\#%]*)
 		die "the path of $1, '$2', has a character that kernel makefiles cannot take" "$3"
 		;;
 	esac
 }
+
+# ours NAME: a file of the cache that can be written to, or is not there.
+ours() { [ -w "$CACHE/$1" ] || ! [ -e "$CACHE/$1" ]; }
 
 # make_cache: the directory, with a name that the kernel's makefiles can live
 # with.  Whoever calls this uses it till it ends: by descriptor 7 make distclean
@@ -94,7 +100,7 @@ make_cache() {
 	need_simple_path "the checkout" "$REPO" "move it to a simpler path"
 	need_simple_path "the cache" "$CACHE" "choose another place: make ... CACHE=/some/simple/path"
 	while :; do
-		mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] ||
+		mkdir -p "$CACHE" 2>/dev/null && [ -w "$CACHE" ] && ours in-use && ours lock ||
 			die "cannot write to the cache $CACHE" \
 				"choose another place: make ... CACHE=/path/you/own"
 		exec 7>"$CACHE/in-use"
@@ -247,8 +253,9 @@ kernel_fragments() {
 	[ "$3" = plain ] || echo "$config/$3"
 }
 
-# The one place that knows which values exist.
-check_choice() {
+# check_kernel: of KERNEL=.  This and what follows is the one place that knows which
+# values exist.
+check_kernel() {
 	case $KERNEL in
 	lts | latest) ;;
 	debian)
@@ -266,6 +273,11 @@ check_choice() {
 		;;
 	*) die "KERNEL=$KERNEL is not known; it can be: lts, latest, debian, or a path to a kernel tree" ;;
 	esac
+}
+
+# check_choice: of KERNEL= and ENGINE=, for a guest.
+check_choice() {
+	check_kernel
 	case $ENGINE in
 	uml | qemu) ;;
 	*) die "ENGINE=$ENGINE is not known; it can be: uml, qemu" ;;

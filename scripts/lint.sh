@@ -73,7 +73,7 @@ ignored() {
 }
 
 say "checkpatch"
-mapfile -t files < <(git -c safe.directory="$REPO" ls-files '*.[ch]')
+mapfile -t files < <(git ls-files '*.[ch]')
 [ ${#files[@]} -gt 0 ] || die "git tells no files of $REPO" "make lint looks at what is in a git checkout"
 for file in "${files[@]}"; do
 	"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary --quiet \

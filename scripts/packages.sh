@@ -53,7 +53,7 @@ for what; do
 		headers+=('libelf.h:libelf-dev')
 		;;
 	portability)
-		need+=(git:git rsync:rsync)
+		need+=(git:git rsync:rsync qemu-system-i386:qemu-system-x86)
 		for target in i686 aarch64 riscv64 s390x; do
 			need+=("$target-linux-gnu-gcc:gcc-$target-linux-gnu")
 		done

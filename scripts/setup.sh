@@ -18,6 +18,7 @@
 flavour() {
 	# shellcheck disable=SC2153 # KERNEL is lib.sh's
 	if [ "$KERNEL" = debian ]; then
+		[ -z "${SAN-}" ] || die "Debian's kernel is as it is: leave SAN out"
 		echo stock
 		return
 	fi
@@ -41,6 +42,7 @@ engine() {
 # setup_source [PACKAGES]: all that needs no kernel of the lab's.  Locks the
 # cache; unlock_cache when no more is built.
 setup_source() {
+	check_kernel
 	"$SCRIPTS/packages.sh" "$@"
 	make_cache
 	lock_cache
@@ -108,11 +110,15 @@ setup_run() {
 	flock 6
 	# shellcheck disable=SC2153 # KERNEL is lib.sh's
 	case $KERNEL in
-	*/*) # the next run builds it anew if the tree has changed
+	*/* | debian) # another run may build or fetch it anew
 		cp "$image" "$run/"
 		image=$run/${image##*/}
 		;;
 	esac
+	if [ -n "$initramfs" ]; then
+		cp "$initramfs" "$run/"
+		initramfs=$run/${initramfs##*/}
+	fi
 	mkdir "$run/modules"
 	cp "$SCRIPTS/guest-init.sh" "$run/"
 	cp "${guest_modules[@]}" "$run/modules/"
@@ -169,7 +175,8 @@ check_types() {
 }
 
 # selftest_units PROGRAM...: what the guests run.  A generic program runs for
-# each of our types, or for TYPES=; over every way in for the one that can do all.
+# each of our types that differ to it, or for TYPES=; over every way in for the
+# one that can do all.
 selftest_units() {
 	local program type way=cdev
 	local types=${TYPES:-mtty_mig-full mtty_mig-none mtty_mig-base mtty_mig-p2p mtty_mig-precopy}

@@ -55,11 +55,11 @@ tree_source() {
 		echo "$tree"
 		return
 	fi
-	git -c safe.directory="$tree" -C "$tree" rev-parse --git-dir >/dev/null 2>&1 ||
+	git -C "$tree" rev-parse --git-dir >/dev/null 2>&1 ||
 		die "the tree $tree is configured or built ($unclean), and kbuild wants a clean one" \
 			"'make mrproper' there, or name another tree"
 	links=$CACHE/src/tree-$(hash_text "$tree")
-	git -c safe.directory="$tree" -C "$tree" ls-files -z --cached --others --exclude-standard |
+	git -C "$tree" ls-files -z --cached --others --exclude-standard |
 		"$SCRIPTS/links.py" "$tree" "$links"
 	echo "$links"
 }
@@ -124,7 +124,10 @@ if ! stamped "$CACHE/src/$dir" "$dir layout $layout"; then
 	stamp "$CACHE/src/$dir" "$dir layout $layout"
 fi
 ln -sfn "$dir" "$current"
-# Two of each kernel
+# Those in use, and what was in use before them
+for each in "$CACHE"/src/{lts,latest}; do
+	[ ! -e "$each" ] || used "$each"
+done
 prune 4 "$CACHE/src" 'linux-source-*'
 rm -rf "$CACHE/apt"
 echo "$CACHE/src/$dir"
