@@ -21,6 +21,7 @@
 #define mtty_engine_kick		test_engine_kick
 #define mtty_engine_hold		test_engine_hold
 #define mtty_engine_step		test_engine_step
+#define mtty_engine_step_by_worker	test_engine_step_by_worker
 #define mtty_engine_drain		test_engine_drain
 #define mtty_engine_flush		test_engine_flush
 #define mtty_engine_module_init		test_engine_module_init
