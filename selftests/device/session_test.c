@@ -91,10 +91,14 @@ static void check_dead(struct __test_metadata *_metadata, int data_fd,
 	const short dead = POLLERR | POLLHUP;
 	struct vfio_precopy_info info;
 	unsigned int i;
+	__u8 byte;
 
 	/* It does not come back to life by being asked twice */
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(-ENODEV, mig_session_touch(data_fd, state));
+		EXPECT_EQ(-ENODEV, state == VFIO_DEVICE_STATE_RESUMING ?
+			  mig_write(data_fd, &byte, 0) :
+			  mig_read(data_fd, &byte, 0));
 		EXPECT_EQ(-EINVAL, __vfio_precopy_info(data_fd, &info));
 		EXPECT_EQ(dead, fd_poll(data_fd, POLLIN | POLLOUT));
 		EXPECT_EQ(dead, fd_poll(data_fd, 0));

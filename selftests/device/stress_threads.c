@@ -287,7 +287,7 @@ static void act_disturb(struct actor *actor)
 					 mig_write(session->fd, &byte, 1);
 		/* One that was refused before goes on to be so */
 		if (!session->shared)
-			JUDGE(actor, ret, EBADF);
+			JUDGE(actor, ret, EBADF, ENODEV);
 		return;
 	case 2:
 		CALL(actor, "precopy info of fd %d", session->fd);
