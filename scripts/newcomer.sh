@@ -27,9 +27,7 @@ try_verb() {
 		status=0
 		say "$suite: make $verb"
 		# shellcheck disable=SC2016 # for that shell
-		as_user "$root" sh -c 'cd mtty-mig && make "$@"' sh "$verb" \
-			${KERNEL_GIVEN:+KERNEL="$KERNEL_GIVEN"} ${ENGINE_GIVEN:+ENGINE="$ENGINE_GIVEN"} \
-			${TEST:+TEST="$TEST"} 2>&1 |
+		as_user "$root" sh -c 'cd mtty-mig && make "$@"' sh "$verb" "${words[@]}" 2>&1 |
 			tee "$log.now" | sed -un 's/^lab: /     | &/p' >&2 || status=${PIPESTATUS[0]}
 		cat "$log.now" >>"$log"
 		asked=$(sed -n 's/^ *sudo apt-get //p' "$log.now")
@@ -37,11 +35,11 @@ try_verb() {
 			break
 		fi
 		before=$asked
-		while read -ra words; do
-			say "$suite: as root: apt-get ${words[*]}"
-			in_root "$root" apt-get -q "${words[@]}" >>"$log" 2>&1 || {
+		while read -ra wanted; do
+			say "$suite: as root: apt-get ${wanted[*]}"
+			in_root "$root" apt-get -q "${wanted[@]}" >>"$log" 2>&1 || {
 				tail -n 15 "$log" | quote >&2
-				die "$suite: what the lab asks for cannot be done: apt-get ${words[*]}" \
+				die "$suite: what the lab asks for cannot be done: apt-get ${wanted[*]}" \
 					"the whole output is in $log"
 			}
 		done <<<"$asked"
@@ -57,6 +55,7 @@ inside() {
 	local root=$1 verb status=0
 	suite=$2
 	log=$3
+	words=("${@:5}")
 	say "$suite: a fresh root"
 	root_make "$suite" "$root" git,make >>"$log" 2>&1 || {
 		no_root "$suite" "$log"
@@ -104,6 +103,10 @@ need_space 6000 "a fresh Debian with a cache of its own"
 [ -z "$(git -C "$REPO" status --porcelain)" ] ||
 	say "what is not committed is not in the clone"
 
+words=()
+[ -z "$KERNEL_GIVEN" ] || words+=("KERNEL=$KERNEL_GIVEN")
+[ -z "$ENGINE_GIVEN" ] || words+=("ENGINE=$ENGINE_GIVEN")
+[ -z "${TEST-}" ] || words+=("TEST=$TEST")
 rows=$CACHE/logs/newcomer-$(date +%Y%m%d-%H%M%S)-$$
 root=
 trap 'rm -rf "$rows.bundle"; [ -z "$root" ] || root_remove "$root"' EXIT
@@ -114,7 +117,7 @@ for suite in "${suites[@]}"; do
 	log=$rows-$suite.log
 	: >"$log"
 	one=0
-	inside_namespace "$0" inside "$root" "$suite" "$log" "$rows.bundle" || one=$?
+	inside_namespace "$0" inside "$root" "$suite" "$log" "$rows.bundle" "${words[@]}" || one=$?
 	[ $one -eq 0 ] || status=1
 	[ -e "$log.rows" ] || echo "$suite|root|FAILED|0|see $log" >"$log.rows"
 	cat "$log.rows" >>"$rows.rows"
