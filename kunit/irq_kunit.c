@@ -347,18 +347,23 @@ static void msi_set_up_is_no_edge(struct kunit *test)
 	expect_signals(test, 0, 0);
 }
 
+/* Of INTx and another index, with eventfds for both, a source asks */
+static void irq_assert_beside_intx(struct kunit *test, u32 index, s32 intx)
+{
+	KUNIT_ASSERT_EQ(test, 0,
+			irq_set(test->priv, VFIO_PCI_INTX_IRQ_INDEX,
+				VFIO_IRQ_SET_DATA_EVENTFD |
+				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &intx));
+	irq_enable(test, index, MTTY_MIG_NR_VECTORS);
+	irq_source(test->priv, 0, true);
+}
+
 static void msi_silences_intx(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
-	struct mtty_device *mtty = test->priv;
 	const s32 intx = 7;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			irq_set(mtty, VFIO_PCI_INTX_IRQ_INDEX,
-				VFIO_IRQ_SET_DATA_EVENTFD |
-				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &intx));
-	irq_enable(test, p->index, MTTY_MIG_NR_VECTORS);
-	irq_source(mtty, 0, true);
+	irq_assert_beside_intx(test, p->index, intx);
 	expect_signals(test, 0, 1);
 	expect_signals(test, intx, 0);
 }
@@ -370,12 +375,7 @@ static void msi_given_up_lets_intx_fire(struct kunit *test)
 	struct mtty_device *mtty = test->priv;
 	const s32 intx = 7;
 
-	KUNIT_ASSERT_EQ(test, 0,
-			irq_set(mtty, VFIO_PCI_INTX_IRQ_INDEX,
-				VFIO_IRQ_SET_DATA_EVENTFD |
-				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &intx));
-	irq_enable(test, p->index, MTTY_MIG_NR_VECTORS);
-	irq_source(mtty, 0, true);
+	irq_assert_beside_intx(test, p->index, intx);
 	KUNIT_EXPECT_EQ(test, 0, irq_set(mtty, p->index,
 					 VFIO_IRQ_SET_DATA_NONE |
 					 VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0,
