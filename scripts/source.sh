@@ -61,6 +61,9 @@ tree_source() {
 	links=$CACHE/src/tree-$(hash_text "$tree")
 	git -C "$tree" ls-files -z --cached --others --exclude-standard |
 		"$SCRIPTS/links.py" "$tree" "$links"
+	[ -e "$links/Makefile" ] ||
+		die "the tree $tree is configured or built ($unclean), and its git does not know its files" \
+			"'make mrproper' there, or name another tree"
 	echo "$links"
 }
 
