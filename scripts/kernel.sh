@@ -52,20 +52,7 @@ if [ -z "$tree" ] || ! [ -e "$build/$image" ]; then
 	say "building Linux $version, $arch, $flavour (once; some minutes)"
 fi
 start=$(now)
-
-# A build that was interrupted goes on where it was: kbuild removes or redoes
-# what was half written.  A machine that went down in between may have lost
-# what was written, so then it starts again.
-complete=0
-[ ! -e "$build/.mtty-mig-stamp" ] || complete=1
-rm -f "$build/.mtty-mig-stamp"
-boot=$(cat /proc/sys/kernel/random/boot_id)
-if [ "$complete" = 0 ] && [ "$(cat "$build/.boot" 2>/dev/null)" != "$boot" ]; then
-	rm -rf "$build"
-fi
-mkdir -p "$build"
-echo "$boot" >"$build/.boot"
-
+build_on "$build"
 cat "${fragments[@]}" | sed '/^CONFIG_/s/ | /\n/g' >"$build/fragment"
 kmake() { make -C "$source" O="$build" ARCH="$arch" "$@"; }
 step "config-$flavour-$arch" kmake -s KCONFIG_ALLCONFIG="$build/fragment" allnoconfig

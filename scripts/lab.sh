@@ -22,16 +22,17 @@ if [ "$verb" = update ]; then
 	make_cache
 	lock_cache
 	# Without KERNEL= all that the cache has
-	kernels=("$KERNEL")
+	sources=("$KERNEL")
+	stock=$KERNEL
 	if [ -z "$KERNEL_GIVEN" ]; then
-		[ ! -L "$CACHE/src/latest" ] || kernels+=(latest)
-		[ ! -L "$CACHE/kernel/stock" ] || kernels+=(debian)
+		[ ! -L "$CACHE/src/latest" ] || sources+=(latest)
+		[ ! -L "$CACHE/kernel/stock" ] || stock=debian
 	fi
-	for KERNEL in "${kernels[@]}"; do
+	for KERNEL in "${sources[@]}"; do
 		source=$("$SCRIPTS/source.sh" update)
 		say "in use: ${source##*/}"
-		[ "$KERNEL" != debian ] || "$SCRIPTS/stock.sh" update >/dev/null
 	done
+	[ "$stock" != debian ] || KERNEL=debian "$SCRIPTS/stock.sh" update >/dev/null
 	for vmm in debian latest; do
 		[ ! -L "$CACHE/vmm/$vmm" ] || "$SCRIPTS/vmm.sh" "$vmm" update >/dev/null
 	done

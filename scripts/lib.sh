@@ -151,6 +151,20 @@ stamp() {
 		die_or_full "cannot write to $1"
 }
 
+# build_on DIR: before more is built in there.  A build that was interrupted goes on
+# where it was, for kbuild removes or redoes what was half written; but a machine that
+# went down in between may have lost what was written, so then it starts again.
+build_on() {
+	local boot
+	boot=$(cat /proc/sys/kernel/random/boot_id)
+	if ! [ -e "$1/.mtty-mig-stamp" ] && [ "$(cat "$1/.boot" 2>/dev/null)" != "$boot" ]; then
+		rm -rf "$1"
+	fi
+	mkdir -p "$1"
+	rm -f "$1/.mtty-mig-stamp"
+	echo "$boot" >"$1/.boot"
+}
+
 # used DIR: for prune, which drops what was not used for longest.
 used() { touch "$1/.mtty-mig-stamp"; }
 

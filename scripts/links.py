@@ -16,7 +16,7 @@ def main():
     names = {name for name in sys.stdin.read().split('\0')
              if name and os.path.lexists(os.path.join(source, name))}
     found = set()
-    for directory, folders, files in os.walk(target):
+    for directory, folders, files in os.walk(target, topdown=False):
         # A link to a directory is listed among the directories
         for file in files + folders:
             path = os.path.join(directory, file)
@@ -27,8 +27,7 @@ def main():
                 found.add(name)
             else:
                 os.unlink(path)
-    # What was a directory may be a file now
-    for directory, _, _ in os.walk(target, topdown=False):
+        # What was a directory may be a file now
         if directory != target and not os.listdir(directory):
             os.rmdir(directory)
     for name in names - found:

@@ -64,9 +64,8 @@ gcov=()
 lint=()
 if [ -n "${LINT-}" ]; then
 	lint=(W=1 C=1 CHECK="sparse")
-	cflags=-Werror
 fi
-# With the lab's own kernels; a mutant may well have one
+# A warning is an error with the lab's own kernels; a mutant may well have one
 if [ $# -lt 3 ] && [[ $kdir == "$CACHE"/kernel/* ]]; then
 	cflags=-Werror
 fi
@@ -88,17 +87,10 @@ fi
 
 say "building the modules for Linux $release"
 start=$(now)
-# What was built for another kernel may look up to date; and what was not finished
-# may be half written, if the machine went down since.
-boot=$(cat /proc/sys/kernel/random/boot_id)
-if [ "$(cat "$out/.built-for" 2>/dev/null)" != "$kdir $release" ] ||
-	{ ! [ -e "$out/.mtty-mig-stamp" ] && [ "$(cat "$out/.boot" 2>/dev/null)" != "$boot" ]; }; then
-	rm -rf "$out"
-fi
-mkdir -p "$out"
+# What was built for another kernel may look up to date.
+[ "$(cat "$out/.built-for" 2>/dev/null)" = "$kdir $release" ] || rm -rf "$out"
+build_on "$out"
 echo "$kdir $release" >"$out/.built-for"
-echo "$boot" >"$out/.boot"
-rm -f "$out/.mtty-mig-stamp"
 
 # Copy what differs and with a new time, remove what is gone: then make's own
 # judgement of what to rebuild is right, wherever the old times came from.

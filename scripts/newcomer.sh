@@ -37,11 +37,8 @@ try_verb() {
 		before=$asked
 		while read -ra wanted; do
 			say "$suite: as root: apt-get ${wanted[*]}"
-			in_root "$root" apt-get -q "${wanted[@]}" >>"$log" 2>&1 || {
-				tail -n 15 "$log" | quote >&2
-				die "$suite: what the lab asks for cannot be done: apt-get ${wanted[*]}" \
-					"the whole output is in $log"
-			}
+			in_root "$root" apt-get -q "${wanted[@]}" >>"$log" 2>&1 ||
+				no_root "$suite" "$log" "$suite: what the lab asks for cannot be done: apt-get ${wanted[*]}"
 		done <<<"$asked"
 	done
 	# Of the last call, without the installation of packages.
@@ -57,11 +54,8 @@ inside() {
 	log=$3
 	words=("${@:5}")
 	say "$suite: a fresh root"
-	root_make "$suite" "$root" git,make >>"$log" 2>&1 || {
-		no_root "$suite" "$log"
-		tail -n 15 "$log" | quote >&2
-		die "mmdebstrap could not make a root of $suite" "its whole output is in $log"
-	}
+	root_make "$suite" "$root" git,make >>"$log" 2>&1 ||
+		no_root "$suite" "$log" "mmdebstrap could not make a root of $suite"
 	# The answer of a person who reads; without what is only recommended,
 	# because the line has to be complete.
 	printf 'APT::Get::Assume-Yes "true";\nAPT::Install-Recommends "false";\n' \

@@ -120,11 +120,13 @@ as_user() {
 		LC_ALL=C.UTF-8 ${http_proxy+http_proxy="$http_proxy"} "$@" </dev/null
 }
 
-# no_root SUITE LOG: if it is for want of a network, says so and ends.
+# no_root SUITE LOG MESSAGE: ends with that, unless it is for want of a network.
 no_root() {
 	! no_network "$2" ||
 		die "no network: there are no packages of $1" \
 			"connect this machine (apt heeds http_proxy), then call again" "(what was said is in $2)"
+	tail -n 15 "$2" | quote >&2
+	die "$3" "the whole output is in $2"
 }
 
 # new_root_dir: prints the name of a directory for a root; root_remove DIR.

@@ -41,9 +41,9 @@ release=${package#linux-image-}
 version=${release%-amd64}
 build=$CACHE/kernel/stock-x86_64-$release
 if stamped "$build" "${build##*/} recipe $recipe"; then
-	used "$build"
 	ln -sfn "${build##*/}" "$current"
-	echo "$build"
+	rm -rf "$CACHE/apt"
+	in_use "$current" $recipe
 	exit 0
 fi
 need_space 1000 "Debian's kernel"

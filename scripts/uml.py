@@ -17,7 +17,7 @@ def alive(run):
     """Does somebody hold the lock of that run's directory?"""
     try:
         with open(f'{run}/.in-use', encoding='utf-8') as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
