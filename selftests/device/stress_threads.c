@@ -286,8 +286,12 @@ static void act_disturb(struct actor *actor)
 		ret = session->resumes ? mig_write(session->fd, &byte, 0) :
 					 mig_write(session->fd, &byte, 1);
 		/* One that was refused before goes on to be so */
-		if (!session->shared)
-			JUDGE(actor, ret, EBADF, ENODEV);
+		if (session->shared)
+			return;
+		JUDGE(actor, ret, EBADF, ENODEV);
+		if (ret == -ENODEV ? !session->resumes :
+				     session->resumes && session->dead)
+			FAILED(actor, "nothing gives %d", ret);
 		return;
 	case 2:
 		CALL(actor, "precopy info of fd %d", session->fd);
