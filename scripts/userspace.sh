@@ -23,9 +23,15 @@ if stamped "$out" "$key"; then
 fi
 
 say "building the $part"
-# Afresh: kselftest's makefiles do not know which headers a program includes.
-rm -rf "$out"
-mkdir -p "$out"
+# What a program is built from is known by the dependency files, but for what
+# comes from outside of the checkout and for how it is built.
+recipe=$(hash_text "$(hash_files "$part/Makefile" selftests/Makefile selftests/lib/objects.mk)" \
+	"$source" "$(source_key "$source")" "$uapi" "$(gcc --version | head -n 1)" "$(cat "$0")")
+[ "$(cat "$out/.recipe" 2>/dev/null)" = "$recipe" ] || rm -rf "$out"
+build_on "$out"
+echo "$recipe" >"$out/.recipe"
+# Inputs that the checkout no longer has must not stay.
+rm -rf "$out/fuzz"
 build() {
 	make -C "$REPO/$part" -j"$JOBS" KSRC="$source" UAPI="$uapi/include" OUTPUT="$out"
 }
