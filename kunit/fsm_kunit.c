@@ -695,21 +695,6 @@ static void fsm_get_state_while_closed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, S(RUNNING), mtty_test_get_state(mtty));
 }
 
-/* As if it had been asked for while somebody else held state_mutex */
-static void fsm_reset_that_was_put_off(struct kunit *test)
-{
-	struct mtty_device *mtty = device_for(test, MTTY_MIG_TYPE_FULL);
-	struct file *session = walk_to(test, mtty, S(PRE_COPY));
-
-	spin_lock(&mtty->reset_lock);
-	mtty->reset_pending = true;
-	spin_unlock(&mtty->reset_lock);
-	/* Anything that takes and releases state_mutex does it */
-	mtty_test_data_size(test, mtty);
-	KUNIT_EXPECT_FALSE(test, mtty->reset_pending);
-	expect_reset(test, mtty, session);
-}
-
 static struct kunit_case fsm_cases[] = {
 	KUNIT_CASE_PARAM(fsm_arcs_that_the_core_asks_for, counts_gen_params),
 	KUNIT_CASE_PARAM(fsm_arc, arcs_gen_params),
@@ -728,7 +713,6 @@ static struct kunit_case fsm_cases[] = {
 	KUNIT_CASE_PARAM(fsm_close_in, states_gen_params),
 	KUNIT_CASE(fsm_open_normalises),
 	KUNIT_CASE_PARAM(fsm_get_state_while_closed, states_gen_params),
-	KUNIT_CASE(fsm_reset_that_was_put_off),
 	{}
 };
 

@@ -18,6 +18,9 @@
 #define MTTY_TEST_FIRST_TYPE	MTTY_MIG_TYPE_BASE
 #define MTTY_TEST_LAST_TYPE	MTTY_MIG_TYPE_FULL
 
+/* Jiffies to wait for what a thread of the driver is to do: a minute or more */
+#define MTTY_TEST_PATIENCE	(60 * HZ)
+
 /* States from ERROR to PRE_COPY_P2P */
 #define MTTY_TEST_NR_STATES	(VFIO_DEVICE_STATE_PRE_COPY_P2P + 1)
 

@@ -8,6 +8,7 @@
 #define MTTY_MIG_COMPAT_H
 
 #include <linux/bits.h>
+#include <linux/kthread.h>
 #include <linux/types.h>
 #include <linux/version.h>
 #include <linux/vfio.h>
@@ -27,6 +28,11 @@
 	MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING")
 #define MTTY_MIG_IMPORT_IOMMUFD_NS() \
 	MODULE_IMPORT_NS("IOMMUFD")
+#endif
+
+/* 6.14 gave it another name */
+#ifndef kthread_run_worker
+#define kthread_run_worker	kthread_create_worker
 #endif
 
 /* 6.19 took VFIO_DEVICE_GET_REGION_INFO from the ioctl op: this is its op */

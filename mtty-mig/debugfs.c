@@ -97,10 +97,7 @@ static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 		return ret;
 	if (channel >= MTTY_MIG_NR_DMA)
 		return -EINVAL;
-	if (current->mm == READ_ONCE(mtty->mm))
-		moved = mtty_engine_step(mtty, channel, bytes);
-	else
-		moved = mtty_engine_step_by_worker(mtty, channel, bytes);
+	moved = mtty_engine_step(mtty, channel, bytes);
 	if (moved < 0)
 		return moved;
 	return moved ? count : -EBUSY;
@@ -124,8 +121,7 @@ static int engine_hold_set(void *data, u64 val)
 {
 	if (val > 1)
 		return -EINVAL;
-	mtty_engine_hold(data, val);
-	return 0;
+	return mtty_engine_hold(data, val);
 }
 DEFINE_DEBUGFS_ATTRIBUTE(engine_hold_fops, engine_hold_get, engine_hold_set,
 			 "%llu\n");

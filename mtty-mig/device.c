@@ -6,7 +6,7 @@
 #include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/memcontrol.h>
-#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -35,13 +35,9 @@ void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw)
 /**
  * mtty_device_run - let the device run, as far as a state allows
  * @mtty: the device
- * @run: how far
+ * @run: how far; to let it run less far is for mtty_device_quiesce()
  *
- * When it returns with MTTY_STOPPED, nothing of the device changes any more
- * but by mtty_device_reset_hw() and mtty_device_load_hw(). When it returns
- * with MTTY_RUNNING_P2P, there is no DMA to a peer.
- *
- * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
+ * Context: Under state_mutex. Takes hw_lock.
  */
 void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 {
@@ -56,9 +52,29 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 	mtty_irq_update(mtty);
 	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
+}
+
+/**
+ * mtty_device_quiesce - let the device run less far
+ * @mtty: the device
+ * @run: how far
+ *
+ * When it has returned 0 with MTTY_STOPPED, nothing of the device changes any
+ * more but by mtty_device_reset_hw() and mtty_device_load_hw(). When it has
+ * returned 0 with MTTY_RUNNING_P2P, there is no DMA to a peer.
+ *
+ * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
+ * Return: 0; -ERESTARTSYS if a signal came first: the caller lets the device
+ * run again.
+ */
+int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run)
+{
+	mutex_lock(&mtty->hw_lock);
+	mtty->run = run;
+	mutex_unlock(&mtty->hw_lock);
 
 	/* uAPI: outstanding operations complete before the arc does */
-	mtty_engine_drain(mtty);
+	return mtty_engine_drain(mtty);
 }
 
 /**
@@ -69,7 +85,8 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
  * then stops the device would wait for ever.
  *
  * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
- * Return: 0, or -EBUSY as long as a page request is open.
+ * Return: 0; -EBUSY as long as a page request is open; -ERESTARTSYS if a signal
+ * came first, as for mtty_device_quiesce().
  */
 int mtty_device_stop(struct mtty_device *mtty)
 {
@@ -85,8 +102,7 @@ int mtty_device_stop(struct mtty_device *mtty)
 	}
 	mutex_unlock(&mtty->hw_lock);
 
-	mtty_engine_drain(mtty);
-	return ret;
+	return ret ?: mtty_engine_drain(mtty);
 }
 
 /* After what may have answered a page request. Context: Under hw_lock. */
@@ -170,6 +186,7 @@ void mtty_device_reset_hw(struct mtty_device *mtty)
 	mutex_lock(&mtty->hw_lock);
 	mtty_mem_clear(mtty->mem);
 	mtty_device_hw_init(mtty, &mtty->hw);
+	mtty_engine_replaced(mtty);
 	mtty->draining = false;
 	mtty->irqs.intx_masked = false;
 	mtty->dropped_writes = 0;
@@ -192,6 +209,7 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 	mutex_lock(&mtty->hw_lock);
 	mtty->hw = *hw;
 	swap(mtty->mem, *mem);
+	mtty_engine_replaced(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -203,7 +221,8 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
  *
  * Context: Takes hw_lock.
  * Return: 0; -EINVAL if there are no such pages; -EBUSY if the device is
- * stopped; -ENOMEM.
+ * stopped; -ENOMEM; -EINTR if a signal came, and -ENODEV if the device is being
+ * removed: pages before that are changed then.
  */
 int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 {
@@ -218,9 +237,14 @@ int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 		u64 offset = first++ << MTTY_MIG_PAGE_SHIFT;
 		__le64 counter;
 
+		/* There may be millions of pages */
+		if (signal_pending(current))
+			return -EINTR;
 		mutex_lock(&mtty->hw_lock);
 		/* A device that is closed may get another size meanwhile */
-		if (offset >= mtty->mem->size) {
+		if (mtty->removed) {
+			ret = -ENODEV;
+		} else if (offset >= mtty->mem->size) {
 			ret = -EINVAL;
 		} else if (mtty->run == MTTY_STOPPED) {
 			ret = -EBUSY;
@@ -242,7 +266,8 @@ int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
  * mtty_device_digest - a digest of all that a guest can see
  * @mtty: the device
  *
- * Context: Takes hw_lock for as long as it takes to read all memory.
+ * Context: Takes hw_lock for as long as it takes to read all memory, or until
+ * the caller is killed, who will not miss the rest.
  * Return: the same for two devices of the same content.
  */
 u64 mtty_device_digest(struct mtty_device *mtty)
@@ -282,21 +307,24 @@ u64 mtty_device_mem_size(struct mtty_device *mtty)
  */
 int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size)
 {
-	int ret = 0;
+	int ret = -EBUSY;
 
 	/* is_power_of_2() would take no more than an unsigned long */
 	if (size && (hweight64(size) != 1 || size < MTTY_MIG_MEM_MIN ||
 		     size > MTTY_MIG_MEM_MAX))
 		return -EINVAL;
 
-	mutex_lock(&mtty->state_mutex);
-	if (mtty->open) {
-		ret = -EBUSY;
-	} else {
+	/* An arc of an open device may wait with state_mutex held */
+	if (READ_ONCE(mtty->open))
+		return -EBUSY;
+	if (mutex_lock_interruptible(&mtty->state_mutex))
+		return -ERESTARTSYS;
+	if (!mtty->open) {
 		mutex_lock(&mtty->hw_lock);
 		mtty->mem->size = size;
 		mutex_unlock(&mtty->hw_lock);
 		mtty_device_reset_hw(mtty);
+		ret = 0;
 	}
 	mutex_unlock(&mtty->state_mutex);
 	return ret;
@@ -509,6 +537,8 @@ static int region_write(struct mtty_device *mtty, unsigned int index,
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		for (i = 0; i < len; i++)
 			mtty_pci_write(&hw->pci, offset + i, buf[i]);
+		/* Bus Master Enable may let a transfer go on */
+		mtty_engine_kick(mtty);
 		break;
 	}
 	return 0;
@@ -707,8 +737,7 @@ static long mtty_device_ioctl(struct vfio_device *vdev, unsigned int cmd,
 	case VFIO_DEVICE_SET_IRQS:
 		return set_irqs(mtty, uarg);
 	case VFIO_DEVICE_RESET:
-		mtty_fsm_reset(mtty);
-		return 0;
+		return mtty_fsm_reset(mtty);
 	default:
 		return -ENOTTY;
 	}
@@ -726,15 +755,24 @@ static int mtty_device_feature(struct vfio_device *vdev, u32 flags,
 
 /* Life */
 
+/* What tests have set: it was for the user who is leaving */
+static void mtty_device_reset_knobs(struct mtty_device *mtty)
+{
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(mtty->engine_held, false);
+	WRITE_ONCE(mtty->pri_drain, false);
+	mutex_unlock(&mtty->hw_lock);
+	mtty_fault_reset(mtty);
+}
+
 static int mtty_device_open(struct vfio_device *vdev)
 {
 	struct mtty_device *mtty = to_mtty_device(vdev);
+	int ret = mtty_engine_start(mtty);
 
+	if (ret)
+		return ret;
 	mtty->memcg = get_mem_cgroup_from_mm(current->mm);
-	if (current->mm) {
-		mmgrab(current->mm);
-		WRITE_ONCE(mtty->mm, current->mm);
-	}
 	mtty_fsm_open(mtty);
 	return 0;
 }
@@ -743,14 +781,14 @@ static void mtty_device_close(struct vfio_device *vdev)
 {
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
+	/* First, for the rest would wait for the chunk under way */
+	mtty_engine_stop(mtty);
 	mtty_fsm_close(mtty);
 	mtty_irq_release(mtty);
-	/* After the last chunk, which a reset waits for */
+	mtty_dirty_reset(&mtty->dirty);
+	mtty_device_reset_knobs(mtty);
 	mem_cgroup_put(mtty->memcg);
 	mtty->memcg = NULL;
-	if (mtty->mm)
-		mmdrop(mtty->mm);
-	WRITE_ONCE(mtty->mm, NULL);
 }
 
 static void mtty_device_request(struct vfio_device *vdev, unsigned int count)
@@ -763,7 +801,6 @@ static int mtty_device_init(struct vfio_device *vdev)
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
 	mutex_init(&mtty->state_mutex);
-	spin_lock_init(&mtty->reset_lock);
 	mutex_init(&mtty->hw_lock);
 	mtty_engine_init(mtty);
 	mtty_dirty_init(&mtty->dirty);
@@ -862,9 +899,12 @@ EXPORT_SYMBOL_IF_KUNIT(mtty_device_create);
  */
 void mtty_device_destroy(struct mtty_device *mtty)
 {
-	mtty_debugfs_remove(mtty);
 	vfio_unregister_group_dev(&mtty->vdev);
-	mtty_engine_flush(mtty);
+	/* Not before: to close may be what ends the wait of a file's user */
+	mutex_lock(&mtty->hw_lock);
+	mtty->removed = true;
+	mutex_unlock(&mtty->hw_lock);
+	mtty_debugfs_remove(mtty);
 	vfio_put_device(&mtty->vdev);
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_device_destroy);

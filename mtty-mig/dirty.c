@@ -2,27 +2,45 @@
 /*
  * The DMA log: which pages of IOVA space the device has written.
  *
- * A sparse bitmap, whose memory follows what is dirty and not what is logged.
+ * A sparse bitmap of pages of 4 KiB, whose memory follows what is dirty and not
+ * what is logged. START's page size is a hint (uAPI), and 4 KiB is what the
+ * device answers to any: no chunk of its DMA is larger, and no report of a part
+ * of a page has to choose between telling the rest again and losing it.
+ *
  * The core checks the ranges of START but for empty ones, and leaves the rest
  * (page size, order of calls) to the driver: see struct vfio_log_ops.
+ *
+ * The user's bitmap is touched by iova_bitmap_set(), which pins it, and so may
+ * wait for it. The lock is not held meanwhile, or a bitmap that is missing
+ * would hold up the engine, and with it the arc to STOP.
  */
 #include <linux/bitops.h>
 #include <linux/interval_tree.h>
 #include <linux/iova_bitmap.h>
 #include <linux/log2.h>
 #include <linux/module.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compat.h"
 #include "mtty_mig.h"
 
-/* What the device can track; START's page size is a hint (uAPI) */
-#define DIRTY_MIN_SHIFT		12
-#define DIRTY_MAX_SHIFT		21
-
 /* Dirty pages in one entry of the xarray, which holds a value inline */
 #define DIRTY_GROUP_SHIFT	(BITS_PER_LONG == 64 ? 5 : 4)
 #define DIRTY_GROUP		BIT(DIRTY_GROUP_SHIFT)
+
+/* Groups that a report takes from the log at once */
+#define DIRTY_BATCH		16
+
+/**
+ * struct dirty_taken - dirty pages that were taken from the log
+ * @group: index of their group
+ * @bits: which of it
+ */
+struct dirty_taken {
+	unsigned long group;
+	unsigned long bits;
+};
 
 /**
  * struct mtty_dirty_range - a logged range
@@ -65,7 +83,7 @@ static int dirty_mark_page(struct mtty_dirty *dirty, unsigned long page)
  * mtty_dirty_mark - the device has written to user memory
  * @dirty: the log
  * @iova: where
- * @len: bytes, not 0; within one page of 4 KiB, the smallest that is tracked
+ * @len: bytes, not 0; within one page of 4 KiB
  *
  * A page that cannot be marked for want of memory makes the next report
  * fail: a VMM then takes all memory for dirty.
@@ -82,7 +100,7 @@ void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 
 		if (iova > range->last || last < range->first)
 			continue;
-		ret = dirty_mark_page(dirty, iova >> dirty->page_shift);
+		ret = dirty_mark_page(dirty, iova >> MTTY_MIG_PAGE_SHIFT);
 		if (ret)
 			dirty->error = ret;
 	}
@@ -130,9 +148,8 @@ static int mtty_log_start(struct vfio_device *vdev,
 
 	dirty->ranges = copy;
 	dirty->nr_ranges = n;
-	dirty->page_shift = clamp(ilog2(*page_size), DIRTY_MIN_SHIFT,
-				  DIRTY_MAX_SHIFT);
-	*page_size = 1ULL << dirty->page_shift;
+	WRITE_ONCE(dirty->started, dirty->started + 1);
+	*page_size = MTTY_MIG_PAGE_SIZE;
 	copy = NULL;
 out:
 	mutex_unlock(&dirty->lock);
@@ -154,24 +171,109 @@ static int mtty_log_stop(struct vfio_device *vdev)
 	return ret;
 }
 
-/*
- * Report one page, as far as it is within [iova, last].
- *
- * Return: whether all of it is, and it can be cleared. A page that is told in
- * parts, because it is larger than what was asked for, stays dirty: to tell
- * it again is safe, to lose the other part is not.
+/**
+ * struct dirty_report - what a report is about
+ * @bitmap: the user's, in pages of 4 KiB or more from @iova on
+ * @iova: the first byte
+ * @last: the last byte
+ * @next: index of the next page to look at
+ * @whole: index of the first page of which the bitmap tells all
+ * @nr_whole: how many there are from there on
  */
-static bool dirty_report_page(struct mtty_dirty *dirty,
-			      struct iova_bitmap *bitmap, unsigned long page,
-			      unsigned long iova, unsigned long last)
-{
-	unsigned long first = page << dirty->page_shift;
-	unsigned long end = first + (1UL << dirty->page_shift) - 1;
-	unsigned long from = max(first, iova);
-	unsigned long to = min(end, last);
+struct dirty_report {
+	struct iova_bitmap *bitmap;
+	unsigned long iova;
+	unsigned long last;
+	unsigned long next;
+	unsigned long whole;
+	unsigned long nr_whole;
+};
 
-	iova_bitmap_set(bitmap, from, to - from + 1);
-	return from == first && to == end;
+/*
+ * A report may begin in the middle of a page (the core does not mind). A bit of
+ * its bitmap is then about parts of two pages, and a page at either end may be
+ * told in part only. Such a page stays dirty: to tell it again is safe, to lose
+ * the other part is not.
+ */
+static void dirty_report_init(struct dirty_report *report,
+			      struct iova_bitmap *bitmap, unsigned long iova,
+			      unsigned long length)
+{
+	unsigned long end;
+
+	report->bitmap = bitmap;
+	report->iova = iova;
+	report->last = iova + length - 1;
+	report->next = iova >> MTTY_MIG_PAGE_SHIFT;
+	report->whole = DIV_ROUND_UP(iova, MTTY_MIG_PAGE_SIZE);
+	/* One more than the last page; where a bit is a page, it tells all */
+	end = report->last >> MTTY_MIG_PAGE_SHIFT;
+	if (report->whole == report->next ||
+	    !((report->last + 1) & (MTTY_MIG_PAGE_SIZE - 1)))
+		end++;
+	report->nr_whole = end > report->whole ? end - report->whole : 0;
+}
+
+/* Take the next dirty pages from the log. Return: of how many groups */
+static unsigned int dirty_take(struct mtty_dirty *dirty,
+			       struct dirty_report *report,
+			       struct dirty_taken *taken)
+{
+	unsigned long last = report->last >> MTTY_MIG_PAGE_SHIFT;
+	unsigned long first = report->next, group;
+	unsigned int bit, n = 0;
+	void *entry;
+
+	report->next = last + 1;
+	xa_for_each_range(&dirty->pages, group, entry,
+			  first >> DIRTY_GROUP_SHIFT,
+			  last >> DIRTY_GROUP_SHIFT) {
+		unsigned long bits = xa_to_value(entry);
+		unsigned long left = bits;
+
+		if (n == DIRTY_BATCH) {
+			report->next = group << DIRTY_GROUP_SHIFT;
+			break;
+		}
+		taken[n] = (struct dirty_taken){ .group = group };
+		for_each_set_bit(bit, &bits, DIRTY_GROUP) {
+			unsigned long page = (group << DIRTY_GROUP_SHIFT) + bit;
+
+			if (page < first || page > last)
+				continue;
+			taken[n].bits |= 1UL << bit;
+			if (page - report->whole < report->nr_whole)
+				left &= ~(1UL << bit);
+		}
+		n++;
+		/* Neither needs memory: the slot is there */
+		if (left)
+			xa_store(&dirty->pages, group, xa_mk_value(left),
+				 GFP_KERNEL_ACCOUNT);
+		else
+			xa_erase(&dirty->pages, group);
+	}
+	return n;
+}
+
+/* Tell what was taken. Context: Without a lock: it may wait for the user. */
+static void dirty_tell(const struct dirty_report *report,
+		       const struct dirty_taken *taken, unsigned int n)
+{
+	unsigned int i, bit;
+
+	for (i = 0; i < n; i++) {
+		for_each_set_bit(bit, &taken[i].bits, DIRTY_GROUP) {
+			unsigned long page = (taken[i].group <<
+					      DIRTY_GROUP_SHIFT) + bit;
+			unsigned long first = page << MTTY_MIG_PAGE_SHIFT;
+			unsigned long from = max(first, report->iova);
+			unsigned long to = min(first + MTTY_MIG_PAGE_SIZE - 1,
+					       report->last);
+
+			iova_bitmap_set(report->bitmap, from, to - from + 1);
+		}
+	}
 }
 
 static int mtty_log_read_and_clear(struct vfio_device *vdev,
@@ -179,48 +281,32 @@ static int mtty_log_read_and_clear(struct vfio_device *vdev,
 				   struct iova_bitmap *bitmap)
 {
 	struct mtty_dirty *dirty = &to_mtty_device(vdev)->dirty;
-	unsigned long last = iova + length - 1;
-	unsigned long group, first_page, last_page;
-	void *entry;
-	int ret = 0;
+	struct dirty_taken taken[DIRTY_BATCH];
+	struct dirty_report report;
+	unsigned int started = READ_ONCE(dirty->started), n;
+	int ret;
 
-	mutex_lock(&dirty->lock);
-	if (!dirty->ranges || !length) {
-		ret = -EINVAL;
-		goto out;
-	}
-	if (dirty->error) {
-		ret = dirty->error;
-		goto out;
-	}
+	if (!length)
+		return -EINVAL;
+	dirty_report_init(&report, bitmap, iova, length);
 
-	first_page = iova >> dirty->page_shift;
-	last_page = last >> dirty->page_shift;
-	xa_for_each_range(&dirty->pages, group, entry,
-			  first_page >> DIRTY_GROUP_SHIFT,
-			  last_page >> DIRTY_GROUP_SHIFT) {
-		unsigned long bits = xa_to_value(entry);
-		unsigned long left = bits;
-		unsigned int bit;
-
-		for_each_set_bit(bit, &bits, DIRTY_GROUP) {
-			unsigned long page = (group << DIRTY_GROUP_SHIFT) + bit;
-
-			if (page < first_page || page > last_page)
-				continue;
-			if (dirty_report_page(dirty, bitmap, page, iova, last))
-				left &= ~(1UL << bit);
-		}
-		/* Neither needs memory: the slot is there */
-		if (left)
-			xa_store(&dirty->pages, group, xa_mk_value(left),
-				 GFP_KERNEL_ACCOUNT);
+	do {
+		n = 0;
+		mutex_lock(&dirty->lock);
+		/* Not of another log than that which it began with */
+		if (!dirty->ranges || dirty->started != started)
+			ret = -EINVAL;
 		else
-			xa_erase(&dirty->pages, group);
+			ret = dirty->error;
+		if (!ret)
+			n = dirty_take(dirty, &report, taken);
+		mutex_unlock(&dirty->lock);
+
+		dirty_tell(&report, taken, n);
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
 		cond_resched();
-	}
-out:
-	mutex_unlock(&dirty->lock);
+	} while (!ret && report.next <= report.last >> MTTY_MIG_PAGE_SHIFT);
 	return ret;
 }
 
@@ -231,10 +317,11 @@ const struct vfio_log_ops mtty_log_ops = {
 };
 
 /**
- * mtty_dirty_reset - stop logging, forget what is dirty
+ * mtty_dirty_reset - stop logging, and drop what is dirty
  * @dirty: the log
  *
- * Context: At reset and at close. Takes the log's lock.
+ * Context: When the device is closed: the next user's log is his own. Takes the
+ * log's lock.
  */
 void mtty_dirty_reset(struct mtty_dirty *dirty)
 {

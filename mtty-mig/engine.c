@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The DMA engine at work: one chunk after the other, each within a page, from
- * a workqueue.
+ * a kernel thread per channel that lives as long as the device is open.
  *
  * A chunk is chosen and booked under hw_lock, but transferred without it:
- * vfio_dma_rw() may wait for user memory. Whether it may begin depends on
- * mtty_device.run, and who lowers that waits until none is in flight that
- * should not be: that is all there is to quiescing.
+ * vfio_dma_rw() may wait for user memory for as long as userspace likes
+ * (userfaultfd, FUSE). Whether it may begin depends on mtty_device.run, and who
+ * lowers that waits until none is in flight that should not be: that is all
+ * there is to quiescing.
+ *
+ * A thread of its own, and not a workqueue, because a thread can be killed. A
+ * fault on user memory gives way to a fatal signal and to nothing else, so
+ * SIGKILL is what ends a chunk that hangs: see mtty_engine_stop() and
+ * engine_watch().
  */
+#include <linux/err.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "mtty_mig.h"
 
-/* How much one run of the work does of a transfer that has no rate */
-#define ENGINE_BURST	(256 * MTTY_MIG_PAGE_SIZE)
-
-static struct workqueue_struct *engine_wq;
+/* How often it is looked whether the owner of a chunk under way is dying */
+#define ENGINE_WATCH	(HZ / 10)
 
 static bool engine_to_peer(const struct mtty_engine *engine)
 {
@@ -36,7 +45,8 @@ static bool run_allows(enum mtty_run run, bool to_peer)
 
 static bool engine_may_run(const struct mtty_engine *engine)
 {
-	return run_allows(engine->mtty->run, engine_to_peer(engine));
+	return mtty_pci_bus_master(&engine->mtty->hw.pci) &&
+	       run_allows(engine->mtty->run, engine_to_peer(engine));
 }
 
 /*
@@ -46,8 +56,29 @@ static bool engine_may_run(const struct mtty_engine *engine)
  */
 static bool engine_quiet(const struct mtty_engine *engine)
 {
-	return !READ_ONCE(engine->in_flight) ||
+	/* Pairs with the release in engine_end() */
+	return !smp_load_acquire(&engine->in_flight) ||
 	       run_allows(engine->mtty->run, READ_ONCE(engine->to_peer));
+}
+
+static bool engines_quiet(const struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		if (!engine_quiet(&mtty->engine[i]))
+			return false;
+	return true;
+}
+
+static bool engines_idle(const struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		if (READ_ONCE(mtty->engine[i].in_flight))
+			return false;
+	return true;
 }
 
 static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
@@ -92,92 +123,179 @@ static int engine_transfer(struct mtty_device *mtty,
 	return ret;
 }
 
+static void engine_end_step(struct mtty_engine *engine)
+{
+	WRITE_ONCE(engine->stepping, false);
+	wake_up_all(&engine->mtty->engine_wait);
+}
+
 /*
- * Transfer one chunk.
- *
- * Return: its bytes, or 0 if there is nothing to transfer now.
+ * Whether the rate allows a chunk now. Otherwise the work is put off until it
+ * does; what was transferred before its time counts for the next time. The
+ * delay replaces whatever has queued the work meanwhile.
  */
-static u32 engine_step(struct mtty_engine *engine, void *buf)
+static bool engine_rate_allows(struct mtty_engine *engine)
+{
+	u64 rate = engine->mtty->hw.dma[engine->channel].rate;
+	u64 budget = rate * jiffies_to_msecs(1);
+	u64 delay;
+
+	if (!rate || engine->spent < budget)
+		return true;
+	delay = div64_u64_rem(engine->spent, budget, &engine->spent);
+	kthread_mod_delayed_work(engine->worker, &engine->work,
+				 min_t(u64, delay, MAX_JIFFY_OFFSET));
+	return false;
+}
+
+/* Whether a chunk may begin now, and which. Context: Under hw_lock. */
+static bool engine_next(struct mtty_engine *engine,
+			struct mtty_dma_chunk *chunk)
+{
+	struct mtty_device *mtty = engine->mtty;
+
+	if (!engine->worker || !engine_may_run(engine) ||
+	    !mtty_dma_next(&mtty->hw.dma[engine->channel], chunk))
+		return false;
+	if (engine->stepping)
+		return true;
+	return !mtty->engine_held && engine_rate_allows(engine);
+}
+
+/* Begin a chunk. Return: whether there is one to transfer now. */
+static bool engine_begin(struct mtty_engine *engine,
+			 struct mtty_dma_chunk *chunk, unsigned int *transfer)
 {
 	struct mtty_device *mtty = engine->mtty;
 	struct mtty_dma *dma = &mtty->hw.dma[engine->channel];
-	struct mem_cgroup *memcg;
-	struct mtty_dma_chunk chunk;
-	unsigned int transfer;
-	int ret;
+	bool begin;
 
 	mutex_lock(&mtty->hw_lock);
-	/* In flight: who steps by hand has met the work, or another one */
-	if (engine->in_flight || !engine_may_run(engine) ||
-	    !mtty_dma_next(dma, &chunk)) {
-		mutex_unlock(&mtty->hw_lock);
-		return 0;
+	/* What was to kill the chunk before is not for this one */
+	if (signal_pending(current))
+		flush_signals(current);
+	begin = engine_next(engine, chunk);
+	if (!begin) {
+		if (engine->stepping)
+			engine_end_step(engine);
+		goto out;
 	}
-	if (chunk.op == MTTY_MIG_DMA_OP_WRITE)
-		mtty_mem_read(mtty->mem, chunk.src, buf, chunk.len);
-	else if (chunk.op == MTTY_MIG_DMA_OP_FILL)
-		engine_fill(buf, &chunk, dma->pattern);
+	if (chunk->op == MTTY_MIG_DMA_OP_WRITE)
+		mtty_mem_read(mtty->mem, chunk->src, engine->buf, chunk->len);
+	else if (chunk->op == MTTY_MIG_DMA_OP_FILL)
+		engine_fill(engine->buf, chunk, dma->pattern);
 	WRITE_ONCE(engine->to_peer, engine_to_peer(engine));
 	WRITE_ONCE(engine->in_flight, true);
-	transfer = engine->transfer;
+	*transfer = engine->transfer;
+	schedule_delayed_work(&mtty->engine_watch, ENGINE_WATCH);
+out:
 	mutex_unlock(&mtty->hw_lock);
+	return begin;
+}
 
-	/* A worker is in no cgroup: what the user lets it fill is the user's */
-	memcg = set_active_memcg(mtty->memcg);
-	ret = engine_transfer(mtty, &chunk, buf);
+/* A chunk of the transfer that the registers describe has come to its end */
+static void engine_book(struct mtty_engine *engine,
+			const struct mtty_dma_chunk *chunk, int ret)
+{
+	struct mtty_device *mtty = engine->mtty;
+	struct mtty_dma *dma = &mtty->hw.dma[engine->channel];
+
+	if (!ret && chunk->op == MTTY_MIG_DMA_OP_READ)
+		ret = mtty_mem_write(mtty->mem, chunk->dst, engine->buf,
+				     chunk->len);
+	if (ret) {
+		mtty_dma_fail(dma);
+		return;
+	}
+	mtty_dma_advance(dma, chunk->len);
+	if (!engine->stepping) {
+		engine->spent += chunk->len;
+		return;
+	}
+	engine->stepped += chunk->len;
+	if (engine->stepped >= engine->step)
+		engine_end_step(engine);
+}
+
+static void engine_end(struct mtty_engine *engine,
+		       const struct mtty_dma_chunk *chunk,
+		       unsigned int transfer, int ret)
+{
+	struct mtty_device *mtty = engine->mtty;
 
 	mutex_lock(&mtty->hw_lock);
-	WRITE_ONCE(engine->in_flight, false);
 	/* The guest may have aborted it meanwhile, and begun another */
-	if (transfer == engine->transfer) {
-		if (!ret && chunk.op == MTTY_MIG_DMA_OP_READ)
-			ret = mtty_mem_write(mtty->mem, chunk.dst, buf,
-					     chunk.len);
-		if (ret)
-			mtty_dma_fail(dma);
-		else
-			mtty_dma_advance(dma, chunk.len);
-	}
-	set_active_memcg(memcg);
+	if (transfer == engine->transfer)
+		engine_book(engine, chunk, ret);
 	mtty_irq_update(mtty);
+	/* Last of all: who waits for it takes the device for quiet then */
+	smp_store_release(&engine->in_flight, false);
 	mutex_unlock(&mtty->hw_lock);
 
 	wake_up_all(&mtty->engine_wait);
-	if (chunk.op == MTTY_MIG_DMA_OP_READ)
+	if (chunk->op == MTTY_MIG_DMA_OP_READ)
 		wake_up_all(&mtty->data_wait);
-	return ret ? 0 : chunk.len;
 }
 
-static void engine_work(struct work_struct *work)
+/* As much as there is to do now */
+static void engine_work(struct kthread_work *work)
 {
 	struct mtty_engine *engine =
 		container_of(work, struct mtty_engine, work.work);
-	u32 rate = READ_ONCE(engine->mtty->hw.dma[engine->channel].rate);
-	u64 budget = rate ? (u64)rate * jiffies_to_msecs(1) : ENGINE_BURST;
-	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
-	unsigned long delay = buf ? 0 : 1;
-	/* Less than the budget, or this would be taken for an idle channel */
-	u64 done = rate && buf ? min(engine->ahead, budget - 1) : 0;
-	u32 len = 0;
+	struct mtty_device *mtty = engine->mtty;
+	struct mtty_dma_chunk chunk;
+	unsigned int transfer;
 
-	/* Without memory it is tried again, as if the bus were busy */
-	while (buf && done < budget && !READ_ONCE(engine->mtty->engine_held)) {
-		len = engine_step(engine, buf);
-		if (!len)
-			break;
-		done += len;
-		/* The guest chooses the rate, so the budget may be large */
+	/* A kernel thread ignores even SIGKILL unless it asks for it */
+	allow_signal(SIGKILL);
+
+	while (engine_begin(engine, &chunk, &transfer)) {
+		/* A thread is in no cgroup: what it fills is the user's */
+		struct mem_cgroup *memcg = set_active_memcg(mtty->memcg);
+		int ret = engine_transfer(mtty, &chunk, engine->buf);
+
+		engine_end(engine, &chunk, transfer, ret);
+		set_active_memcg(memcg);
 		cond_resched();
 	}
-	kfree(buf);
+}
 
-	engine->ahead = 0;
-	if ((buf && !len) || READ_ONCE(engine->mtty->engine_held))
-		return;
-	/* A chunk may be more than a slow rate allows in one jiffy */
-	if (rate)
-		delay = max(div64_u64_rem(done, budget, &engine->ahead), 1ULL);
-	queue_delayed_work(engine_wq, &engine->work, delay);
+/*
+ * Kill what is under way when its owner is being killed. An owner that exits
+ * closes the device, and that kills it, too. But a thread of the owner may wait
+ * for a lock of the core's that vfio_dma_rw() holds meanwhile (iommufd's
+ * iova_rwsem, type1's iommu->lock: any change of a mapping), and can itself not
+ * be killed there, so the owner would never come as far as closing.
+ */
+static void engine_watch(struct work_struct *work)
+{
+	struct mtty_device *mtty = container_of(work, struct mtty_device,
+						engine_watch.work);
+	unsigned int i;
+
+	mutex_lock(&mtty->hw_lock);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		struct mtty_engine *engine = &mtty->engine[i];
+
+		if (!engine->worker || !engine->in_flight)
+			continue;
+		if (READ_ONCE(mtty->owner->signal->flags) & SIGNAL_GROUP_EXIT)
+			send_sig(SIGKILL, engine->worker->task, 1);
+		schedule_delayed_work(&mtty->engine_watch, ENGINE_WATCH);
+	}
+	mutex_unlock(&mtty->hw_lock);
+}
+
+/*
+ * The registers of a channel describe another transfer now: a chunk under way
+ * does not count for it, nor does the time that a slow one has to wait.
+ */
+static void engine_other_transfer(struct mtty_engine *engine)
+{
+	engine->transfer++;
+	engine->spent = 0;
+	if (engine->worker)
+		kthread_mod_delayed_work(engine->worker, &engine->work, 0);
 }
 
 /**
@@ -192,21 +310,28 @@ static void engine_work(struct work_struct *work)
 void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val)
 {
-	struct mtty_engine *engine = &mtty->engine[channel];
 	struct mtty_dma *dma = &mtty->hw.dma[channel];
 	bool was_busy = dma->status & MTTY_MIG_DMA_BUSY;
-	bool is_busy;
 
 	mtty_dma_write(dma, offset, val, mtty->mem->size);
-	is_busy = dma->status & MTTY_MIG_DMA_BUSY;
-
-	/* A chunk of it that is in flight must not count for the next one */
-	if (was_busy && !is_busy)
-		engine->transfer++;
-	/* Nor must the time that a slow one has to wait */
-	if (!was_busy && is_busy)
-		cancel_delayed_work(&engine->work);
+	/* Begun, aborted */
+	if (was_busy != !!(dma->status & MTTY_MIG_DMA_BUSY))
+		engine_other_transfer(&mtty->engine[channel]);
 	mtty_engine_kick(mtty);
+}
+
+/**
+ * mtty_engine_replaced - all registers were replaced: by a reset, by a load
+ * @mtty: the device
+ *
+ * Context: Under hw_lock.
+ */
+void mtty_engine_replaced(struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		engine_other_transfer(&mtty->engine[i]);
 }
 
 /**
@@ -224,35 +349,29 @@ void mtty_engine_kick(struct mtty_device *mtty)
 
 	if (mtty->engine_held)
 		return;
-	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
-		if (engine_may_run(&mtty->engine[i]) &&
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		struct mtty_engine *engine = &mtty->engine[i];
+
+		/* Does nothing if the work is queued, with a delay or not */
+		if (engine->worker && engine_may_run(engine) &&
 		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
-			queue_delayed_work(engine_wq,
-					   &mtty->engine[i].work, 0);
+			kthread_queue_delayed_work(engine->worker,
+						   &engine->work, 0);
+	}
 }
 
 /**
  * mtty_engine_drain - wait for DMA under way that should no longer be
  * @mtty: the device, after mtty_device.run was lowered
  *
- * Context: Under state_mutex. Takes hw_lock. Waits for one chunk at most of
- * each channel: what may not run does not begin another.
+ * Context: Under state_mutex. Waits for one chunk at most of each channel, but
+ * for that as long as user memory is missing.
+ * Return: 0, or -ERESTARTSYS if a signal came first.
  */
-void mtty_engine_drain(struct mtty_device *mtty)
+int mtty_engine_drain(struct mtty_device *mtty)
 {
-	unsigned int i;
-
-	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
-		struct mtty_engine *engine = &mtty->engine[i];
-		bool wait;
-
-		mutex_lock(&mtty->hw_lock);
-		wait = !engine_quiet(engine);
-		mutex_unlock(&mtty->hw_lock);
-		if (wait)
-			wait_event(mtty->engine_wait,
-				   engine_quiet(engine));
-	}
+	return wait_event_interruptible(mtty->engine_wait,
+					engines_quiet(mtty));
 }
 
 /**
@@ -260,94 +379,62 @@ void mtty_engine_drain(struct mtty_device *mtty)
  * @mtty: the device
  * @hold: whether
  *
- * Context: Takes hw_lock. Waits for the chunk that is under way.
+ * Context: Takes hw_lock. Waits for the chunks that are under way.
+ * Return: 0, or -ERESTARTSYS if a signal came first; it is held then, too.
  */
-void mtty_engine_hold(struct mtty_device *mtty, bool hold)
+int mtty_engine_hold(struct mtty_device *mtty, bool hold)
 {
 	mutex_lock(&mtty->hw_lock);
 	WRITE_ONCE(mtty->engine_held, hold);
 	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
-	if (hold)
-		mtty_engine_flush(mtty);
+
+	if (!hold)
+		return 0;
+	/* Another may let go meanwhile: then there may always be one */
+	return wait_event_interruptible(mtty->engine_wait,
+					engines_idle(mtty) ||
+					!READ_ONCE(mtty->engine_held));
 }
 
 /**
- * mtty_engine_step - move the engine by hand, while it is held
+ * mtty_engine_step - move a channel by hand, whatever its rate
  * @mtty: the device
  * @channel: below MTTY_MIG_NR_DMA
- * @bytes: how far; it stops at the end of the chunk that reaches it
+ * @bytes: how far, not 0; it stops at the end of the chunk that reaches it
  *
- * Context: In the process that has the device open, or in a worker. Takes
- * hw_lock; may wait for user memory.
- * Return: the bytes that were transferred; 0 if the channel is idle, may not
- * run in this state, has a chunk under way, or ended in an error at once;
- * -ENOMEM.
+ * Context: Takes hw_lock. Waits for the channel's thread, and so for user
+ * memory.
+ * Return: the bytes that were transferred; 0 if the device is closed, or the
+ * channel is idle, may not run in this state, ended in an error at once, or is
+ * stepped by somebody else; -ERESTARTSYS if a signal came before a byte was
+ * transferred.
  */
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
-	void *buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
-	s64 done = 0;
-	u32 len = 1;
-
-	if (!buf)
-		return -ENOMEM;
-	while (len && (u64)done < bytes) {
-		len = engine_step(&mtty->engine[channel], buf);
-		done += len;
-		cond_resched();
-	}
-	kfree(buf);
-
-	/* Let go meanwhile, the work may have found a chunk under way */
-	mutex_lock(&mtty->hw_lock);
-	mtty_engine_kick(mtty);
-	mutex_unlock(&mtty->hw_lock);
-	return done;
-}
-
-struct engine_step {
-	struct work_struct work;
-	struct mtty_device *mtty;
-	unsigned int channel;
-	u64 bytes;
+	struct mtty_engine *engine = &mtty->engine[channel];
 	s64 done;
-};
+	int ret;
 
-static void engine_step_work(struct work_struct *work)
-{
-	struct engine_step *step = container_of(work, struct engine_step, work);
+	mutex_lock(&mtty->hw_lock);
+	if (!engine->worker || engine->stepping) {
+		mutex_unlock(&mtty->hw_lock);
+		return 0;
+	}
+	WRITE_ONCE(engine->stepping, true);
+	engine->step = bytes;
+	engine->stepped = 0;
+	kthread_mod_delayed_work(engine->worker, &engine->work, 0);
+	mutex_unlock(&mtty->hw_lock);
 
-	step->done = mtty_engine_step(step->mtty, step->channel, step->bytes);
-}
+	ret = wait_event_interruptible(mtty->engine_wait,
+				       !READ_ONCE(engine->stepping));
 
-/**
- * mtty_engine_step_by_worker - the same, for another process than the user's
- * @mtty: the device
- * @channel: below MTTY_MIG_NR_DMA
- * @bytes: how far
- *
- * vfio_iommu_type1_dma_rw_chunk() refuses a process which is not the one that
- * has mapped the memory, and it would be the guest's transfer that fails. A
- * worker may do it.
- *
- * Context: As mtty_engine_step().
- * Return: As mtty_engine_step().
- */
-s64 mtty_engine_step_by_worker(struct mtty_device *mtty, unsigned int channel,
-			       u64 bytes)
-{
-	struct engine_step step = {
-		.mtty = mtty,
-		.channel = channel,
-		.bytes = bytes,
-	};
-
-	INIT_WORK_ONSTACK(&step.work, engine_step_work);
-	queue_work(engine_wq, &step.work);
-	flush_work(&step.work);
-	destroy_work_on_stack(&step.work);
-	return step.done;
+	mutex_lock(&mtty->hw_lock);
+	WRITE_ONCE(engine->stepping, false);
+	done = engine->stepped;
+	mutex_unlock(&mtty->hw_lock);
+	return done ?: ret;
 }
 
 /**
@@ -359,40 +446,95 @@ void mtty_engine_init(struct mtty_device *mtty)
 	unsigned int i;
 
 	init_waitqueue_head(&mtty->engine_wait);
+	INIT_DELAYED_WORK(&mtty->engine_watch, engine_watch);
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		mtty->engine[i].mtty = mtty;
 		mtty->engine[i].channel = i;
-		INIT_DELAYED_WORK(&mtty->engine[i].work, engine_work);
 	}
 }
 
+static int engine_start(struct mtty_engine *engine)
+{
+	struct mtty_device *mtty = engine->mtty;
+	struct kthread_worker *worker;
+
+	engine->buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	if (!engine->buf)
+		return -ENOMEM;
+	worker = kthread_run_worker(0, MTTY_MIG_NAME "/%s/%u",
+				    dev_name(mtty->vdev.dev), engine->channel);
+	if (IS_ERR(worker)) {
+		kfree(engine->buf);
+		return PTR_ERR(worker);
+	}
+	/* Anew, for a work belongs to the first worker that it is queued to */
+	kthread_init_delayed_work(&engine->work, engine_work);
+	mutex_lock(&mtty->hw_lock);
+	engine->worker = worker;
+	mutex_unlock(&mtty->hw_lock);
+	return 0;
+}
+
 /**
- * mtty_engine_flush - see that no work runs, nor is left
- * @mtty: the device, closed or its engine held: nobody queues more
+ * mtty_engine_start - the first user opens the device: let it have DMA
+ * @mtty: the device
+ *
+ * Context: In the process that opens it, whose death ends what is under way.
+ * Takes hw_lock.
+ * Return: 0; -ENOMEM; -EINTR if that process is being killed.
  */
-void mtty_engine_flush(struct mtty_device *mtty)
+int mtty_engine_start(struct mtty_device *mtty)
 {
 	unsigned int i;
+	int ret;
 
-	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
-		cancel_delayed_work_sync(&mtty->engine[i].work);
+	mtty->owner = get_task_struct(current->group_leader);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		ret = engine_start(&mtty->engine[i]);
+		if (ret) {
+			mtty_engine_stop(mtty);
+			return ret;
+		}
+	}
+	return 0;
 }
 
 /**
- * mtty_engine_module_init - make what all engines share
+ * mtty_engine_stop - the last user closes the device: kill what is under way
+ * @mtty: the device
  *
- * Return: 0 or -ENOMEM.
+ * Nobody would gain by waiting: user memory may be missing for ever, as when
+ * the one who closes is the one who would have had to provide it.
+ *
+ * Context: Takes hw_lock. Waits for the threads, but not for user memory.
  */
-int mtty_engine_module_init(void)
+void mtty_engine_stop(struct mtty_device *mtty)
 {
-	engine_wq = alloc_workqueue(MTTY_MIG_NAME, WQ_UNBOUND, 0);
-	return engine_wq ? 0 : -ENOMEM;
-}
+	struct kthread_worker *workers[MTTY_MIG_NR_DMA];
+	unsigned int i;
 
-/**
- * mtty_engine_module_exit - undo mtty_engine_module_init()
- */
-void mtty_engine_module_exit(void)
-{
-	destroy_workqueue(engine_wq);
+	/* All first: one may wait for a lock of the core's that another holds */
+	mutex_lock(&mtty->hw_lock);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		struct mtty_engine *engine = &mtty->engine[i];
+
+		workers[i] = engine->worker;
+		engine->worker = NULL;
+		engine->transfer++;
+		engine->spent = 0;
+		engine_end_step(engine);
+		if (workers[i])
+			send_sig(SIGKILL, workers[i]->task, 1);
+	}
+	mutex_unlock(&mtty->hw_lock);
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
+		if (!workers[i])
+			continue;
+		kthread_cancel_delayed_work_sync(&mtty->engine[i].work);
+		kthread_destroy_worker(workers[i]);
+		kfree(mtty->engine[i].buf);
+	}
+	cancel_delayed_work_sync(&mtty->engine_watch);
+	put_task_struct(mtty->owner);
 }

@@ -6,6 +6,11 @@
  * vfio_mig_get_next_state() turns any request into the arcs of the device's
  * capabilities; the table has those of all capability sets. To run or to stop
  * the device is no part of an arc: it follows from the state.
+ *
+ * An arc that stops DMA waits for what is under way, and so for user memory. A
+ * signal ends that wait, the arc fails, and the device is in its old state.
+ * state_mutex is held meanwhile: who takes it takes it interruptibly, and what
+ * has to answer at once does without it.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -38,20 +43,6 @@ static void end_session(struct mtty_device *mtty)
 {
 	if (mtty->migf)
 		mtty_migf_end(mtty->migf);
-	mtty->migf = NULL;
-}
-
-static int begin_session(struct mtty_device *mtty, struct mtty_migf *migf)
-{
-	if (IS_ERR(migf))
-		return PTR_ERR(migf);
-	mtty->migf = migf;
-	return 0;
-}
-
-static int begin_save(struct mtty_device *mtty)
-{
-	return begin_session(mtty, mtty_migf_save(mtty));
 }
 
 /* The registers may be sent: the session that saves comes to its end */
@@ -59,11 +50,6 @@ static void finish_save(struct mtty_device *mtty)
 {
 	if (mtty->migf)
 		mtty_migf_stop_copy(mtty->migf);
-}
-
-static int begin_resume(struct mtty_device *mtty)
-{
-	return begin_session(mtty, mtty_migf_resume(mtty));
 }
 
 /*
@@ -92,9 +78,9 @@ static void load(struct mtty_device *mtty)
 
 static const struct mtty_arc arcs[] = {
 	/* VFIO_MIGRATION_STOP_COPY */
-	ARC(STOP,	  STOP_COPY,	begin_save, end_session, finish_save),
+	ARC(STOP,	  STOP_COPY,	mtty_migf_save, end_session, finish_save),
 	ARC(STOP_COPY,	  STOP,		NULL, NULL, end_session),
-	ARC(STOP,	  RESUMING,	begin_resume, end_session, forget),
+	ARC(STOP,	  RESUMING,	mtty_migf_resume, end_session, forget),
 	ARC(RESUMING,	  STOP,		check_load, NULL, load),
 	/* ... without VFIO_MIGRATION_P2P */
 	ARC(RUNNING,	  STOP,		NULL, NULL, NULL),
@@ -105,12 +91,12 @@ static const struct mtty_arc arcs[] = {
 	ARC(RUNNING_P2P,  STOP,		NULL, NULL, NULL),
 	ARC(STOP,	  RUNNING_P2P,	NULL, NULL, NULL),
 	/* VFIO_MIGRATION_PRE_COPY */
-	ARC(RUNNING,	  PRE_COPY,	begin_save, end_session, NULL),
+	ARC(RUNNING,	  PRE_COPY,	mtty_migf_save, end_session, NULL),
 	ARC(PRE_COPY,	  RUNNING,	NULL, NULL, end_session),
 	/* ... without VFIO_MIGRATION_P2P */
 	ARC(PRE_COPY,	  STOP_COPY,	NULL, NULL, finish_save),
 	/* VFIO_MIGRATION_P2P and VFIO_MIGRATION_PRE_COPY */
-	ARC(RUNNING_P2P,  PRE_COPY_P2P,	begin_save, end_session, NULL),
+	ARC(RUNNING_P2P,  PRE_COPY_P2P,	mtty_migf_save, end_session, NULL),
 	ARC(PRE_COPY,	  PRE_COPY_P2P,	NULL, NULL, NULL),
 	ARC(PRE_COPY_P2P, PRE_COPY,	NULL, NULL, NULL),
 	ARC(PRE_COPY_P2P, RUNNING_P2P,	NULL, NULL, end_session),
@@ -143,6 +129,13 @@ static enum mtty_run state_run(enum vfio_device_mig_state state)
 	}
 }
 
+static void set_state(struct mtty_device *mtty,
+		      enum vfio_device_mig_state state)
+{
+	/* Read without a lock, see mtty_get_state() */
+	WRITE_ONCE(mtty->state, state);
+}
+
 /* Whether a fault was asked for here; it may also want the ERROR state */
 static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 		 bool after)
@@ -152,8 +145,31 @@ static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 
 	if (ret && to_error) {
 		end_session(mtty);
-		mtty->state = VFIO_DEVICE_STATE_ERROR;
+		/* Nothing is promised of ERROR: a signal may end the wait */
+		mtty_device_quiesce(mtty, MTTY_STOPPED);
+		set_state(mtty, VFIO_DEVICE_STATE_ERROR);
 	}
+	return ret;
+}
+
+/* All of an arc that may fail */
+static int prepare_arc(struct mtty_device *mtty, const struct mtty_arc *arc)
+{
+	enum mtty_run from = state_run(arc->from), to = state_run(arc->to);
+	int ret = fault(mtty, arc, false);
+
+	/* Stop before saving; run only after loading */
+	if (!ret && to < from)
+		ret = to == MTTY_STOPPED ? mtty_device_stop(mtty) :
+					   mtty_device_quiesce(mtty, to);
+	if (!ret && arc->prepare)
+		ret = arc->prepare(mtty);
+	if (ret)
+		return ret;
+
+	ret = fault(mtty, arc, true);
+	if (ret && arc->cancel)
+		arc->cancel(mtty);
 	return ret;
 }
 
@@ -166,33 +182,18 @@ static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	if (WARN_ON_ONCE(!arc))
 		return -EINVAL;
 
-	ret = fault(mtty, arc, false);
-	if (ret)
-		goto out;
-
-	/* To stop comes before what is sent, to run after what was loaded */
-	if (state_run(to) == MTTY_STOPPED &&
-	    state_run(mtty->state) != MTTY_STOPPED)
-		ret = mtty_device_stop(mtty);
-	else if (state_run(to) < state_run(mtty->state))
-		mtty_device_run(mtty, state_run(to));
-
-	if (!ret && arc->prepare)
-		ret = arc->prepare(mtty);
-	if (ret)
-		goto out;
-	ret = fault(mtty, arc, true);
+	ret = prepare_arc(mtty, arc);
 	if (ret) {
-		if (arc->cancel)
-			arc->cancel(mtty);
-		goto out;
+		/* What has stopped goes on */
+		mtty_device_run(mtty, state_run(mtty->state));
+		return ret;
 	}
 	if (arc->commit)
 		arc->commit(mtty);
-	mtty->state = to;
-out:
-	mtty_device_run(mtty, state_run(mtty->state));
-	return ret;
+	/* Who reads the new state finds the device in it */
+	mtty_device_run(mtty, state_run(to));
+	set_state(mtty, to);
+	return 0;
 }
 
 /* One arc, traced */
@@ -231,34 +232,27 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	return 0;
 }
 
-static void reset_locked(struct mtty_device *mtty)
+/*
+ * The DMA log goes on: what was written before the reset is dirty as before,
+ * and a guest that reboots in pre-copy must not end its own migration, as it
+ * would if the next report failed.
+ */
+static int reset_locked(struct mtty_device *mtty)
 {
+	int ret;
+
 	lockdep_assert_held(&mtty->state_mutex);
 
-	end_session(mtty);
-	mtty_device_run(mtty, MTTY_STOPPED);
-	mtty_device_reset_hw(mtty);
-	mtty_dirty_reset(&mtty->dirty);
-	mtty->state = VFIO_DEVICE_STATE_RUNNING;
-	mtty_device_run(mtty, MTTY_RUNNING);
-}
-
-/*
- * Release state_mutex, but not before a reset that was asked for meanwhile is
- * done. @reset_lock makes it impossible to ask for one between the last look
- * and the release, when nobody would be left to do it.
- */
-static void state_unlock(struct mtty_device *mtty)
-{
-	spin_lock(&mtty->reset_lock);
-	while (mtty->reset_pending) {
-		mtty->reset_pending = false;
-		spin_unlock(&mtty->reset_lock);
-		reset_locked(mtty);
-		spin_lock(&mtty->reset_lock);
+	ret = mtty_device_quiesce(mtty, MTTY_STOPPED);
+	if (ret) {
+		mtty_device_run(mtty, state_run(mtty->state));
+		return ret;
 	}
-	mutex_unlock(&mtty->state_mutex);
-	spin_unlock(&mtty->reset_lock);
+	end_session(mtty);
+	mtty_device_reset_hw(mtty);
+	mtty_device_run(mtty, MTTY_RUNNING);
+	set_state(mtty, VFIO_DEVICE_STATE_RUNNING);
+	return 0;
 }
 
 static struct file *mtty_set_state(struct vfio_device *vdev,
@@ -268,7 +262,8 @@ static struct file *mtty_set_state(struct vfio_device *vdev,
 	struct file *filp = NULL;
 	int ret;
 
-	mutex_lock(&mtty->state_mutex);
+	if (mutex_lock_interruptible(&mtty->state_mutex))
+		return ERR_PTR(-ERESTARTSYS);
 	ret = walk(mtty, new_state);
 	/*
 	 * A new session comes only with the last arc of a path: the interior
@@ -276,29 +271,28 @@ static struct file *mtty_set_state(struct vfio_device *vdev,
 	 */
 	if (!ret && mtty->migf)
 		filp = mtty_migf_hand_out(mtty->migf);
-	state_unlock(mtty);
+	mutex_unlock(&mtty->state_mutex);
 	return ret ? ERR_PTR(ret) : filp;
 }
 
+/*
+ * Without a lock, for whoever asks must not wait for an arc that waits. While
+ * one is walked it is the state that was reached last.
+ */
 static int mtty_get_state(struct vfio_device *vdev,
 			  enum vfio_device_mig_state *state)
 {
-	struct mtty_device *mtty = to_mtty_device(vdev);
-
-	mutex_lock(&mtty->state_mutex);
-	*state = mtty->state;
-	state_unlock(mtty);
+	*state = READ_ONCE(to_mtty_device(vdev)->state);
 	return 0;
 }
 
 static int mtty_get_data_size(struct vfio_device *vdev,
 			      unsigned long *stop_copy_length)
 {
-	struct mtty_device *mtty = to_mtty_device(vdev);
+	u64 len = mtty_migf_stop_copy_length(to_mtty_device(vdev));
 
-	mutex_lock(&mtty->state_mutex);
-	*stop_copy_length = mtty_migf_stop_copy_length(mtty, mtty->migf);
-	state_unlock(mtty);
+	/* As much as can be said where a long has 32 bits */
+	*stop_copy_length = min_t(u64, len, ULONG_MAX);
 	return 0;
 }
 
@@ -312,24 +306,24 @@ const struct vfio_migration_ops mtty_migration_ops = {
  * mtty_fsm_reset - reset everything: VFIO_DEVICE_RESET
  * @mtty: the device
  *
- * A reset that reaches a driver from the PCI core (reset_done) comes under
- * locks that may be held by somebody who waits for state_mutex. It must not
- * wait for it, hence the pattern of the real drivers: leave word, and if
- * state_mutex is not to be had, let its holder do it in state_unlock().
+ * The caller holds no lock, so it can wait for state_mutex. A PCI driver cannot
+ * do so in its reset_done(): the PCI core calls that under locks for which a
+ * holder of state_mutex may be waiting (memory_lock, by way of mmap_lock). Such
+ * a driver leaves word under a spinlock, and whoever releases state_mutex looks
+ * there first; see mlx5vf_state_mutex_unlock().
  *
- * Here the caller holds no lock, so it may wait after it has left word, and
- * userspace gets its ioctl back when the device has been reset.
- *
- * Context: Takes state_mutex.
+ * Context: Takes state_mutex. Waits for DMA under way.
+ * Return: 0; -ERESTARTSYS if a signal came first: nothing has changed then.
  */
-void mtty_fsm_reset(struct mtty_device *mtty)
+int mtty_fsm_reset(struct mtty_device *mtty)
 {
-	spin_lock(&mtty->reset_lock);
-	mtty->reset_pending = true;
-	spin_unlock(&mtty->reset_lock);
+	int ret;
 
-	mutex_lock(&mtty->state_mutex);
-	state_unlock(mtty);
+	if (mutex_lock_interruptible(&mtty->state_mutex))
+		return -ERESTARTSYS;
+	ret = reset_locked(mtty);
+	mutex_unlock(&mtty->state_mutex);
+	return ret;
 }
 
 /**
@@ -338,13 +332,17 @@ void mtty_fsm_reset(struct mtty_device *mtty)
  *
  * VMMs assume RUNNING after open and do not ask. The device is reset when it
  * is closed; to do so here too costs nothing and depends on nothing.
+ *
+ * Context: Takes state_mutex, which nobody holds for long while the device is
+ * closed.
  */
 void mtty_fsm_open(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->state_mutex);
+	/* No DMA is under way, so it does not wait and cannot fail */
 	reset_locked(mtty);
-	mtty->open = true;
-	state_unlock(mtty);
+	WRITE_ONCE(mtty->open, true);
+	mutex_unlock(&mtty->state_mutex);
 }
 
 /**
@@ -353,13 +351,17 @@ void mtty_fsm_open(struct mtty_device *mtty)
  *
  * Ends the session as struct vfio_migration_ops demands, and leaves nothing
  * of one user's data to the next.
+ *
+ * Context: After mtty_engine_stop(). Takes state_mutex; no ioctl holds it any
+ * more, for each has a reference to the file that is being closed.
  */
 void mtty_fsm_close(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->state_mutex);
+	/* No DMA is under way, so it does not wait and cannot fail */
 	reset_locked(mtty);
-	mtty->open = false;
-	state_unlock(mtty);
+	WRITE_ONCE(mtty->open, false);
+	mutex_unlock(&mtty->state_mutex);
 }
 
 /**
@@ -367,15 +369,17 @@ void mtty_fsm_close(struct mtty_device *mtty)
  * @mtty: the device
  *
  * Context: Takes state_mutex.
- * Return: 0, or -EINVAL if the device is not in pre-copy.
+ * Return: 0; -EINVAL if the device is not in pre-copy; -ERESTARTSYS if a signal
+ * came while somebody else held state_mutex.
  */
 int mtty_fsm_reinit(struct mtty_device *mtty)
 {
 	int ret;
 
-	mutex_lock(&mtty->state_mutex);
+	if (mutex_lock_interruptible(&mtty->state_mutex))
+		return -ERESTARTSYS;
 	ret = mtty_migf_reinit(mtty->migf);
-	state_unlock(mtty);
+	mutex_unlock(&mtty->state_mutex);
 	return ret;
 }
 

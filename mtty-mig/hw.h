@@ -87,6 +87,7 @@ struct mtty_pci {
 void mtty_pci_reset(struct mtty_pci *pci, u64 mem_size);
 void mtty_pci_write(struct mtty_pci *pci, unsigned int offset, u8 val);
 bool mtty_pci_load(struct mtty_pci *pci, const u8 *config);
+bool mtty_pci_bus_master(const struct mtty_pci *pci);
 bool mtty_pci_intx_disabled(const struct mtty_pci *pci);
 bool mtty_pci_msi_masked(const struct mtty_pci *pci, unsigned int vector);
 void mtty_pci_msi_mask(struct mtty_pci *pci, unsigned int vector, bool mask);

@@ -22,6 +22,7 @@ EXPORT(mtty_pci_reset);
 EXPORT(mtty_pci_read);
 EXPORT(mtty_pci_write);
 EXPORT(mtty_pci_load);
+EXPORT(mtty_pci_bus_master);
 EXPORT(mtty_pci_intx_disabled);
 EXPORT(mtty_pci_msi_masked);
 EXPORT(mtty_pci_msi_mask);

@@ -222,13 +222,9 @@ static int __init mtty_init(void)
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++)
 		mtty_mdev_types[i] = &mtty_types[i].type;
 
-	ret = mtty_engine_module_init();
-	if (ret)
-		return ret;
-
 	ret = class_register(&mtty_class);
 	if (ret)
-		goto err_engine;
+		return ret;
 
 	mtty_debugfs_module_init();
 	mtty_parent_dev = device_create(&mtty_class, NULL, 0, NULL,
@@ -255,8 +251,6 @@ err_device:
 err_class:
 	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
-err_engine:
-	mtty_engine_module_exit();
 	return ret;
 }
 
@@ -267,7 +261,6 @@ static void __exit mtty_exit(void)
 	device_unregister(mtty_parent_dev);
 	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
-	mtty_engine_module_exit();
 }
 
 module_init(mtty_init);

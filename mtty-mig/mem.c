@@ -9,7 +9,7 @@
  * is in it: part of the first pass and unsent (MTTY_MEM_INITIAL), changed
  * since it was sent (MTTY_MEM_DIRTY), or sent.
  */
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/xxhash.h>
@@ -406,7 +406,7 @@ u64 mtty_mem_stream_length(const struct mtty_mem *mem)
  * @seed: a digest of what belongs to it
  *
  * Return: the same for two memories of the same content, however they came
- * to it.
+ * to it; that of a part of it if the caller is being killed.
  */
 u64 mtty_mem_digest(struct mtty_mem *mem, u64 seed)
 {
@@ -418,6 +418,8 @@ u64 mtty_mem_digest(struct mtty_mem *mem, u64 seed)
 		if (xa_is_value(page))
 			continue;
 		digest = xxh64(page, MTTY_MIG_PAGE_SIZE, digest ^ index);
+		if (fatal_signal_pending(current))
+			break;
 		cond_resched();
 	}
 	return digest;

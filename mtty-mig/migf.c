@@ -7,6 +7,11 @@
  * VFIO device, so that it may outlive the session, the last close and the
  * removal of the device; but from the end of its session on, told by
  * mtty_migf.dead, it touches the device no more.
+ *
+ * read() and write() go piece by piece. Each piece is chosen under @lock, copied
+ * under @io_lock alone, and counted under @lock. So a buffer that is missing
+ * keeps other callers of the same fd waiting, who can be interrupted, and nobody
+ * else: the session can end meanwhile, and the piece does not count then.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -27,6 +32,8 @@
  * @mtty: the device
  * @filp: its file
  * @handed_out: userspace has been given @filp; under state_mutex
+ * @io_lock: serialises read() or write(): what the piece that is being copied
+ *	lies in changes under it only
  * @lock: serialises all that follows; position and bounds change under it
  * @dead: the session has ended
  * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
@@ -38,12 +45,14 @@
  * @dec: resuming: the decoder
  * @hw: resuming: the registers that were received
  * @mem: resuming: the device memory that was received
+ * @copying: resuming: a piece is being copied, into @mem perhaps
  */
 struct mtty_migf {
 	struct mtty_device *mtty;
 	struct file *filp;
 	bool handed_out;
 
+	struct mutex io_lock;	/* read() and write() */
 	struct mutex lock;	/* position, bounds, being alive */
 	bool dead;
 	union {
@@ -59,6 +68,7 @@ struct mtty_migf {
 			struct mtty_dec dec;
 			struct mtty_hw hw;
 			struct mtty_mem *mem;
+			bool copying;
 		};
 	};
 };
@@ -104,46 +114,69 @@ static int save_next(struct mtty_migf *migf)
 	return ret;
 }
 
+/*
+ * The next piece to copy.
+ *
+ * Return: its bytes; 0 at the end of the stream; -ENOMSG at its temporary end;
+ * -ENODEV after the end of the session; what was asked to fail.
+ */
+static ssize_t save_piece(struct mtty_migf *migf, size_t count)
+{
+	struct mtty_enc *enc = &migf->enc;
+	ssize_t ret = 1;
+
+	mutex_lock(&migf->lock);
+	if (migf->dead)
+		ret = -ENODEV;
+	else if (count && !mtty_enc_unread(enc))
+		ret = save_next(migf);
+	if (ret > 0)
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_READ) ?:
+		      min(count, mtty_enc_unread(enc));
+	mutex_unlock(&migf->lock);
+	return ret;
+}
+
+/* The piece was copied. Return: 0, or -ENODEV: the session ended meanwhile */
+static int save_took(struct mtty_migf *migf, size_t len)
+{
+	int ret = 0;
+
+	mutex_lock(&migf->lock);
+	if (migf->dead)
+		ret = -ENODEV;
+	else
+		/* Read without the lock by poll() and MIG_DATA_SIZE */
+		WRITE_ONCE(migf->enc.pos, migf->enc.pos + len);
+	mutex_unlock(&migf->lock);
+	return ret;
+}
+
 static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 			 loff_t *ppos)
 {
 	struct mtty_migf *migf = filp->private_data;
 	struct mtty_enc *enc = &migf->enc;
-	ssize_t done = 0;
-	int ret = 0;
+	size_t done = 0;
+	ssize_t ret;
 
-	/* The end of the session takes the lock, too, and waits for the call */
-	if (mutex_lock_interruptible(&migf->lock))
+	if (mutex_lock_interruptible(&migf->io_lock))
 		return -ERESTARTSYS;
-	if (migf->dead) {
-		ret = -ENODEV;
-		goto out;
-	}
-
-	while (done < count) {
+	do {
 		size_t len;
 
-		if (!mtty_enc_unread(enc)) {
-			ret = save_next(migf);
-			if (ret <= 0)
-				break;
-		}
-		len = min(count - done, mtty_enc_unread(enc));
-		ret = mtty_fault(migf->mtty, MTTY_FAULT_READ);
+		ret = save_piece(migf, count - done);
+		if (ret <= 0)
+			break;
+		len = ret;
+		ret = copy_to_user(buf + done, enc->buf + enc->pos, len) ?
+		      -EFAULT : save_took(migf, len);
 		if (ret)
 			break;
-		if (copy_to_user(buf + done, enc->buf + enc->pos, len)) {
-			ret = -EFAULT;
-			break;
-		}
-		WRITE_ONCE(enc->pos, enc->pos + len);
 		done += len;
-		if (signal_pending(current))
-			break;
 		cond_resched();
-	}
-out:
-	mutex_unlock(&migf->lock);
+	} while (done < count && !signal_pending(current));
+	mutex_unlock(&migf->io_lock);
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_READ, count, done ?: ret);
 	return done ?: ret;
 }
@@ -169,7 +202,7 @@ static long save_precopy_info(struct mtty_migf *migf,
 {
 	size_t minsz = offsetofend(struct vfio_precopy_info, dirty_bytes);
 	struct vfio_precopy_info info;
-	int ret;
+	bool reinit;
 
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
@@ -179,20 +212,24 @@ static long save_precopy_info(struct mtty_migf *migf,
 	mutex_lock(&migf->lock);
 	/* uAPI: valid only in pre-copy, EINVAL in any other state */
 	if (migf->dead || migf->stop_copy) {
-		ret = -EINVAL;
-		goto out;
+		mutex_unlock(&migf->lock);
+		return -EINVAL;
 	}
 	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
 	/* Without the opt-in flags stay what the user gave (uAPI) */
 	if (mtty_precopy_info_v2(&migf->mtty->vdev))
 		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
-	/* Who was not told has to be told the next time */
-	ret = copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
-	if (!ret)
-		migf->reinit = false;
-out:
+	reinit = migf->reinit;
+	migf->reinit = false;
 	mutex_unlock(&migf->lock);
-	return ret;
+
+	if (!copy_to_user(arg, &info, minsz))
+		return 0;
+	/* Who was not told has to be told the next time */
+	mutex_lock(&migf->lock);
+	migf->reinit |= reinit;
+	mutex_unlock(&migf->lock);
+	return -EFAULT;
 }
 
 static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
@@ -207,9 +244,8 @@ static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 }
 
 /*
- * Takes hw_lock but not mtty_migf.lock, under which a read may wait for user
- * memory. What it looks at changes under hw_lock too, but for enc.pos, which
- * only ever comes nearer to enc.len.
+ * What it looks at changes under hw_lock, but for enc.pos, which only ever comes
+ * nearer to enc.len.
  */
 static __poll_t save_poll(struct file *filp, poll_table *wait)
 {
@@ -273,53 +309,99 @@ static const struct mtty_dec_ops resume_ops = {
 	.page_zero = resume_page_zero,
 };
 
+/* Whoever comes last: the end of the session, or the piece that was copied */
+static void resume_free(struct mtty_migf *migf)
+{
+	struct mtty_mem *mem = NULL;
+
+	mutex_lock(&migf->lock);
+	if (migf->dead && !migf->copying)
+		swap(mem, migf->mem);
+	mutex_unlock(&migf->lock);
+	mtty_mem_free(mem);
+}
+
+/*
+ * Where the next piece goes. The end of the session leaves it alone until
+ * resume_got().
+ *
+ * Return: its bytes; 0 for none; -ENODEV after the end of the session; why the
+ * stream was refused.
+ */
+static ssize_t resume_piece(struct mtty_migf *migf, size_t count, void **dst)
+{
+	ssize_t ret = 0;
+	int error;
+
+	mutex_lock(&migf->lock);
+	if (migf->dead) {
+		ret = -ENODEV;
+	} else if (count) {
+		/* Sticky, as any other refusal */
+		error = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
+		if (error)
+			mtty_dec_refuse(&migf->dec, error);
+		ret = mtty_dec_want(&migf->dec, dst);
+		migf->copying = ret > 0;
+	}
+	mutex_unlock(&migf->lock);
+	return min_t(ssize_t, ret, min_t(size_t, count, SSIZE_MAX));
+}
+
+/*
+ * The piece has come, or not: -EFAULT.
+ *
+ * Return: 0; @error, which is not the stream's fault: it can go on from here;
+ * -ENODEV if the session ended meanwhile; why the stream is refused.
+ */
+static int resume_got(struct mtty_migf *migf, size_t len, int error)
+{
+	int ret = error;
+
+	mutex_lock(&migf->lock);
+	migf->copying = false;
+	if (migf->dead)
+		ret = -ENODEV;
+	else if (!error)
+		ret = mtty_dec_got(&migf->dec, len);
+	mutex_unlock(&migf->lock);
+	if (ret == -ENODEV)
+		resume_free(migf);
+	return ret;
+}
+
 static ssize_t resume_write(struct file *filp, const char __user *buf,
 			    size_t count, loff_t *ppos)
 {
 	struct mtty_migf *migf = filp->private_data;
-	ssize_t done = 0;
-	int ret = 0;
+	size_t done = 0;
+	ssize_t ret;
 
-	if (mutex_lock_interruptible(&migf->lock))
+	if (mutex_lock_interruptible(&migf->io_lock))
 		return -ERESTARTSYS;
-	if (migf->dead) {
-		ret = -ENODEV;
-		goto out;
-	}
-
-	while (done < count) {
-		ssize_t len;
+	do {
+		size_t len;
 		void *dst;
 
-		/* Sticky, as any other refusal */
-		ret = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
-		if (ret)
-			mtty_dec_refuse(&migf->dec, ret);
-		len = mtty_dec_want(&migf->dec, &dst);
-		if (len < 0) {
-			ret = len;
+		ret = resume_piece(migf, count - done, &dst);
+		if (ret <= 0)
 			break;
-		}
-		len = min_t(size_t, len, count - done);
-		if (copy_from_user(dst, buf + done, len)) {
-			/* Not the stream's fault: it can go on from here */
-			ret = done ? 0 : -EFAULT;
-			break;
-		}
-		ret = mtty_dec_got(&migf->dec, len);
+		len = ret;
+		ret = copy_from_user(dst, buf + done, len) ? -EFAULT : 0;
+		ret = resume_got(migf, len, ret);
 		if (ret)
 			break;
 		done += len;
-		if (signal_pending(current))
-			break;
 		cond_resched();
-	}
-out:
-	mutex_unlock(&migf->lock);
+	} while (done < count && !signal_pending(current));
+	mutex_unlock(&migf->io_lock);
 	/*
 	 * A refused stream is told at once, not with the next write: there
-	 * may be none, and the bytes before the bad one are of no use.
+	 * may be none, and the bytes before the bad one are of no use. A bad
+	 * buffer is not the stream's fault.
 	 */
+	if (done && ret == -EFAULT)
+		ret = 0;
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_WRITE, count, ret ?: done);
 	return ret ?: done;
 }
@@ -375,6 +457,7 @@ static int migf_release(struct inode *inode, struct file *filp)
 
 	vfio_put_device(&migf->mtty->vdev);
 	mutex_destroy(&migf->lock);
+	mutex_destroy(&migf->io_lock);
 	kfree(migf);
 	return 0;
 }
@@ -399,6 +482,7 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
 
 	migf->mtty = mtty;
 	migf->filp = filp;
+	mutex_init(&migf->io_lock);
 	mutex_init(&migf->lock);
 	get_device(&mtty->vdev.device);
 	return migf;
@@ -412,49 +496,55 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
  * mtty_migf_stop_copy().
  *
  * Context: Under state_mutex. Takes hw_lock.
- * Return: the session, to be ended with mtty_migf_end(), or an error pointer.
+ * Return: 0, with the session in mtty_device.migf, to be ended with
+ * mtty_migf_end(); or -errno.
  */
-struct mtty_migf *mtty_migf_save(struct mtty_device *mtty)
+int mtty_migf_save(struct mtty_device *mtty)
 {
 	struct mtty_migf *migf = migf_alloc(mtty, &save_fops, O_RDONLY);
 
 	if (IS_ERR(migf))
-		return migf;
-
-	mutex_lock(&mtty->hw_lock);
-	mtty_mem_track(mtty->mem);
-	mutex_unlock(&mtty->hw_lock);
+		return PTR_ERR(migf);
 
 	/* The header is there at once: initial_bytes never begins at zero */
 	mtty_enc_header(&migf->enc, mtty->type->id, mtty->mem->size);
 	migf->initial = true;
-	return migf;
+
+	mutex_lock(&mtty->hw_lock);
+	mtty_mem_track(mtty->mem);
+	mtty->migf = migf;
+	mutex_unlock(&mtty->hw_lock);
+	return 0;
 }
 
 /**
  * mtty_migf_resume - begin a session that loads the device
  * @mtty: the device, with no session
  *
- * Context: Under state_mutex.
- * Return: the session, to be ended with mtty_migf_end(), or an error pointer.
+ * Context: Under state_mutex. Takes hw_lock.
+ * Return: as mtty_migf_save().
  */
-struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty)
+int mtty_migf_resume(struct mtty_device *mtty)
 {
 	struct mtty_mem *mem = mtty_mem_alloc(mtty->mem->size);
 	struct mtty_migf *migf;
 
 	if (!mem)
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	migf = migf_alloc(mtty, &resume_fops, O_WRONLY);
 	if (IS_ERR(migf)) {
 		mtty_mem_free(mem);
-		return migf;
+		return PTR_ERR(migf);
 	}
 
 	migf->mem = mem;
 	mtty_device_hw_init(mtty, &migf->hw);
 	mtty_dec_init(&migf->dec, mtty->type->id, &migf->hw, &resume_ops, migf);
-	return migf;
+
+	mutex_lock(&mtty->hw_lock);
+	mtty->migf = migf;
+	mutex_unlock(&mtty->hw_lock);
+	return 0;
 }
 
 /**
@@ -568,7 +658,7 @@ static bool migf_resumes(const struct mtty_migf *migf)
 
 /**
  * mtty_migf_end - end a session
- * @migf: the session; gone when this returns
+ * @migf: the session of the device; gone when this returns
  *
  * Reads and writes of its fd answer ENODEV from now on.
  *
@@ -579,15 +669,14 @@ void mtty_migf_end(struct mtty_migf *migf)
 	struct mtty_device *mtty = migf->mtty;
 
 	mutex_lock(&migf->lock);
-	if (migf_resumes(migf)) {
-		mtty_mem_free(migf->mem);
-		migf->mem = NULL;
-	}
 	mutex_lock(&mtty->hw_lock);
 	WRITE_ONCE(migf->dead, true);
+	mtty->migf = NULL;
 	mtty_mem_untrack(mtty->mem);
 	mutex_unlock(&mtty->hw_lock);
 	mutex_unlock(&migf->lock);
+	if (migf_resumes(migf))
+		resume_free(migf);
 
 	wake_up_all(&mtty->data_wait);
 	fput(migf->filp);
@@ -596,31 +685,28 @@ void mtty_migf_end(struct mtty_migf *migf)
 /**
  * mtty_migf_stop_copy_length - VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
  * @mtty: the device
- * @migf: its session, or NULL
  *
- * Context: Under state_mutex. Takes hw_lock.
+ * Context: Takes hw_lock, and nothing that is held while somebody waits.
  * Return: bytes that STOP_COPY would send if it were entered now, or has
  * still to send.
  */
-u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
-			       struct mtty_migf *migf)
+u64 mtty_migf_stop_copy_length(struct mtty_device *mtty)
 {
-	const struct mtty_mem *mem = mtty->mem;
+	const struct mtty_migf *migf;
 	u64 len;
 
-	/*
-	 * On the way from RESUMING it would be what has been received. It may
-	 * grow meanwhile, but who waits for a write may wait for user memory.
-	 */
-	if (migf && migf_resumes(migf))
-		mem = migf->mem;
-
 	mutex_lock(&mtty->hw_lock);
-	len = mtty_mem_stream_length(mem);
+	migf = mtty->migf;
+	/*
+	 * On the way from RESUMING it would be what has been received, which
+	 * may grow meanwhile.
+	 */
+	len = mtty_mem_stream_length(migf && migf_resumes(migf) ? migf->mem :
+								  mtty->mem);
 	if (!mtty->mem->tracking)
 		len += sizeof(struct mtty_stream_header) + MTTY_STREAM_END_SIZE;
 	else
-		len += mtty_enc_unread(&migf->enc) +
+		len += migf->enc.len - READ_ONCE(migf->enc.pos) +
 		       (migf->ended ? 0 : MTTY_STREAM_END_SIZE);
 	mutex_unlock(&mtty->hw_lock);
 

@@ -1,25 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device, as the rooms of its driver share it.
+ * The device, as the files of its driver share it.
  *
  * Locks, in the order in which they are taken:
  *
+ *	mtty_migf.io_lock	 the callers of read() or write() of a data fd
  *	mtty_device.state_mutex	 the FSM, and what session there is
- *	mtty_migf.lock		 a data fd's position and its being alive
+ *	mtty_migf.lock		 a data fd's position, and whether it is alive
  *	mtty_device.hw_lock	 registers, device memory, interrupts
  *
  *	mtty_dirty.lock		 the DMA log; never taken with hw_lock held
  *
- * mtty_device.reset_lock and mtty_faults.lock are spinlocks and innermost; of
- * the first see mtty_fsm_reset(). User memory is touched under mtty_migf.lock
- * and mtty_dirty.lock but never under hw_lock.
+ * io_lock and state_mutex are never held together. mtty_faults.lock is a
+ * spinlock and innermost.
+ *
+ * User memory may be missing for as long as userspace likes (userfaultfd,
+ * FUSE), so what is held while it is touched is held that long:
+ *
+ *	io_lock		by read() and write(), around each copy
+ *	state_mutex	by an arc or a reset that waits for DMA under way
+ *
+ * Both are therefore taken so that a signal ends the wait, and neither is taken
+ * by what has to answer at once: the state, the size of the data, poll(), the
+ * end of a session, the last close. All other locks are held for as long as the
+ * driver works, and never while it waits. Documentation/locking.rst has the
+ * table of who waits for whom.
  */
 #ifndef MTTY_MIG_H
 #define MTTY_MIG_H
 
+#include <linux/kthread.h>
 #include <linux/mdev.h>
 #include <linux/mutex.h>
-#include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -36,6 +48,7 @@ struct mem_cgroup;
 struct mtty_dirty_range;
 struct mtty_faults;
 struct mtty_migf;
+struct task_struct;
 
 /**
  * struct mtty_type - an mdev type
@@ -86,37 +99,51 @@ struct mtty_irqs {
  * struct mtty_engine - what makes a DMA channel move
  * @mtty: the device
  * @channel: which channel of mtty_device.hw.dma
- * @work: transfers the next chunks
- * @in_flight: a chunk is under way, without hw_lock; under hw_lock
- * @to_peer: this chunk is of a transfer to a peer; under hw_lock
- * @transfer: counts transfers that were aborted; under hw_lock
- * @ahead: bytes that @work transferred before it was their time; its own
+ * @worker: the thread that transfers; NULL while the device is closed
+ * @work: transfers the next chunks, in @worker
+ * @buf: a page for the chunk under way; of @worker
+ * @in_flight: a chunk is under way, without hw_lock
+ * @to_peer: this chunk is of a transfer to a peer
+ * @transfer: counts transfers: changes when the registers describe another one
+ * @spent: bytes transferred since the rate last made it wait, and those that
+ *	were transferred before their time then
+ * @stepping: somebody waits for a step
+ * @step: how many bytes this is to have
+ * @stepped: how many it has had
+ *
+ * All of it under hw_lock, but for what @buf holds.
  */
 struct mtty_engine {
 	struct mtty_device *mtty;
 	unsigned int channel;
-	struct delayed_work work;
+	struct kthread_worker *worker;
+	struct kthread_delayed_work work;
+	u8 *buf;
 	bool in_flight;
 	bool to_peer;
 	unsigned int transfer;
-	u64 ahead;
+	u64 spent;
+	bool stepping;
+	u64 step;
+	u64 stepped;
 };
 
 /**
  * struct mtty_dirty - the DMA log
- * @lock: serialises all of it; innermost, and user memory is touched under it
+ * @lock: serialises all of it; innermost
  * @ranges: IOVA ranges that are logged, by ascending address; NULL while
  *	logging is off
  * @nr_ranges: how many
- * @page_shift: log2 of the tracked page size
- * @pages: bitmap of the dirty pages, an xarray value for a group of them
+ * @started: counts how often logging was started
+ * @pages: bitmap of the dirty pages of 4 KiB, an xarray value for a group of
+ *	them
  * @error: why the log is not complete any more, or 0
  */
 struct mtty_dirty {
 	struct mutex lock;	/* all of it */
 	struct mtty_dirty_range *ranges;
 	unsigned int nr_ranges;
-	unsigned int page_shift;
+	unsigned int started;
 	struct xarray pages;
 	int error;
 };
@@ -144,11 +171,11 @@ enum mtty_fault_point {
  * @type: its mdev type
  *
  * @state_mutex: serialises what moves the FSM
- * @state: enum vfio_device_mig_state; under @state_mutex
- * @open: between open_device and close_device; under @state_mutex
- * @migf: the data transfer session, or NULL; under @state_mutex
- * @reset_lock: makes @reset_pending and the release of @state_mutex one
- * @reset_pending: whoever holds @state_mutex resets before releasing it
+ * @state: enum vfio_device_mig_state; written under @state_mutex, read by
+ *	anybody
+ * @open: between open_device and close_device; written under @state_mutex
+ * @migf: the data transfer session, or NULL; written under @state_mutex and
+ *	@hw_lock, so that either suffices to look at it
  *
  * @hw_lock: serialises what touches the device itself
  * @run: enum mtty_run; under @hw_lock
@@ -160,9 +187,11 @@ enum mtty_fault_point {
  * @pri_drain: a SET_STATE that page requests block begins to drain them: an
  *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
  * @draining: it has begun: new page requests are held back; under @hw_lock
- * @mm: of who has opened the device, to know it again; set while it is open
- * @memcg: the cgroup of @mm, to which is charged what the engine allocates
- * @engine_wait: woken when a chunk is no longer under way
+ * @owner: the process that has opened the device; set while it is open
+ * @memcg: its cgroup, to which is charged what the engine allocates
+ * @engine_wait: woken when a chunk is no longer under way, or a step has ended
+ * @engine_watch: looks whether @owner is being killed while a chunk is under way
+ * @removed: the driver is about to let go of it; its files are to hurry
  * @dropped_writes: writes to registers and memory of a stopped device; under
  *	@hw_lock
  *
@@ -183,8 +212,6 @@ struct mtty_device {
 	enum vfio_device_mig_state state;
 	bool open;
 	struct mtty_migf *migf;
-	spinlock_t reset_lock;		/* reset_pending */
-	bool reset_pending;
 
 	struct mutex hw_lock;		/* the device itself */
 	enum mtty_run run;
@@ -195,9 +222,11 @@ struct mtty_device {
 	bool engine_held;
 	bool pri_drain;
 	bool draining;
-	struct mm_struct *mm;
+	struct task_struct *owner;
 	struct mem_cgroup *memcg;
 	wait_queue_head_t engine_wait;
+	struct delayed_work engine_watch;
+	bool removed;
 	u64 dropped_writes;
 
 	struct mtty_dirty dirty;
@@ -224,6 +253,7 @@ int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size);
 u64 mtty_device_digest(struct mtty_device *mtty);
 void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw);
 void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
+int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run);
 int mtty_device_stop(struct mtty_device *mtty);
 int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain);
 int mtty_device_raise(struct mtty_device *mtty, u64 iova);
@@ -237,16 +267,14 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 void mtty_engine_init(struct mtty_device *mtty);
 void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		       unsigned int offset, u32 val);
+void mtty_engine_replaced(struct mtty_device *mtty);
 void mtty_engine_kick(struct mtty_device *mtty);
-void mtty_engine_hold(struct mtty_device *mtty, bool hold);
+int mtty_engine_drain(struct mtty_device *mtty);
+int mtty_engine_hold(struct mtty_device *mtty, bool hold);
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
-s64 mtty_engine_step_by_worker(struct mtty_device *mtty, unsigned int channel,
-			       u64 bytes);
-void mtty_engine_drain(struct mtty_device *mtty);
-void mtty_engine_flush(struct mtty_device *mtty);
-int mtty_engine_module_init(void);
-void mtty_engine_module_exit(void);
+int mtty_engine_start(struct mtty_device *mtty);
+void mtty_engine_stop(struct mtty_device *mtty);
 
 /* dirty.c */
 extern const struct vfio_log_ops mtty_log_ops;
@@ -273,13 +301,14 @@ bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
 		  enum vfio_device_mig_state *to);
 void mtty_fsm_open(struct mtty_device *mtty);
 void mtty_fsm_close(struct mtty_device *mtty);
-void mtty_fsm_reset(struct mtty_device *mtty);
+int mtty_fsm_reset(struct mtty_device *mtty);
 
 /* fault.c */
 int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point);
 int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 		   enum vfio_device_mig_state to, bool after, bool *to_error);
 int mtty_fault_init(struct mtty_device *mtty);
+void mtty_fault_reset(struct mtty_device *mtty);
 void mtty_fault_exit(struct mtty_device *mtty);
 void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir);
 
@@ -290,15 +319,14 @@ void mtty_debugfs_module_init(void);
 void mtty_debugfs_module_exit(void);
 
 /* migf.c */
-struct mtty_migf *mtty_migf_save(struct mtty_device *mtty);
-struct mtty_migf *mtty_migf_resume(struct mtty_device *mtty);
+int mtty_migf_save(struct mtty_device *mtty);
+int mtty_migf_resume(struct mtty_device *mtty);
 struct file *mtty_migf_hand_out(struct mtty_migf *migf);
 void mtty_migf_stop_copy(struct mtty_migf *migf);
 int mtty_migf_reinit(struct mtty_migf *migf);
 int mtty_migf_check(struct mtty_migf *migf);
 void mtty_migf_load(struct mtty_migf *migf);
 void mtty_migf_end(struct mtty_migf *migf);
-u64 mtty_migf_stop_copy_length(struct mtty_device *mtty,
-			       struct mtty_migf *migf);
+u64 mtty_migf_stop_copy_length(struct mtty_device *mtty);
 
 #endif /* MTTY_MIG_H */

@@ -186,6 +186,17 @@ bool mtty_pci_load(struct mtty_pci *pci, const u8 *config)
 }
 
 /**
+ * mtty_pci_bus_master - whether the device may have DMA
+ * @pci: configuration space
+ *
+ * PCI Local Bus Specification 3.0, 6.2.2: Bus Master Enable is 0 after a reset.
+ */
+bool mtty_pci_bus_master(const struct mtty_pci *pci)
+{
+	return pci->config[PCI_COMMAND] & PCI_COMMAND_MASTER;
+}
+
+/**
  * mtty_pci_intx_disabled - whether the command register disables INTx
  * @pci: configuration space
  */
