@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The DMA engine of mtty-mig: program a channel, see how it ended. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "../lib/check.h"
+#include "../lib/file.h"
 #include "dma.h"
 
 /* How long a transfer may take before a test gives up on it */
@@ -32,7 +37,7 @@ __u64 dma_get64(struct mtty *mtty, unsigned int reg)
 }
 
 /**
- * dma_start - begin a transfer
+ * dma_start - begin a transfer, and let the device have DMA
  * @mtty: the device
  * @channel: which channel, idle
  * @transfer: what to transfer
@@ -42,6 +47,7 @@ void dma_start(struct mtty *mtty, unsigned int channel,
 {
 	unsigned int base = MTTY_MIG_DMA(channel);
 
+	mtty_bus_master(mtty);
 	mtty_ctrl_out(mtty, base + MTTY_MIG_DMA_STATUS, ~0U);
 	mtty_ctrl_out(mtty, base + MTTY_MIG_DMA_CMD, transfer->cmd);
 	mtty_ctrl_out(mtty, base + MTTY_MIG_DMA_RATE, transfer->rate);
@@ -108,6 +114,37 @@ __u32 dma_run(struct mtty *mtty, unsigned int channel,
 {
 	dma_start(mtty, channel, transfer);
 	return dma_wait(mtty, channel);
+}
+
+/**
+ * dma_thread - the kernel's thread that moves a channel, or end the process
+ * @mtty: the device, open
+ * @channel: which channel
+ *
+ * Return: its PID.
+ */
+pid_t dma_thread(const struct mtty *mtty, unsigned int channel)
+{
+	char wanted[64], path[sizeof("/proc//comm") + 256], name[64];
+	struct dirent *entry;
+	pid_t pid = 0;
+	DIR *dir;
+
+	snprintf(wanted, sizeof(wanted), "mtty_mig/%s/%u", mtty->mdev.uuid,
+		 channel);
+	dir = opendir("/proc");
+	if (!dir)
+		die("there is no /proc");
+	while (!pid && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (!file_read(path, name, sizeof(name)) &&
+		    !strcmp(name, wanted))
+			pid = atoi(entry->d_name);
+	}
+	closedir(dir);
+	if (!pid)
+		die("there is no thread %s", wanted);
+	return pid;
 }
 
 /**

@@ -3,6 +3,8 @@
 #ifndef SELFTESTS_DEVICE_DMA_H
 #define SELFTESTS_DEVICE_DMA_H
 
+#include <sys/types.h>
+
 #include "mtty.h"
 
 /**
@@ -32,6 +34,7 @@ __u64 dma_done(struct mtty *mtty, unsigned int channel);
 __u32 dma_wait(struct mtty *mtty, unsigned int channel);
 __u32 dma_run(struct mtty *mtty, unsigned int channel,
 	      const struct dma_transfer *transfer);
+pid_t dma_thread(const struct mtty *mtty, unsigned int channel);
 void dma_peer_window(struct mtty *mtty, __u64 base, __u64 size);
 
 #endif /* SELFTESTS_DEVICE_DMA_H */

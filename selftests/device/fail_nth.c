@@ -16,6 +16,7 @@
 #define DEBUGFS		"/sys/kernel/debug/"
 #define FAIL_NTH	"/proc/thread-self/fail-nth"
 #define MAKE_IT_FAIL	"/proc/thread-self/make-it-fail"
+#define TASK_PATH_MAX	64
 #define PROBABILITY	DEBUGFS "failslab/probability"
 #define NODES		"/sys/kernel/slab/radix_tree_node/failslab"
 
@@ -117,6 +118,18 @@ void fail_nth_restore(void)
 	}
 }
 
+static void begin(struct fail_nth *walk, const char *name, unsigned int floor,
+		  const char *path)
+{
+	memset(walk, 0, sizeof(*walk));
+	walk->name = name;
+	walk->floor = floor;
+	walk->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (walk->fd < 0)
+		die("%s: %s", path, strerror(errno));
+	set_attrs(ROUND_OBJECTS);
+}
+
 /**
  * fail_nth_begin - begin a walk, or end the process
  * @walk: filled in; belongs to this thread
@@ -126,13 +139,23 @@ void fail_nth_restore(void)
 void fail_nth_begin(struct fail_nth *walk, const char *name,
 		    unsigned int floor)
 {
-	memset(walk, 0, sizeof(*walk));
-	walk->name = name;
-	walk->floor = floor;
-	walk->fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	if (walk->fd < 0)
-		die(FAIL_NTH ": %s", strerror(errno));
-	set_attrs(ROUND_OBJECTS);
+	begin(walk, name, floor, FAIL_NTH);
+}
+
+/**
+ * fail_nth_begin_of - begin a walk of what another task does
+ * @walk: filled in
+ * @task: its PID
+ * @name: of the operation
+ * @floor: see fail_nth_end()
+ */
+void fail_nth_begin_of(struct fail_nth *walk, pid_t task, const char *name,
+		       unsigned int floor)
+{
+	char path[TASK_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/fail-nth", (int)task);
+	begin(walk, name, floor, path);
 }
 
 /**
@@ -257,6 +280,15 @@ bool fail_nth_end(struct fail_nth *walk)
 	return !floors_hold();
 }
 
+static void make_nodes_fail(bool fail, const char *path)
+{
+	if (fail)
+		set_attrs(ROUND_NODES);
+	must(file_write(path, fail ? "1" : "0"));
+	if (!fail)
+		set_attrs(ROUND_OBJECTS);
+}
+
 /**
  * fail_nodes - let there be no memory for the nodes of arrays, or end the
  *	process
@@ -268,11 +300,20 @@ bool fail_nth_end(struct fail_nth *walk)
  */
 void fail_nodes(bool fail)
 {
-	if (fail)
-		set_attrs(ROUND_NODES);
-	must(file_write(MAKE_IT_FAIL, fail ? "1" : "0"));
-	if (!fail)
-		set_attrs(ROUND_OBJECTS);
+	make_nodes_fail(fail, MAKE_IT_FAIL);
+}
+
+/**
+ * fail_nodes_of - the same of another task
+ * @task: its PID
+ * @fail: whether
+ */
+void fail_nodes_of(pid_t task, bool fail)
+{
+	char path[TASK_PATH_MAX];
+
+	snprintf(path, sizeof(path), "/proc/%d/make-it-fail", (int)task);
+	make_nodes_fail(fail, path);
 }
 
 /**

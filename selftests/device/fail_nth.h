@@ -26,6 +26,7 @@
 #define SELFTESTS_DEVICE_FAIL_NTH_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /**
  * struct fail_nth - a walk
@@ -55,6 +56,8 @@ void fail_nth_restore(void);
 
 void fail_nth_begin(struct fail_nth *walk, const char *name,
 		    unsigned int floor);
+void fail_nth_begin_of(struct fail_nth *walk, pid_t task, const char *name,
+		       unsigned int floor);
 bool fail_nth_next(struct fail_nth *walk);
 void fail_nth_arm(struct fail_nth *walk);
 void fail_nth_disarm(struct fail_nth *walk);
@@ -63,5 +66,6 @@ bool fail_nth_end(struct fail_nth *walk);
 unsigned int fail_nth_total(void);
 
 void fail_nodes(bool fail);
+void fail_nodes_of(pid_t task, bool fail);
 
 #endif /* SELFTESTS_DEVICE_FAIL_NTH_H */

@@ -980,6 +980,31 @@ static int call_hold(struct bench *bench)
 	return __knob_write(bench->mtty, "engine_hold", "1");
 }
 
+static int call_step(struct bench *bench)
+{
+	return __knob_write(bench->mtty, "engine_step", "0 1");
+}
+
+static void before_step(struct bench *bench)
+{
+	const struct dma_transfer fill = {
+		.cmd = MTTY_MIG_DMA_OP_FILL,
+		.dst = bench->buf.iova,
+		.len = MTTY_MIG_PAGE_SIZE,
+	};
+
+	knob_write(bench->mtty, "engine_hold", "1");
+	dma_start(bench->mtty, 0, &fill);
+}
+
+static const char *after_step(struct bench *bench, bool done)
+{
+	__u32 wanted = done ? MTTY_MIG_DMA_COMPLETE : MTTY_MIG_DMA_BUSY;
+
+	return dma_status(bench->mtty, 0) == wanted ? NULL :
+	       "the step told something else than what it did";
+}
+
 static void before_hold(struct bench *bench)
 {
 	knob_write(bench->mtty, "engine_hold", "0");
@@ -1084,6 +1109,8 @@ static const struct call {
 	{ "read fault", 8, call_faults, NULL, NULL },
 	{ "read page_requests", 7, call_page_requests, NULL, NULL },
 	{ "write engine_hold", 6, call_hold, before_hold, NULL },
+	/* The path, the knob's buffer, its copy */
+	{ "write engine_step", 3, call_step, before_step, after_step },
 	{ "write reinit", 6, call_reinit, NULL, NULL },
 	{ "write fault", 8, call_fault, before_fault, after_fault },
 	{ "open page request", 8, call_request, NULL, after_request },
@@ -1186,8 +1213,9 @@ TEST_F_TIMEOUT(walks, engine_step_to_user_memory, WALK_TIMEOUT)
 	int ret;
 
 	knob_write(&self->mtty, "engine_hold", "1");
-	/* The path, the knob's buffer and copy, the engine's buffer, the log */
-	fail_nth_begin(walk, "step DMA to user memory", 11);
+	/* The copy of each page; the log's array may tell, too */
+	fail_nth_begin_of(walk, dma_thread(&self->mtty, 0),
+			  "DMA to user memory", LOG_PAGES);
 	while (fail_nth_next(walk)) {
 		journey_go(&self->journey, VFIO_DEVICE_STATE_RUNNING);
 		memset(bench->buf.addr, 0, bench->buf.len);
@@ -1248,8 +1276,9 @@ TEST_F_TIMEOUT(walks, engine_step_to_device_memory, WALK_TIMEOUT)
 
 	memset(bench->buf.addr, STEP_PATTERN, bench->buf.len);
 	knob_write(&self->mtty, "engine_hold", "1");
-	/* As above, and a page's and the array's allocation for each page */
-	fail_nth_begin(walk, "step DMA to device memory", 15);
+	/* The copy of each page, and its allocation */
+	fail_nth_begin_of(walk, dma_thread(&self->mtty, 0),
+			  "DMA to device memory", 2 * LOG_PAGES);
 	while (fail_nth_next(walk)) {
 		vfio_dev_reset(bench->dev);
 		dma_start(&self->mtty, 0, &read);
@@ -1335,10 +1364,10 @@ TEST_F(walks, no_nodes_for_the_log)
 	knob_write(&self->mtty, "engine_hold", "1");
 	before_log_stop(bench);
 	dma_start(&self->mtty, 0, &fill);
-	fail_nodes(true);
+	fail_nodes_of(dma_thread(&self->mtty, 0), true);
 	knob_write(&self->mtty, "engine_step", "0 %llu",
 		   (unsigned long long)fill.len);
-	fail_nodes(false);
+	fail_nodes_of(dma_thread(&self->mtty, 0), false);
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_status(&self->mtty, 0));
 	EXPECT_EQ((1 << LOG_PAGES) - 1,
 		  pages_with(&bench->buf, STEP_PATTERN));

@@ -270,6 +270,39 @@ void mtty_fill_registers(struct mtty *mtty, __u64 seed)
 }
 
 /**
+ * __mtty_bus_master - let the device have DMA, which a reset forbids
+ * @mtty: the device
+ *
+ * Return: 0 or -errno.
+ */
+int __mtty_bus_master(struct mtty *mtty)
+{
+	__u16 command;
+	ssize_t ret;
+
+	ret = __vfio_region_read(&mtty->dev, CONFIG, PCI_COMMAND, &command,
+				 sizeof(command));
+	if (ret < 0 || command & PCI_COMMAND_MASTER)
+		return ret < 0 ? ret : 0;
+	command |= PCI_COMMAND_MASTER;
+	ret = __vfio_region_write(&mtty->dev, CONFIG, PCI_COMMAND, &command,
+				  sizeof(command));
+	return ret < 0 ? ret : 0;
+}
+
+/**
+ * mtty_bus_master - the same, or end the process
+ * @mtty: the device
+ */
+void mtty_bus_master(struct mtty *mtty)
+{
+	int ret = __mtty_bus_master(mtty);
+
+	if (ret)
+		die("the command register: %s", strerror(-ret));
+}
+
+/**
  * mtty_fill - fill registers and memory of a device
  * @mtty: the device, running and reset
  * @seed: another seed gives other values

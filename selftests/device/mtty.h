@@ -45,6 +45,8 @@ void mtty_ctrl_out(struct mtty *mtty, unsigned int reg, __u32 val);
 __u64 mtty_random(__u64 *seed);
 void mtty_fill_page(void *page, __u64 seed, __u64 index);
 void mtty_fill_registers(struct mtty *mtty, __u64 seed);
+int __mtty_bus_master(struct mtty *mtty);
+void mtty_bus_master(struct mtty *mtty);
 void mtty_fill(struct mtty *mtty, __u64 seed, unsigned int step);
 
 /**

@@ -41,15 +41,26 @@ static void forget(struct model *model)
 }
 
 /**
- * model_reset - reset, open, close
+ * model_reset - reset
  * @model: the device
  */
 void model_reset(struct model *model)
 {
 	forget(model);
 	model->state = VFIO_DEVICE_STATE_RUNNING;
-	model->log_shift = 0;
+}
+
+/**
+ * model_close - close: a reset, and what tests have set goes, too
+ * @model: the device
+ */
+void model_close(struct model *model)
+{
+	model_reset(model);
+	model->logged = false;
 	model->log_dirty = 0;
+	model->pri_drain = false;
+	memset(&model->fault, 0, sizeof(model->fault));
 }
 
 static int meet_fault(struct model *model, __u32 to, bool after,
@@ -229,18 +240,11 @@ static __u8 *reach(struct model *model, __u64 iova)
 	return model->buf + (iova - MODEL_IOVA);
 }
 
-/* All of a tracked page is dirty, as far as we have it in view */
 static void mark(struct model *model, __u64 iova)
 {
-	__u64 first, page;
-
-	if (!model->log_shift || iova < MODEL_IOVA ||
-	    iova >= MODEL_IOVA + MODEL_BUF)
-		return;
-	first = (iova - MODEL_IOVA) >> model->log_shift << model->log_shift;
-	for (page = first / MODEL_PAGE;
-	     page < (first + (1ULL << model->log_shift)) / MODEL_PAGE; page++)
-		model->log_dirty |= 1ULL << page;
+	if (model->logged && iova >= MODEL_IOVA &&
+	    iova < MODEL_IOVA + MODEL_BUF)
+		model->log_dirty |= 1ULL << (iova - MODEL_IOVA) / MODEL_PAGE;
 }
 
 /* Bytes that were moved, 0 if the transfer ended in an error */

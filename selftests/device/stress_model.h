@@ -89,8 +89,8 @@ struct model_fault {
  * @fault: what the next arc may meet
  * @buf: content of user memory
  * @mapped: the device reaches it
- * @log_shift: log2 of the tracked page size, 0 while logging is off
- * @log_dirty: pages of @buf, of 4 KiB, that belong to a dirty tracked one
+ * @logged: logging is on
+ * @log_dirty: pages of @buf, of 4 KiB, that are dirty
  */
 struct model {
 	__u64 flags;
@@ -107,12 +107,13 @@ struct model {
 	struct model_fault fault;
 	__u8 buf[MODEL_BUF];
 	bool mapped;
-	unsigned int log_shift;
+	bool logged;
 	__u64 log_dirty;
 };
 
 bool model_runs(__u32 state);
 void model_reset(struct model *model);
+void model_close(struct model *model);
 void model_set(struct model *model, __u32 to, struct mig_expect *expect);
 int model_mem_write(struct model *model, __u64 offset, const void *data,
 		    size_t len);

@@ -418,6 +418,7 @@ static void start(struct actor *actor, unsigned int channel,
 	struct vfio_dev *dev = &actor->together->mtty.dev;
 	__u32 regs[MTTY_MIG_DMA_CTRL / 4 + 1] = {};
 
+	JUDGE(actor, __mtty_bus_master(&actor->together->mtty), EIO);
 	regs[MTTY_MIG_DMA_CTRL / 4] = MTTY_MIG_DMA_ABORT;
 	JUDGE(actor, __vfio_region_write(dev, MTTY_MIG_CTRL_BAR,
 					 MTTY_MIG_DMA(channel), regs,

@@ -358,6 +358,9 @@ static const char *act_step(struct walk *walk)
 	__u64 bytes = 1 + below(&walk->dice, 3 * MODEL_PAGE);
 
 	CALL(walk, "step channel %u by %llu", channel, bytes);
+	/* A reset forbids DMA; of a stopped device nothing may change */
+	if (model_runs(walk->model.state))
+		mtty_bus_master(&walk->mtty);
 	return want(walk, __knob_write(&walk->mtty, "engine_step", "%u %llu",
 				       channel, bytes),
 		    model_step(&walk->model, channel, bytes));
@@ -411,12 +414,12 @@ static const char *log_start(struct walk *walk)
 
 	if (one_in(&walk->dice, 4))
 		page_size++;
-	if (page_size & (page_size - 1) || model->log_shift)
+	if (page_size & (page_size - 1) || model->logged)
 		must = -EINVAL;
 	CALL(walk, "log by pages of %#llx", page_size);
 	ret = __dma_log_start(&walk->mtty.dev, &range, 1, &page_size);
 	if (!must && model->has_log) {
-		model->log_shift = shift;
+		model->logged = true;
 		model->log_dirty = 0;
 	}
 	return want_log(walk, ret, must);
@@ -425,9 +428,9 @@ static const char *log_start(struct walk *walk)
 static const char *log_stop(struct walk *walk)
 {
 	struct model *model = &walk->model;
-	int must = model->log_shift ? 0 : -EINVAL;
+	int must = model->logged ? 0 : -EINVAL;
 
-	model->log_shift = 0;
+	model->logged = false;
 	model->log_dirty = 0;
 	CALL(walk, "log no more");
 	return want_log(walk, __dma_log_stop(&walk->mtty.dev), must);
@@ -442,7 +445,7 @@ static const char *log_report(struct walk *walk)
 	CALL(walk, "report the log");
 	why = want_log(walk, __dma_log_report(&walk->mtty.dev, MODEL_IOVA,
 					      MODEL_BUF, MODEL_PAGE, &bitmap),
-		       model->log_shift ? 0 : -EINVAL);
+		       model->logged ? 0 : -EINVAL);
 	if (!why && bitmap != dirty)
 		why = WRONG("the log has %#llx, not %#llx", bitmap, dirty);
 	model->log_dirty = 0;
@@ -630,23 +633,25 @@ static const char *act_illegal(struct walk *walk)
 
 static const char *was_reset(struct walk *walk, __u32 before)
 {
-	model_reset(&walk->model);
 	walk->frozen = false;
 	return session_ended(walk, before);
 }
 
 static const char *act_reset(struct walk *walk)
 {
+	__u32 before = walk->model.state;
 	const char *why;
 
-	CALL(walk, "reset in %s", in_state(walk->model.state));
+	CALL(walk, "reset in %s", in_state(before));
 	why = want(walk, __vfio_dev_reset(&walk->mtty.dev), 0);
-	return why ? why : was_reset(walk, walk->model.state);
+	model_reset(&walk->model);
+	return why ? why : was_reset(walk, before);
 }
 
-/* Neither eventfds nor user memory stay */
+/* Neither eventfds nor user memory stay, nor does what holds the engine */
 static void opened(struct walk *walk)
 {
+	knob_write(&walk->mtty, "engine_hold", "1");
 	walk->model.mapped = false;
 	walk->index = 0;
 	walk->wired = 0;
@@ -654,11 +659,13 @@ static void opened(struct walk *walk)
 
 static const char *act_reopen(struct walk *walk)
 {
+	__u32 before = walk->model.state;
 	const char *why;
 
-	CALL(walk, "close and open in %s", in_state(walk->model.state));
+	CALL(walk, "close and open in %s", in_state(before));
 	vfio_dev_close(&walk->mtty.dev);
-	why = was_reset(walk, walk->model.state);
+	model_close(&walk->model);
+	why = was_reset(walk, before);
 	vfio_dev_open(&walk->mtty.dev, walk->mtty.mdev.uuid);
 	opened(walk);
 	return why;
@@ -667,10 +674,7 @@ static const char *act_reopen(struct walk *walk)
 static void make_device(struct walk *walk)
 {
 	mtty_new(&walk->mtty, walk->type, MODEL_MEM);
-	knob_write(&walk->mtty, "engine_hold", "1");
 	opened(walk);
-	walk->model.pri_drain = false;
-	memset(&walk->model.fault, 0, sizeof(walk->model.fault));
 }
 
 static const char *act_remove(struct walk *walk)
@@ -681,6 +685,7 @@ static const char *act_remove(struct walk *walk)
 	CALL(walk, "remove in %s", in_state(before));
 	vfio_dev_close(&walk->mtty.dev);
 	must(__mdev_remove(&walk->mtty.mdev));
+	model_close(&walk->model);
 	why = was_reset(walk, before);
 	make_device(walk);
 	return why;
