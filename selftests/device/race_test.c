@@ -24,6 +24,7 @@
 #include "../lib/worker.h"
 #include "journey.h"
 #include "knobs.h"
+#include "random_run.h"
 #include "stream_edit.h"
 
 /*
@@ -193,9 +194,11 @@ static void read_together(struct __test_metadata *_metadata, struct mtty *mtty,
 
 TEST_F(race, readers_together_get_each_byte_once)
 {
-	__u64 seed;
+	unsigned int i;
 
-	for (seed = 1; seed <= 3; seed++) {
+	for (i = 1; i <= 3; i++) {
+		__u64 seed = run_seed(i, 3);
+
 		read_together(_metadata, &self->mtty,
 			      VFIO_DEVICE_STATE_STOP_COPY, seed);
 		read_together(_metadata, &self->mtty,
@@ -1099,8 +1102,9 @@ static void (* const acts[])(struct actor *actor) = {
 };
 
 static void chaos_start(struct chaos *chaos, struct actor *actors,
-			unsigned int nr, __u64 seed)
+			unsigned int nr, unsigned int seed_nr)
 {
+	__u64 seed = run_seed(seed_nr, 2);
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
@@ -1119,7 +1123,7 @@ FIXTURE(chaos)
 
 FIXTURE_VARIANT(chaos)
 {
-	__u64 seed;
+	unsigned int seed;
 };
 
 FIXTURE_VARIANT_ADD(chaos, seed_1) { .seed = 1, };

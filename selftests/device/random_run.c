@@ -49,6 +49,25 @@ static __u64 seed_from_env(void)
 	return (now.tv_sec * 1000003ULL + now.tv_nsec) % 1000000007;
 }
 
+/**
+ * run_seed - one of the seeds of a test that takes several
+ * @nr: which of them, from 1
+ * @of: how many the test takes
+ *
+ * Return: another one for each @nr and each SEED=; @nr without SEED=.
+ */
+__u64 run_seed(unsigned int nr, unsigned int of)
+{
+	const char *value = getenv("SEED");
+	__u64 seed = seed_from_env();
+
+	if (value && *value) {
+		printf("# SEED=%llu\n", (unsigned long long)seed);
+		fflush(stdout);
+	}
+	return (seed - 1) * of + nr;
+}
+
 static int run_watchdog(void *arg)
 {
 	struct random_run *run = arg;

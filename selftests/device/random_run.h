@@ -72,6 +72,7 @@ struct random_run {
 	atomic_bool over;
 };
 
+__u64 run_seed(unsigned int nr, unsigned int of);
 void run_begin(struct random_run *run, const char *program, const char *test,
 	       unsigned long steps, unsigned int share);
 bool run_goes_on(struct random_run *run, unsigned long step);
