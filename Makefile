@@ -24,6 +24,8 @@
 #                   see each, not only up to the first that fails
 #   SEED=N|random   of the tests that go at random, with STEPS=N or MINUTES=N
 #                   for how long; CALLS=1 prints each call before it is made
+#   soak: RUNS=N of each program or MINUTES=10 for all, SEED=N of the first run,
+#                   LOAD=0|1 only without or with the host under load
 #   install, uninstall: PREFIX=/usr/local for selftests and tools, too;
 #                   DESTDIR=DIR to put everything below DIR
 #   newcomer: SUITES='bookworm trixie' which Debian, VERBS='run check' which
@@ -40,7 +42,7 @@ VARIABLES += CALLS PREFIX DESTDIR SUITES VERBS HEADERS QEMU BACKEND
 export $(VARIABLES)
 
 # What is misspelled would be ignored, and something else done than was asked for.
-VARIABLES += KDIR TREE OUT SECONDS RUNS INPUT MERGE DEBFULLNAME DEBEMAIL SOURCE_DATE_EPOCH
+VARIABLES += KDIR TREE OUT SECONDS RUNS LOAD INPUT MERGE DEBFULLNAME DEBEMAIL SOURCE_DATE_EPOCH
 UNKNOWN := $(filter-out $(VARIABLES),$(foreach name,$(.VARIABLES),$(if \
 	$(filter command,$(firstword $(origin $(name)))),$(name))))
 ifneq ($(UNKNOWN),)
@@ -49,8 +51,8 @@ endif
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 
-.PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress fuzz shell
-.PHONY: modules install uninstall load unload deb debcheck newcomer series series-check
+.PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress soak fuzz
+.PHONY: shell modules install uninstall load unload deb debcheck newcomer series series-check
 .PHONY: portability interop update lint selfcheck clean distclean
 
 help: ## list the verbs
@@ -87,6 +89,9 @@ stress: ## calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for 
 		MINUTES='$(or $(MINUTES),$(if $(STEPS),,1))' \
 		TIMEOUT='$(or $(TIMEOUT),86400)' TEST_TIMEOUT='$(or $(TEST_TIMEOUT),0)' \
 		scripts/lab.sh selftests
+
+soak: ## what races or goes at random, again and again, half under load: RUNS= or MINUTES=
+	@RUNS='$(RUNS)' LOAD='$(LOAD)' scripts/soak.sh
 
 coverage: ## what the tests reach of the driver, into build/coverage/index.html
 	@scripts/coverage.sh

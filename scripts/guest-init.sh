@@ -135,9 +135,15 @@ take_counters() {
 	done
 }
 
-# run_program PROGRAM[@TYPE[@WORD...]]: a selftest, for a type of device, with
-# words of its own.
+# run_program PROGRAM[@TYPE[@WORD...]][%SEED]: a selftest, for a type of device, with
+# words and a seed of its own.
 run_program() {
+	case $1 in
+	*%*)
+		SEED=${1##*%}
+		set -- "${1%\%*}"
+		;;
+	esac
 	program=${1%%@*}
 	words=
 	case $1 in
@@ -168,6 +174,8 @@ run_units() {
 			test=${unit%@*}@${test%%.*}.${test##*.}
 			[ -z "$status" ] || [ "$status$test" = "0$before" ] || break
 		fi
+		# make soak: all guests have done enough, or this one.
+		[ ! -e stop ] && [ ! -e "stop$TOKEN" ] || break
 		mkdir "claims/$number" 2>/dev/null || continue
 		[ ! -d $gcov ] || begin_trace
 		# A test that unloads it may have been ended before it put it back.

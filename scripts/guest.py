@@ -169,10 +169,17 @@ class Shell(Job):
         return 1 if self.guest.status is None else self.guest.status
 
 
+def split_seed(unit):
+    """(unit, seed or '') of UNIT[%SEED]"""
+    unit, _, seed = unit.partition('%')
+    return unit, seed
+
+
 def label(unit):
-    """PROGRAM[@TYPE[@WORD...]] for people: what is run, and for what."""
+    """PROGRAM[@TYPE[@WORD...]][%SEED] for people: what is run, and for what."""
+    unit, seed = split_seed(unit)
     program, *rest = unit.split('@')
-    return f'{program}({rest[0]})' if rest else program
+    return (f'{program}({rest[0]})' if rest else program) + (f' SEED={seed}' if seed else '')
 
 
 class Tester(Job):
@@ -317,10 +324,13 @@ class Check:
         """How many units some guest has taken."""
         return len(os.listdir(f'{self.args.run}/claims'))
 
+    def new_tester(self, log):
+        return Tester(self.args, log, self)
+
     def boot(self):
         number = len(self.guests) + 1
         name = '' if self.live and not self.isolate else f'-guest{number}'
-        tester = Tester(self.args, f'{self.args.log}{name}.log', self)
+        tester = self.new_tester(f'{self.args.log}{name}.log')
         tester.claimed_before = self.claimed()
         self.guests.append(tester)
         tester.guest.boot(self.args, f'check{number}', self._environment)
@@ -335,13 +345,12 @@ class Check:
             return None
         return self.boot()
 
-    def run_all(self):
+    def run_guests(self):
+        """Boot as many as are wanted, until all units have run."""
         args = self.args
         start_file(args, JOB='check', UNITS=' '.join(self.units), ARGS=args.args,
                    TEST_TIMEOUT=args.test_timeout, LEAKS=args.leaks,
                    ISOLATE=int(self.isolate))
-        units = self.units + [host.name for host in self.hosts]
-        self.write(['KTAP version 1', f'1..{len(units)}'])
         self._environment = machine.prepare(args, self.wanted)
         try:
             for _ in range(self.wanted):
@@ -352,6 +361,11 @@ class Check:
         finally:
             for process in [tester.guest for tester in self.guests] + self.hosts:
                 process.kill()
+
+    def run_all(self):
+        units = self.units + [host.name for host in self.hosts]
+        self.write(['KTAP version 1', f'1..{len(units)}'])
+        self.run_guests()
         for unit in units:
             if unit not in self.finished:
                 self.cases.append(ktap.Case(label(unit), 'failed', 'did not run'))

@@ -231,6 +231,9 @@ source_key() {
 			-type f -print0 | sort -z | xargs -0 sha256sum | sha256sum)
 }
 
+# smp_in_uml SOURCE: can User Mode Linux of that source have several processors?
+smp_in_uml() { grep -q UML_SUBARCH_SUPPORTS_SMP "$1/arch/um/Kconfig"; }
+
 # kernel_fragments ENGINE SOURCE FLAVOUR: the files that make a guest's
 # configuration.  They depend on what the source has, not on its version: a tree
 # of the user's may have anything.
@@ -254,8 +257,7 @@ kernel_fragments() {
 		# Where UML has several processors, to switch interrupts off and
 		# on is a system call, and with lockdep everything takes ten
 		# times as long.
-		if [ "$3" = plain ] &&
-			grep -q UML_SUBARCH_SUPPORTS_SMP "$2/arch/um/Kconfig"; then
+		if [ "$3" = plain ] && smp_in_uml "$2"; then
 			echo "$config/uml-smp"
 		fi
 		;;

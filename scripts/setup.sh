@@ -98,16 +98,36 @@ setup_programs() {
 	prune 16 "$CACHE/work" '*'
 }
 
-# setup_run MODULE... -- PART...: the guest gets copies, for the next build
-# may begin while it runs.
+# setup_run MODULE... -- PART...: the guest's directory, and what is in it.
 setup_run() {
+	new_run
+	fill_run "$@"
+}
+
+# new_run: the directory, which is removed at exit, and is known to be in use.
+new_run() {
 	local old
-	[ "$ENGINE" != uml ] || "$SCRIPTS/preload.sh" "$work/preload"
-	need_space 200 "a guest"
 	run=$(mktemp -d "$CACHE/run/XXXXXX")
 	trap 'rm -rf "$run"' EXIT
 	exec 6>"$run/.in-use"
 	flock 6
+	# A run that was killed could not remove its directory.  Others begin theirs
+	# under the lock of the cache, too, and hold it as long as they run.
+	for old in "$CACHE"/run/*/; do
+		if flock -n "$old.in-use" true; then
+			rm -rf "$old"
+		fi
+	done
+	# Keep the logs of the last runs.
+	find "$CACHE/logs" -mindepth 1 -maxdepth 1 -name '*-[0-9]*[-.]*' -printf '%T@ %p\n' |
+		sort -rn | tail -n +91 | cut -d' ' -f2- | xargs -r -d '\n' rm -rf
+}
+
+# fill_run MODULE... -- PART...: the guest gets copies, for the next build may begin
+# while it runs.
+fill_run() {
+	[ "$ENGINE" != uml ] || "$SCRIPTS/preload.sh" "$work/preload"
+	need_space 200 "a guest"
 	# shellcheck disable=SC2153 # KERNEL is lib.sh's
 	case $KERNEL in
 	*/* | debian) # another run may build or fetch it anew
@@ -130,16 +150,6 @@ setup_run() {
 	for part; do
 		cp -r "$programs/$part" "$run/$part"
 	done
-	# A run that was killed could not remove its directory.  Others begin theirs
-	# under the lock of the cache, too, and hold it as long as they run.
-	for old in "$CACHE"/run/*/; do
-		if flock -n "$old.in-use" true; then
-			rm -rf "$old"
-		fi
-	done
-	# Keep the logs of the last runs.
-	find "$CACHE/logs" -mindepth 1 -maxdepth 1 -name '*-[0-9]*[-.]*' -printf '%T@ %p\n' |
-		sort -rn | tail -n +91 | cut -d' ' -f2- | xargs -r -d '\n' rm -rf
 }
 
 # all_selftests: the names of the test programs.
