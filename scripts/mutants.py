@@ -11,13 +11,12 @@ none of it happens to the driver as it is, so that is what is run first.
 import argparse
 import email.parser
 import fnmatch
+import functools
 import glob
 import json
-import multiprocessing
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import guest
 import klog
 import ktap
 import machine
+import workers
 
 NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
@@ -360,30 +360,17 @@ class Worker:
         return mutant, 'killed' if kills else 'survived', kills, time.monotonic() - start
 
 
-# The worker of this process
-WORKER = None
+def begin_worker(args, number):
+    """In a process of its own: what does a job for it."""
+    worker = Worker(args, number)
 
-
-def start_worker(args, numbers):
-    global WORKER
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def terminated(*_):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        sys.exit(143)           # by way of finally, where guests are killed
-    signal.signal(signal.SIGTERM, terminated)
-    WORKER = Worker(args, numbers.get())
-
-
-def do_plain(job):
-    return WORKER.plain(*job)
-
-
-def do_mutant(job):
-    mutant, silence = job
-    WORKER.args.silence = silence
-    return WORKER.mutant(mutant)
+    def work(job):
+        what, *words = job
+        if what == 'plain':
+            return worker.plain(*words)
+        mutant, worker.args.silence = words
+        return worker.mutant(mutant)
+    return work
 
 
 def describe(kill):
@@ -444,7 +431,7 @@ class Run:
         self.lines.append(line)
         print(line, flush=True)
 
-    def check_plain(self, pool):
+    def check_plain(self, crew):
         """That nothing kills the driver as it is; how long a guest may be silent."""
         known = f'{self.args.scratch}/plain.json'
         try:
@@ -468,10 +455,10 @@ class Run:
             start = time.monotonic()
             # More parts than guests, for some take longer than others.
             parts = min(len(units), self.args.guests * (1 if leaks else 4))
-            jobs = [(f'plain-{"leaks-" if leaks else ""}{number + 1}',
+            jobs = [('plain', f'plain-{"leaks-" if leaks else ""}{number + 1}',
                      units[number::parts], leaks) for number in range(parts)]
             quiet = 0
-            for kills, silence in pool.imap_unordered(do_plain, jobs, 1):
+            for kills, silence in crew.results(jobs):
                 quiet = max(quiet, silence)
                 if kills:
                     self.say('lab: error: the driver as it is does not pass, so no mutant '
@@ -486,17 +473,18 @@ class Run:
                 json.dump(clean, file)
         return max(self.args.silence, 3 * max(v for k, v in clean.items() if k != 'key'))
 
-    def main(self, pool):
+    def main(self, crew):
         start = time.monotonic()
-        silence = self.check_plain(pool)
+        silence = self.check_plain(crew)
         if silence is None:
             return 1
         self.say('KTAP version 1')
         self.say(f'1..{len(self.mutants)}')
         results, cases = [], []
         # Those that take long first, so that no guest is idle in the end.
-        jobs = [(m, silence) for m in sorted(self.mutants, key=lambda m: (not m.leaks, m.name))]
-        for mutant, status, kills, seconds in pool.imap_unordered(do_mutant, jobs, 1):
+        jobs = [('mutant', mutant, silence) for mutant in
+                sorted(self.mutants, key=lambda mutant: (not mutant.leaks, mutant.name))]
+        for mutant, status, kills, seconds in crew.results(jobs):
             case = judge(mutant, status, kills)
             results.append((mutant, status, kills, seconds))
             cases.append(case)
@@ -546,7 +534,6 @@ class Run:
 
 def run(args):
     """make mutants"""
-    pool = None
     try:
         # What is edited meanwhile shall not matter.
         args.sources = f'{args.scratch}/sources'
@@ -560,18 +547,11 @@ def run(args):
                     raise BadMutant(f'{mutant.name}: no test is called {hint}')
         shutil.rmtree(f'{args.scratch}/logs', ignore_errors=True)
         os.mkdir(f'{args.scratch}/logs')
-        numbers = multiprocessing.SimpleQueue()
-        for number in range(args.guests):
-            numbers.put(number)
-        pool = multiprocessing.Pool(args.guests, start_worker, (args, numbers))
-        return Run(args, mutants).main(pool)
+        with workers.Workers(args.guests, functools.partial(begin_worker, args)) as crew:
+            return Run(args, mutants).main(crew)
     except BadMutant as why:
         print(f'lab: error: {why}', file=sys.stderr)
         return 1
-    finally:
-        if pool:
-            pool.terminate()
-            pool.join()
 
 
 def main():
