@@ -10,13 +10,19 @@ as it comes for check, and kept in a log for check-all, which shows the end of i
 if the run failed.
 """
 
+from __future__ import annotations
+
 import argparse
+import codecs
 import json
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import time
+from typing import Iterator
 
 import ktap
 import table
@@ -88,28 +94,65 @@ RUNS = [
 ]
 
 
-def execute(run, log_name, show):
-    """Run it; its output goes to the log, and to the user if show."""
+def output_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    """What it prints, as it comes, until it has ended.
+
+    Not until its output is closed: what it left behind by mistake may hold that open for
+    ever.
+    """
+    assert process.stdout
+    descriptor = process.stdout.fileno()
+    decode = codecs.getincrementaldecoder('utf-8')('replace').decode
+    while True:
+        # Looked at first: what it has printed is there by then.
+        over = process.poll() is not None
+        if select.select([descriptor], [], [], 0 if over else 0.5)[0]:
+            data = os.read(descriptor, 65536)
+            if not data:
+                process.wait()
+                return
+            yield decode(data)
+        elif over:
+            return
+
+
+def follow(command: list[str], log_name: str, show: bool) -> tuple[int, list[str]]:
+    """Exit status and lines of a command; its output goes to the log, and to the user if show."""
     lines = []
-    begun = time.monotonic()
+    rest = ''
     with open(log_name, 'w', encoding='utf-8', errors='replace') as log:
-        with subprocess.Popen(
-                ['make', '--no-print-directory', '-C', REPO, run.verb,
-                 *(f'{name}={value}' for name, value in run.variables.items())],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                encoding='utf-8', errors='replace') as process:
-            for line in process.stdout:
-                log.write(line)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
+        try:
+            for text in output_of(process):
+                log.write(text)
                 log.flush()
                 if show:
-                    sys.stdout.write(line)
+                    sys.stdout.write(text)
                     sys.stdout.flush()
-                line = line.rstrip('\n')
-                # make's own word about a failure is none of the run's
-                if line and not re.match(r'make(\[\d+\])?: ', line):
-                    lines.append(line)
+                *whole, rest = (rest + text).split('\n')
+                lines += whole
+        except BaseException:
+            # From the keyboard it has a signal already, and a second one does no harm.
+            process.terminate()
+            process.wait()
+            raise
+        finally:
+            assert process.stdout
+            process.stdout.close()
+    return process.returncode, lines + ([rest] if rest else [])
+
+
+def execute(run, log_name, show):
+    """Run it; its lines."""
+    begun = time.monotonic()
+    status, lines = follow(
+        ['make', '--no-print-directory', '-C', REPO, run.verb,
+         *(f'{name}={value}' for name, value in run.variables.items())], log_name, show)
     run.seconds = time.monotonic() - begun
-    run.ended(process.returncode, lines)
+    # make's own word about a failure is none of the run's
+    lines = [line for line in lines if line and not re.match(r'make(\[\d+\])?: ', line)]
+    run.ended(status, lines)
     return lines
 
 
@@ -187,7 +230,13 @@ def main():
     return 1 if sums[1] else 0
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 if __name__ == '__main__':
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, interrupted)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

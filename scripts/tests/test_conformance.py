@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The report of conformance tests."""
 
+import argparse
 import os
 import stat
 import sys
 import tempfile
+import time
 import unittest
+from unittest import mock
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 sys.path[:0] = [os.path.join(TOP, 'scripts'), os.path.join(TOP, 'selftests', 'generic')]
@@ -158,6 +161,35 @@ class ListTest(unittest.TestCase):
             self.assertEqual(conformance.list_tests(program), [
                 'a.cdev.one', 'a.cdev.two', 'a.cdev.three',
                 'a.group.one', 'a.group.two', 'a.group.three', 'b.four'])
+
+
+class RunProgramTest(unittest.TestCase):
+    """A program on this machine, and that it is over when it should be."""
+
+    def run_program(self, script, timeout=60):
+        with tempfile.TemporaryDirectory() as place, mock.patch.object(conformance, 'HERE', place):
+            with open(f'{place}/x_test', 'w', encoding='utf-8') as file:
+                file.write(f'#!/bin/sh\n{script}\n')
+            os.chmod(f'{place}/x_test', 0o755)
+            args = argparse.Namespace(way=None, timeout=timeout, verbose=False)
+            begun = time.monotonic()
+            cases = conformance.run_program('x_test', args, dict(os.environ))
+        self.assertLess(time.monotonic() - begun, 60)
+        return [(found.status, found.reason) for found in cases]
+
+    def test_result(self):
+        self.assertEqual(self.run_program('echo 1..1; echo ok 1 a'), [('passed', '')])
+
+    def test_signal(self):
+        self.assertIn(('failed', 'ended by signal 9'),
+                      self.run_program('echo 1..2; echo ok 1 a; kill -9 $$'))
+
+    def test_child_that_stays(self):
+        self.assertEqual(self.run_program('sleep 300 & echo 1..1; echo ok 1 a'), [('passed', '')])
+
+    def test_too_long_with_a_child(self):
+        self.assertEqual(self.run_program('sleep 300 & echo 1..2; echo ok 1 a; wait', timeout=1),
+                         [('passed', ''), ('failed', 'it took more than 1 s while this ran')])
 
 
 if __name__ == '__main__':

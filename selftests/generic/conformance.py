@@ -17,14 +17,17 @@ could not be brought to its end, 2 for a call that cannot be understood.
 
 import argparse
 import collections
+import contextlib
 import fnmatch
 import glob
 import json
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import xml.etree.ElementTree as ET
@@ -334,17 +337,24 @@ def run_program(program, args, env):
         command += ['-v', WAYS[way]]
     parser = ktap.Parser(program)
     cut_off = None
-    status = None
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          stdin=subprocess.DEVNULL, text=True, errors='replace') as process:
-        os.set_blocking(process.stdout.fileno(), True)
+    status = 0
+    # Into a file: a pipe is at its end only when all that have it are gone, and a test that
+    # hangs in the kernel never is.
+    with tempfile.TemporaryFile() as file:
+        process = subprocess.Popen(command, env=env, stdout=file, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
         try:
-            output, _ = process.communicate(timeout=args.timeout)
+            status = process.wait(args.timeout)
         except subprocess.TimeoutExpired:
-            process.kill()
-            output, _ = process.communicate()
             cut_off = f'it took more than {args.timeout} s'
-        status = process.returncode
+        finally:
+            # With what the program started
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(10)
+        file.seek(0)
+        output = file.read().decode('utf-8', 'replace')
     for line in output.splitlines():
         if args.verbose:
             print('    ' + line)
