@@ -175,6 +175,10 @@ class Runner(guest.Tester):
         self._ended_in_log: set[str] = set()
         self._told: list[klog.Report] = []
 
+    def begin(self, unit: str) -> None:
+        super().begin(unit)
+        self.check.begun()
+
     def end(self, status: int | None, cut_off: str | None = None) -> None:
         self.check.seconds = time.monotonic() - self._begun
         super().end(status, cut_off)
@@ -232,7 +236,7 @@ class Turn(guest.Check):
     """Some runs of a share, one after the other, until the time is over."""
 
     def __init__(self, soak: Soak, share: Share, number: int, jobs: list[str],
-                 until: float) -> None:
+                 length: float) -> None:
         args = argparse.Namespace(**vars(share.kernel.args))
         args.tests = jobs
         args.log = f'{soak.args.log}/turn{number}'
@@ -249,7 +253,8 @@ class Turn(guest.Check):
         self.seconds = 0.0              # of the run that has ended
         self.last: Run
         self._ended: tuple[str, list[ktap.Case]] = ('', [])
-        self._until = until
+        self._length = length
+        self._until = float('inf')
         self.stopped = False
 
     def new_tester(self, log: str) -> Runner:
@@ -259,6 +264,11 @@ class Turn(guest.Check):
         """Let the guest of that token take no more units; or all of them."""
         with open(f'{self.args.run}/stop{token}', 'w', encoding='utf-8'):
             pass
+
+    def begun(self) -> None:
+        """The time runs from the first program on, however long a guest takes to boot."""
+        if self._until == float('inf'):
+            self._until = time.monotonic() + self._length
 
     def tick(self) -> None:
         if not self.stopped and time.monotonic() >= self._until:
@@ -336,10 +346,10 @@ class Soak:
             if not jobs:
                 continue
             number += 1
-            turn = Turn(self, share, number, jobs, min(end, time.monotonic() + length))
+            turn = Turn(self, share, number, jobs, min(length, end - time.monotonic()))
             print(f'# turn {number}: {turn.where}', flush=True)
             not_run = turn.main()
-            if not_run == jobs and not turn.stopped:
+            if not_run == jobs:
                 # It would do no better the next time.
                 self.trouble(f'guest {turn.where}', 'ran no program', [], '')
                 continue

@@ -261,15 +261,32 @@ class Soaking(unittest.TestCase):
         self.assertIn('lab: the run failed: no program passed', shown)
 
     def test_by_time(self) -> None:
-        begun = time.monotonic()
-        with mock.patch.object(soak, 'TURN', 0.5):
-            status, shown = self.soak(f'sleep 0.05; {PASSES}', seconds=2)
-        self.assertLess(time.monotonic() - begun, 60)
-        self.assertEqual(status, 0)
-        self.assertGreaterEqual(shown.count('\n# turn '), 2)
+        """By a clock that each run moves by a second."""
+        judged = soak.Soak.judged
+        now = itertools.count()
+        clock = types.SimpleNamespace(now=0, monotonic=lambda: clock.now)
+
+        def moved(it: soak.Soak, run: soak.Run) -> None:
+            judged(it, run)
+            clock.now = next(now)
+        with mock.patch.object(soak, 'BATCH', 3), mock.patch.object(soak, 'time', clock), \
+                mock.patch.object(soak.Soak, 'judged', moved):
+            status, shown = self.soak(PASSES, seconds=9)
         passed = int(self.last_line(shown).split()[0])
+        self.assertEqual(status, 0)
         self.assertIn(f'\n1..{passed}\n', shown)
+        # The tenth run is the last, or belongs to the last turn
+        self.assertIn(passed, (10, 11, 12))
+        self.assertEqual(shown.count('\n# turn '), 4)
         self.assertEqual(sum(int(row[0]) for row in self.table(shown).values()), passed)
+
+    def test_turn_that_is_over(self) -> None:
+        """Its guests take no more; what they have not taken comes in the next turn."""
+        with mock.patch.object(soak, 'TURN', 0):
+            status, shown = self.soak(f'until [ -e stop ]; do sleep 0.01; done; {PASSES}', runs=8)
+        self.assertEqual((status, self.last_line(shown)), (0, '16 passed, 0 failed, 0 skipped'))
+        # Of each turn's two guests one runs a program, or both do
+        self.assertIn(shown.count('\n# turn '), range(8, 17))
 
     def test_interrupted(self) -> None:
         """In a process of its own, which gets the signal of Ctrl-C."""
