@@ -53,7 +53,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 
 .PHONY: help run check check-all kunit selftests conformance rules mutants coverage stress soak fuzz
 .PHONY: shell modules install uninstall load unload deb debcheck newcomer series series-check
-.PHONY: portability interop update lint selfcheck clean distclean
+.PHONY: portability interop update lint lint-quick selfcheck clean distclean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | \
@@ -138,8 +138,11 @@ interop: ## let QEMU migrate the device, with a guest that uses it: QEMU=, TEST=
 update: ## fetch the newest version of what comes from Debian: all in the cache, or KERNEL=
 	@scripts/lab.sh update
 
-lint: ## checkpatch, shellcheck and the lab's own tests
+lint: ## lint-quick, and what the kernel's compilers and semantic patches say of the driver
 	@scripts/lint.sh
+
+lint-quick: ## checkpatch, shellcheck, the documents, the lab's own tests
+	@scripts/lint.sh quick
 
 selfcheck: ## only the lab's own tests
 	@python3 -B -m unittest discover -q -s scripts/tests

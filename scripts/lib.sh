@@ -179,6 +179,18 @@ in_use() {
 	echo "$dir"
 }
 
+# docutils_python: the name of a Python that has docutils.
+docutils_python() {
+	local python
+	for python in python3 /usr/bin/python3; do
+		if "$python" -c 'import docutils' 2>/dev/null; then
+			echo "$python"
+			return
+		fi
+	done
+	return 1
+}
+
 # prune KEEP PARENT GLOB: keep the KEEP last used.
 prune() {
 	local dir

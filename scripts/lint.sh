@@ -1,47 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make lint: what the kernel's own checkers say of our code (W=1, sparse,
-# coccicheck and checkpatch, of the kernel KERNEL=), shellcheck on our scripts,
-# and the lab's own tests.  A warning is an error.
+# make lint: what the kernel's own checkers say of our code (checkpatch, W=1, sparse
+# and coccicheck, of the kernel KERNEL=), shellcheck on our scripts, docutils on our
+# documents, and the lab's own tests.  A warning is an error.
+#
+#   lint.sh [quick]	quick: only what needs no kernel to be built
+#
+# Prints KTAP: a part is a test.
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/setup.sh"
 
-flavour=$(flavour 1)
-setup_kernel "$flavour" lint git
+parts=(checkpatch shellcheck documents selfcheck)
+if [ "${1-}" = quick ]; then
+	setup_source lint-quick git
+else
+	parts+=(compilers coccicheck)
+	flavour=$(flavour 1)
+	setup_kernel "$flavour" lint lint-quick git
+	built=$work/lint-${kernel##*/}
+fi
 cd "$REPO"
-status=0
-
-# Everything is compiled again, for a warning is given only once.
-say "W=1 and sparse, on Linux $(release)"
-built=$work/lint-${kernel##*/}
-rm -rf "$built"
-LINT=1 "$SCRIPTS/modules.sh" "$kernel" "$built" || status=1
-if grep -qE '(warning|error): ' "$CACHE/logs/modules.log"; then
-	status=1
-fi
-
-# The kernel's semantic patches.  Not by "make coccicheck", which ends at the first
-# one that it cannot run: those with a script in OCaml, for which Debian's spatch
-# wants a compiler, too.
-say "coccicheck"
-# shellcheck disable=SC2317 # step calls it
-coccicheck() {
-	find "$source/scripts/coccinelle" -name '*.cocci' -print0 |
-		xargs -0 grep -L -i ':ocaml' | sort |
-		xargs -P "$JOBS" -I '{}' timeout 120 spatch -D report --no-show-diff \
-			--very-quiet --cocci-file '{}' --no-includes --dir "$built"
-}
-step coccicheck coccicheck
-if grep -E '^[^ ]*\.[ch]:[0-9]+' "$CACHE/logs/coccicheck.log" |
-	grep -v '\.mod\.c:' | sed "s,^$built/,," | sort -u | grep . >&2; then
-	status=1
-fi
-unlock_cache
-
-say "shellcheck"
-shellcheck -x scripts/*.sh .ci/run || status=1
 
 # What checkpatch says of a file of ours as it would of one in the kernel, and
 # what does not hold there.
@@ -72,15 +52,70 @@ ignored() {
 	esac
 }
 
-say "checkpatch"
-mapfile -t files < <(git ls-files '*.[ch]')
-[ ${#files[@]} -gt 0 ] || die "git tells no files of $REPO" "make lint looks at what is in a git checkout"
-for file in "${files[@]}"; do
-	"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary --quiet \
-		--ignore "$(ignored "$file" | tr -s '\n ' ',,')" -f "$file" || status=1
-done
-rm -f .checkpatch-camelcase.*
+# Files of which the same is ignored go together, some to each call.
+checkpatch() {
+	local file words files ok=0
+	local -A together
+	mapfile -t files < <(git ls-files '*.[ch]')
+	[ ${#files[@]} -gt 0 ] || die "git tells no files of $REPO" "make lint looks at what is in a git checkout"
+	for file in "${files[@]}"; do
+		words=$(ignored "$file" | tr -s '\n ' ',,')
+		together[$words]+="$file"$'\n'
+	done
+	for words in "${!together[@]}"; do
+		printf %s "${together[$words]}" | xargs -d '\n' -n 10 -P "$JOBS" \
+			"$source/scripts/checkpatch.pl" --no-tree --strict --terse --no-summary \
+			--quiet --ignore "$words" -f || ok=1
+	done
+	rm -f .checkpatch-camelcase.*
+	return $ok
+}
 
-say "the lab's own tests"
-python3 -B -m unittest discover -q -s scripts/tests || status=1
-exit $status
+shellcheck() { command shellcheck -x scripts/*.sh .ci/run; }
+
+documents() { "$(docutils_python)" -B scripts/documents.py Documentation/*.rst; }
+
+selfcheck() { "$(docutils_python)" -B -m unittest discover -q -s scripts/tests; }
+
+# W=1 and sparse.  Everything is compiled again, for a warning is given only once.
+compilers() {
+	rm -rf "$built"
+	LINT=1 "$SCRIPTS/modules.sh" "$kernel" "$built" || return 1
+	! grep -qE '(warning|error): ' "$CACHE/logs/modules.log"
+}
+
+# The kernel's semantic patches.  Not by "make coccicheck", which ends at the first
+# one that it cannot run: those with a script in OCaml, for which Debian's spatch
+# wants a compiler, too.
+coccicheck() {
+	step coccicheck semantic_patches
+	! grep -E '^[^ ]*\.[ch]:[0-9]+' "$CACHE/logs/coccicheck.log" |
+		grep -v '\.mod\.c:' | sed "s,^$built/,," | sort -u | grep .
+}
+
+# shellcheck disable=SC2317 # step calls it
+semantic_patches() {
+	find "$source/scripts/coccinelle" -name '*.cocci' -print0 |
+		xargs -0 grep -L -i ':ocaml' | sort |
+		xargs -P "$JOBS" -I '{}' timeout 120 spatch -D report --no-show-diff \
+			--very-quiet --cocci-file '{}' --no-includes --dir "$built"
+}
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+echo 'KTAP version 1'
+echo "1..${#parts[@]}"
+number=0 failed=0
+for part in "${parts[@]}"; do
+	number=$((number + 1))
+	result=ok
+	# By itself, where die ends the part only
+	if ! ("$part") >"$output" 2>&1 </dev/null; then
+		result='not ok'
+		failed=$((failed + 1))
+		sed 's/^/# /' "$output"
+	fi
+	echo "$result $number $part"
+done
+echo "$((number - failed)) passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [modules|lint|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
+#   packages.sh [modules|lint|lint-quick|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -25,7 +25,8 @@ if [ "$*" = modules ]; then
 fi
 for what; do
 	case $what in
-	lint) need+=(shellcheck:shellcheck sparse:sparse spatch:coccinelle) ;;
+	lint) need+=(sparse:sparse spatch:coccinelle) ;;
+	lint-quick) need+=(shellcheck:shellcheck) ;;
 	coverage) need+=(gcov:gcc genhtml:lcov) ;;
 	fuzz)
 		need+=(clang:clang llvm-symbolizer:llvm)
@@ -92,6 +93,12 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 		clang -fsanitize=fuzzer,address -x c -o /dev/null - 2>/dev/null; }; then
 	missing_programs+=("clang's runtime libraries")
 	missing_packages+=(libclang-rt-dev)
+fi
+
+# A module of Python, for the one that the user has or for Debian's
+if [[ " $* " == *" lint-quick "* ]] && ! docutils_python >/dev/null; then
+	missing_programs+=("docutils of Python")
+	missing_packages+=(python3-docutils)
 fi
 
 # What a new root is verified with.
