@@ -64,6 +64,7 @@ again() {
 	[ -z "$ENGINE_GIVEN" ] || echo -n " ENGINE=$ENGINE"
 	[ "$KERNEL" = debian ] || case $flavour in
 	plain) echo -n " SAN=0" ;;
+	sanitize) echo -n " SAN=1" ;;
 	kcsan) echo -n " SAN=kcsan" ;;
 	esac
 	[ -z "${STEPS-}" ] || echo -n " STEPS=$STEPS"
