@@ -323,17 +323,66 @@ static void msi_mask_of_one_vector_leaves_the_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty->hw.irq_pending);
 }
 
-static void msi_vector_without_eventfd(struct kunit *test)
+/* Another vector has one: the edge waits, as with a mask */
+static void msi_vector_without_eventfd_is_pending(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
 	struct mtty_device *mtty = test->priv;
 
 	irq_enable(test, p->index, 1);
 	irq_source(mtty, 1, true);
-	expect_signals(test, 0, 0);
-	KUNIT_EXPECT_EQ(test, 0, mtty->hw.irq_pending);
+	irq_source(mtty, 1, false);
 	irq_source(mtty, 0, true);
 	expect_signals(test, 0, 1);
+	KUNIT_EXPECT_EQ(test, BIT(1), mtty->hw.irq_pending);
+	irq_enable(test, p->index, 2);
+	expect_signals(test, 0, 1);
+	expect_signals(test, 1, 1);
+	KUNIT_EXPECT_EQ(test, 0, mtty->hw.irq_pending);
+}
+
+static void msi_vector_that_gets_an_eventfd_is_still_masked(struct kunit *test)
+{
+	const struct kind *p = test->param_value;
+	struct mtty_device *mtty = test->priv;
+
+	irq_enable(test, p->index, 1);
+	irq_mask_all(test, p->index, 1, true);
+	irq_source(mtty, 1, true);
+	irq_enable(test, p->index, 2);
+	expect_signals(test, 1, 0);
+	KUNIT_EXPECT_EQ(test, BIT(1), mtty->hw.irq_pending);
+	irq_mask_all(test, p->index, 1, false);
+	expect_signals(test, 1, 1);
+}
+
+static void irq_disable(struct kunit *test, u32 index)
+{
+	KUNIT_EXPECT_EQ(test, 0, irq_set(test->priv, index,
+					 VFIO_IRQ_SET_DATA_NONE |
+					 VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0,
+					 NULL));
+}
+
+/* An edge that comes while none is set up is none; an older one is kept */
+static void msi_that_is_not_set_up(struct kunit *test)
+{
+	const struct kind *p = test->param_value;
+	struct mtty_device *mtty = test->priv;
+
+	irq_source(mtty, 0, true);
+	irq_source(mtty, 0, false);
+	KUNIT_EXPECT_EQ(test, 0, mtty->hw.irq_pending);
+	irq_enable(test, p->index, 1);
+	expect_signals(test, 0, 0);
+	irq_source(mtty, 1, true);
+
+	irq_disable(test, p->index);
+	irq_source(mtty, 0, true);
+	KUNIT_EXPECT_EQ(test, BIT(1), mtty->hw.irq_pending);
+	irq_enable(test, p->index, MTTY_MIG_NR_VECTORS);
+	expect_signals(test, 0, 0);
+	expect_signals(test, 1, 1);
 }
 
 /* What was asserted under INTx is no edge for MSI */
@@ -372,14 +421,10 @@ static void msi_silences_intx(struct kunit *test)
 static void msi_given_up_lets_intx_fire(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
-	struct mtty_device *mtty = test->priv;
 	const s32 intx = 7;
 
 	irq_assert_beside_intx(test, p->index, intx);
-	KUNIT_EXPECT_EQ(test, 0, irq_set(mtty, p->index,
-					 VFIO_IRQ_SET_DATA_NONE |
-					 VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0,
-					 NULL));
+	irq_disable(test, p->index);
 	expect_signals(test, 0, 1);
 	expect_signals(test, intx, 1);
 }
@@ -528,14 +573,10 @@ static void set_irqs_replaces_and_removes(struct kunit *test)
 
 static void set_irqs_none_of_none_disables(struct kunit *test)
 {
-	struct mtty_device *mtty = test->priv;
 	unsigned int i;
 
 	irq_enable(test, VFIO_PCI_MSI_IRQ_INDEX, 4);
-	KUNIT_EXPECT_EQ(test, 0, irq_set(mtty, VFIO_PCI_MSI_IRQ_INDEX,
-					 VFIO_IRQ_SET_DATA_NONE |
-					 VFIO_IRQ_SET_ACTION_TRIGGER, 0, 0,
-					 NULL));
+	irq_disable(test, VFIO_PCI_MSI_IRQ_INDEX);
 	for (i = 0; i < 4; i++)
 		KUNIT_EXPECT_EQ(test, 0, eventfds[i].users);
 }
@@ -711,7 +752,11 @@ static struct kunit_case irq_cases[] = {
 	KUNIT_CASE_PARAM(msi_masked_vector_is_pending, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_mask_of_one_vector_leaves_the_others,
 			 kinds_gen_params),
-	KUNIT_CASE_PARAM(msi_vector_without_eventfd, kinds_gen_params),
+	KUNIT_CASE_PARAM(msi_vector_without_eventfd_is_pending,
+			 kinds_gen_params),
+	KUNIT_CASE_PARAM(msi_vector_that_gets_an_eventfd_is_still_masked,
+			 kinds_gen_params),
+	KUNIT_CASE_PARAM(msi_that_is_not_set_up, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_set_up_is_no_edge, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_silences_intx, kinds_gen_params),
 	KUNIT_CASE_PARAM(msi_given_up_lets_intx_fire, kinds_gen_params),

@@ -193,7 +193,7 @@ bool mtty_pri_valid(const struct mtty_pri *pri);
  * @irq_level: interrupt sources that were asserted when interrupts were last
  *	looked at, bit n = source n; what rises above it is an edge
  * @irq_pending: MSI or MSI-X vectors that have still to fire: their source rose
- *	while they were masked or the device was stopped
+ *	while they were masked, had no eventfd, or the device was stopped
  * @scratch: scratch register of the control BAR
  */
 struct mtty_hw {

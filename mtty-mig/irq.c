@@ -5,8 +5,12 @@
  *
  * INTx is a level and VFIO masks it when it fires (VFIO_IRQ_INFO_AUTOMASKED);
  * it fires again when it is unmasked and still asserted. MSI and MSI-X fire
- * once for each rising edge of their source; an edge that meets a masked
- * vector stays pending until it is unmasked.
+ * once for each rising edge of their source; an edge that meets a vector that
+ * is masked, or has no eventfd, stays pending until it can fire.
+ *
+ * As long as no vector at all has an eventfd, MSI and MSI-X are not in use: the
+ * device has INTx, which is a level, and no edge is noted. What was pending
+ * before stays so.
  */
 #include <linux/build_bug.h>
 #include <linux/err.h>
@@ -33,11 +37,11 @@ static void irq_fire_vectors(struct mtty_device *mtty,
 	unsigned int i;
 
 	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++) {
-		if (!(hw->irq_pending & (1 << i)) || masked(&hw->pci, i))
+		if (!(hw->irq_pending & (1 << i)) || !ctx[i] ||
+		    masked(&hw->pci, i))
 			continue;
 		hw->irq_pending &= ~(1 << i);
-		if (ctx[i])
-			eventfd_signal(ctx[i]);
+		eventfd_signal(ctx[i]);
 	}
 }
 

@@ -326,29 +326,66 @@ TEST_F(interrupt, masks_and_what_is_pending_do_not_survive_a_reset)
 	EXPECT_EQ(1, eventfd_take(self->fds[VECTOR]));
 }
 
-/* To be given an eventfd is no edge: what came before is lost */
+/* While another vector has one: an edge waits for its eventfd, and once only */
 static void check_no_eventfd(struct __test_metadata *_metadata,
 			     struct mtty *mtty, __u32 index, const int *fds)
 {
 	vfio_irq_eventfds(&mtty->dev, index, VECTOR + 1, 1, &fds[VECTOR + 1]);
 	assert_source(mtty);
-	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	deassert_source(mtty);
+	assert_source(mtty);
+	EXPECT_EQ(1 << VECTOR, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
 	EXPECT_EQ(0, eventfd_take(fds[VECTOR + 1]));
 	vfio_irq_eventfds(&mtty->dev, index, VECTOR, 1, &fds[VECTOR]);
-	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
 	deassert_source(mtty);
 	assert_source(mtty);
 	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
 }
 
-TEST_F(interrupt, MSI_vector_without_eventfd_keeps_nothing)
+TEST_F(interrupt, MSI_vector_without_eventfd_keeps_its_edge)
 {
 	check_no_eventfd(_metadata, &self->mtty, MSI, self->fds);
 }
 
-TEST_F(interrupt, MSIX_vector_without_eventfd_keeps_nothing)
+TEST_F(interrupt, MSIX_vector_without_eventfd_keeps_its_edge)
 {
 	check_no_eventfd(_metadata, &self->mtty, MSIX, self->fds);
+}
+
+/*
+ * While no vector has one there is INTx, which is a level: a source that rises
+ * then is no edge for the vectors. One that was pending before stays so.
+ */
+static void check_none_set_up(struct __test_metadata *_metadata,
+			      struct mtty *mtty, __u32 index, const int *fds)
+{
+	assert_source(mtty);
+	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	set_up(mtty, index, fds);
+	EXPECT_EQ(0, eventfd_take(fds[VECTOR]));
+
+	deassert_source(mtty);
+	vfio_irq_action(&mtty->dev, index, MASK, VECTOR, 1);
+	assert_source(mtty);
+	vfio_irq_disable(&mtty->dev, index);
+	EXPECT_EQ(1 << VECTOR, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	vfio_irq_action(&mtty->dev, index, UNMASK, VECTOR, 1);
+	EXPECT_EQ(1 << VECTOR, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+	set_up(mtty, index, fds);
+	EXPECT_EQ(1, eventfd_take(fds[VECTOR]));
+	EXPECT_EQ(0, mtty_ctrl_in(mtty, MTTY_MIG_MSIX_PBA));
+}
+
+TEST_F(interrupt, MSI_that_is_not_set_up_takes_no_edge)
+{
+	check_none_set_up(_metadata, &self->mtty, MSI, self->fds);
+}
+
+TEST_F(interrupt, MSIX_that_is_not_set_up_takes_no_edge)
+{
+	check_none_set_up(_metadata, &self->mtty, MSIX, self->fds);
 }
 
 /* DATA_BOOL means the vectors whose byte is not 0, and no other */
