@@ -375,6 +375,46 @@ static void fault_survives_a_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -5, mtty_fault(mtty, MTTY_FAULT_READ));
 }
 
+/* All points, one of them at random where that can be */
+static void fault_reset_disarms_all(struct kunit *test)
+{
+	struct mtty_device *mtty = fault_device(test, MTTY_MIG_TYPE_FULL);
+	char name[LINE_SIZE], line[LINE_SIZE + 16];
+	bool to_error;
+	unsigned int i;
+
+	arm_good(test, mtty, "read 5 times=9");
+	KUNIT_EXPECT_EQ(test, -5, mtty_fault(mtty, MTTY_FAULT_READ));
+	arm_good(test, mtty, "write 6");
+	arm_good(test, mtty, "pre-copy 7");
+	if (IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS))
+		arm_good(test, mtty, "pre-copy 7 random");
+	for (i = 0; i < 2 * ARRAY_SIZE(arcs); i++) {
+		arc_name(&arcs[i / 2], i % 2, name);
+		snprintf(line, sizeof(line), "%s 8 times=2 error", name);
+		arm_good(test, mtty, line);
+	}
+
+	mtty_fault_reset(mtty);
+	/* What has failed has failed */
+	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=1",
+			   told(test, mtty, "read"));
+	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=0",
+			   told(test, mtty, "write"));
+	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=0",
+			   told(test, mtty, "pre-copy"));
+	for (i = 0; i < MTTY_NR_FAULT_POINTS; i++)
+		KUNIT_EXPECT_EQ(test, 0, mtty_fault(mtty, i));
+	for (i = 0; i < 2 * ARRAY_SIZE(arcs); i++) {
+		arc_name(&arcs[i / 2], i % 2, name);
+		KUNIT_EXPECT_STREQ_MSG(test, "errno=0 times=0 fired=0",
+				       told(test, mtty, name), "%s", name);
+		KUNIT_EXPECT_EQ(test, 0, mtty_fault_arc(mtty, arcs[i / 2].from,
+							arcs[i / 2].to, i % 2,
+							&to_error));
+	}
+}
+
 struct random {
 	const char *name;
 	const char *probability;
@@ -625,6 +665,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(fault_armed_anew),
 	KUNIT_CASE(fault_of_another_device),
 	KUNIT_CASE(fault_survives_a_reset),
+	KUNIT_CASE(fault_reset_disarms_all),
 	KUNIT_CASE_PARAM(fault_random, randoms_gen_params),
 	KUNIT_CASE_PARAM(fault_fires_on_its_arc_only, arcs_gen_params),
 	KUNIT_CASE_PARAM(fault_keeps_the_state, arcs_gen_params),

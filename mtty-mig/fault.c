@@ -4,8 +4,8 @@
  * that can still be undone, and at the points of enum mtty_fault_point.
  *
  * A fault is armed by a line "POINT ERRNO [times=N] [random] [error]" in the
- * debugfs file "fault", and disarmed by an ERRNO of 0. Documentation/debugfs.rst
- * has the words.
+ * debugfs file "fault", and disarmed by an ERRNO of 0, or by the close of the
+ * device's last user. Documentation/debugfs.rst has the words.
  */
 #include <kunit/visibility.h>
 #include <linux/ctype.h>
@@ -20,9 +20,9 @@
 #include "mtty_mig.h"
 #include "trace.h"
 
-/* More than there are arcs in all capability sets together */
-#define FAULT_MAX_ARCS		24
-#define FAULT_NR		(2 * FAULT_MAX_ARCS + MTTY_NR_FAULT_POINTS)
+/* Two points an arc, before and after; then those of enum mtty_fault_point */
+#define FAULT_NR_OF_ARCS	(2 * MTTY_NR_ARCS)
+#define FAULT_NR		(FAULT_NR_OF_ARCS + MTTY_NR_FAULT_POINTS)
 #define FAULT_LINE_MAX		128
 
 /**
@@ -59,20 +59,17 @@ static const char * const point_names[MTTY_NR_FAULT_POINTS] = {
 	[MTTY_FAULT_WRITE]	= "write",
 };
 
-/* The name of a point, or false if there is no such point */
-static bool fault_name(unsigned int point, char *buf, size_t size)
+static void fault_name(unsigned int point, char *buf, size_t size)
 {
 	enum vfio_device_mig_state from, to;
 
-	if (point >= 2 * FAULT_MAX_ARCS) {
-		strscpy(buf, point_names[point - 2 * FAULT_MAX_ARCS], size);
-		return true;
+	if (point >= FAULT_NR_OF_ARCS) {
+		strscpy(buf, point_names[point - FAULT_NR_OF_ARCS], size);
+		return;
 	}
-	if (!mtty_fsm_arc(point / 2, &from, &to))
-		return false;
+	mtty_fsm_arc(point / 2, &from, &to);
 	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
 		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
-	return true;
 }
 
 static int fault_fire(struct mtty_device *mtty, unsigned int point,
@@ -111,7 +108,7 @@ int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
 {
 	bool to_error;
 
-	return fault_fire(mtty, 2 * FAULT_MAX_ARCS + point, &to_error);
+	return fault_fire(mtty, FAULT_NR_OF_ARCS + point, &to_error);
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_fault);
 
@@ -138,6 +135,26 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_fault_arc);
 
+/**
+ * mtty_fault_reset - nothing is asked to fail any more
+ * @mtty: the device
+ *
+ * How often each point has failed is kept: it tells what was, and arms nothing.
+ */
+void mtty_fault_reset(struct mtty_device *mtty)
+{
+	struct mtty_faults *faults = mtty->faults;
+	unsigned int i;
+
+	spin_lock(&faults->lock);
+	for (i = 0; i < FAULT_NR; i++)
+		faults->plans[i] = (struct mtty_fault_plan) {
+			.fired = faults->plans[i].fired,
+		};
+	spin_unlock(&faults->lock);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_fault_reset);
+
 /* debugfs */
 
 static int fault_find(const char *name)
@@ -145,9 +162,11 @@ static int fault_find(const char *name)
 	char buf[FAULT_LINE_MAX];
 	unsigned int i;
 
-	for (i = 0; i < FAULT_NR; i++)
-		if (fault_name(i, buf, sizeof(buf)) && !strcmp(buf, name))
+	for (i = 0; i < FAULT_NR; i++) {
+		fault_name(i, buf, sizeof(buf));
+		if (!strcmp(buf, name))
 			return i;
+	}
 	return -EINVAL;
 }
 
@@ -161,8 +180,7 @@ static int fault_show(struct seq_file *seq, void *unused)
 	for (i = 0; i < FAULT_NR; i++) {
 		struct mtty_fault_plan plan;
 
-		if (!fault_name(i, name, sizeof(name)))
-			continue;
+		fault_name(i, name, sizeof(name));
 		spin_lock(&faults->lock);
 		plan = faults->plans[i];
 		spin_unlock(&faults->lock);
@@ -206,8 +224,7 @@ static int fault_parse(struct mtty_faults *faults, char *line)
 		return -EINVAL;
 	plan.error = -(int)error;
 	while ((word = strsep(&line, " "))) {
-		ret = fault_parse_word(word, &plan,
-				       point < 2 * FAULT_MAX_ARCS);
+		ret = fault_parse_word(word, &plan, point < FAULT_NR_OF_ARCS);
 		if (ret)
 			return ret;
 	}

@@ -148,6 +148,9 @@ struct mtty_dirty {
 	int error;
 };
 
+/* Arcs of the FSM, of all capability sets together: fsm.c has the table */
+#define MTTY_NR_ARCS	18
+
 /* Events of a data fd, for the tracepoint */
 enum mtty_fd_event {
 	MTTY_FD_READ,
@@ -307,6 +310,7 @@ int mtty_fsm_reset(struct mtty_device *mtty);
 int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point);
 int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 		   enum vfio_device_mig_state to, bool after, bool *to_error);
+void mtty_fault_reset(struct mtty_device *mtty);
 int mtty_fault_init(struct mtty_device *mtty);
 void mtty_fault_reset(struct mtty_device *mtty);
 void mtty_fault_exit(struct mtty_device *mtty);
