@@ -17,7 +17,6 @@
 #include "hw.h"
 
 #define MSI_CAP			0x40
-#define MSI_CAP_SIZE		0x18
 #define MSIX_CAP		0x60
 
 /* log2(vectors) in Multiple Message Capable */
