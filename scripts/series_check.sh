@@ -151,10 +151,11 @@ kunit_x86_64() {
 modular=$scratch/modular
 build_modular() {
 	mkdir -p "$modular"
-	# Our Kconfig has to select what the lab gets by way of the kernel's sample.
+	# Our Kconfig has to select what the lab gets by way of the kernel's sample, its
+	# iommufd tests and KSM.
 	{
 		kernel_fragments uml "$tree" plain | xargs cat | sed '/^CONFIG_/s/ | /\n/g' |
-			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\)='
+			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\|IOMMUFD_TEST\)='
 		echo CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m
 		echo CONFIG_MTTY_MIG_KUNIT_TEST=m
 	} >"$modular/fragment.new"
@@ -163,6 +164,9 @@ build_modular() {
 			KCONFIG_ALLCONFIG="$modular/fragment.new" allnoconfig
 		mv "$modular/fragment.new" "$modular/fragment"
 	fi
+	# Without it the device would have no DMA log, and the tests of it would be skipped.
+	grep -q '^CONFIG_IOMMUFD_DRIVER=y$' "$modular/.config" ||
+		{ echo "error: nothing has selected IOMMUFD_DRIVER"; return 1; }
 	make -C "$tree" O="$modular" ARCH=um -j"$JOBS" linux modules 2>&1 | tee "$modular/log"
 	! grep -A 3 'samples/vfio-mdev/mtty-mig/.*warning:' "$modular/log" || return 1
 	[ -e "$modular/samples/vfio-mdev/mtty-mig/mtty_mig.ko" ] &&
