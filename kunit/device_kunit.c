@@ -632,6 +632,14 @@ static void device_unknown_feature(struct kunit *test)
 						       0));
 }
 
+/* And nobody asks the driver of a device without migration */
+static void device_without_migration_has_no_features(struct kunit *test)
+{
+	struct mtty_device *mtty = mtty_test_get(test, MTTY_MIG_TYPE_NONE, 0);
+
+	KUNIT_EXPECT_NULL(test, mtty->vdev.ops->device_feature);
+}
+
 /* Digest */
 
 static void device_digest_ignores_history(struct kunit *test)
@@ -696,6 +704,7 @@ static struct kunit_case device_cases[] = {
 	KUNIT_CASE_PARAM(device_set_irqs, irq_sets_gen_params),
 	KUNIT_CASE(device_unknown_ioctl),
 	KUNIT_CASE(device_unknown_feature),
+	KUNIT_CASE(device_without_migration_has_no_features),
 	KUNIT_CASE(device_digest_ignores_history),
 	KUNIT_CASE(device_digest_sees_memory_and_registers),
 	{}

@@ -745,7 +745,8 @@ static long mtty_device_ioctl(struct vfio_device *vdev, unsigned int cmd,
 
 /*
  * There is no feature beyond those of the core. Without this op the core
- * answers EINVAL on some kernels, which a VMM takes for a broken device.
+ * answers EINVAL on some kernels, which a VMM takes for a broken device when it
+ * asks what its migration can do.
  */
 static int mtty_device_feature(struct vfio_device *vdev, u32 flags,
 			       void __user *arg, size_t argsz)
@@ -829,7 +830,25 @@ static void mtty_device_release(struct vfio_device *vdev)
 	mutex_destroy(&mtty->state_mutex);
 }
 
+/* Without migration: what the device does not have is the core's answer */
 static const struct vfio_device_ops mtty_device_ops = {
+	.name = MTTY_MIG_NAME,
+	.init = mtty_device_init,
+	.release = mtty_device_release,
+	.open_device = mtty_device_open,
+	.close_device = mtty_device_close,
+	.read = mtty_device_read,
+	.write = mtty_device_write,
+	.ioctl = mtty_device_ioctl,
+	MTTY_MIG_REGION_INFO_OP(mtty_device_region_info)
+	.request = mtty_device_request,
+	.bind_iommufd = vfio_iommufd_emulated_bind,
+	.unbind_iommufd = vfio_iommufd_emulated_unbind,
+	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
+	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
+};
+
+static const struct vfio_device_ops mtty_device_migration_ops = {
 	.name = MTTY_MIG_NAME,
 	.init = mtty_device_init,
 	.release = mtty_device_release,
@@ -861,7 +880,9 @@ struct mtty_device *mtty_device_create(struct device *dev,
 	struct mtty_device *mtty;
 	int ret;
 
-	mtty = vfio_alloc_device(mtty_device, vdev, dev, &mtty_device_ops);
+	mtty = vfio_alloc_device(mtty_device, vdev, dev,
+				 type->migration_flags ?
+				 &mtty_device_migration_ops : &mtty_device_ops);
 	if (IS_ERR(mtty))
 		return mtty;
 
