@@ -249,6 +249,8 @@ static void stream_encoder_puts_each_byte_in_its_place(struct kunit *test)
 {
 	struct content *c = content_new(test, 0, 1);
 	struct mtty_test_blob *expected = blob_for(test, 0), *blob;
+	struct mtty_pri *pri = &c->hw.pri;
+	struct rnd_state rnd;
 	unsigned int i;
 
 	for (i = 0; i < 2 * sizeof(struct mtty_uart); i++)
@@ -257,6 +259,15 @@ static void stream_encoder_puts_each_byte_in_its_place(struct kunit *test)
 		c->hw.pci.config[i] = i ^ 0x5a;
 	for (i = 0; i < 16; i++)
 		c->hw.pci.msix[i / 4][i % 4] = 0x10203040 * (i + 1);
+	prandom_seed_state(&rnd, 1);
+	prandom_bytes_state(&rnd, c->hw.dma, sizeof(c->hw.dma));
+	/* Whatever the device is: the encoder does not judge */
+	prandom_bytes_state(&rnd, &pri->nr_queued, sizeof(pri->nr_queued));
+	prandom_bytes_state(&rnd, &pri->last_id, sizeof(pri->last_id));
+	prandom_bytes_state(&rnd, &pri->raise, sizeof(pri->raise));
+	prandom_bytes_state(&rnd, pri->requests, sizeof(pri->requests));
+	prandom_bytes_state(&rnd, &c->hw.peer_base, sizeof(c->hw.peer_base));
+	prandom_bytes_state(&rnd, &c->hw.peer_size, sizeof(c->hw.peer_size));
 	c->hw.irq_pending = 0xfe;
 	c->hw.scratch = 0x89abcdef;
 
