@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The types of device that the driver offers, as sysfs tells them. */
+/*
+ * The types of device that the driver offers, as sysfs tells them; and who may
+ * use the files that each device has.
+ */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
 #include "../lib/file.h"
+#include "knobs.h"
 #include "mtty.h"
 
 #define TYPES	"/sys/class/mtty_mig/mtty_mig/mdev_supported_types/"
@@ -88,6 +95,112 @@ TEST_F(types, share_the_number_of_devices)
 	vfio_dev_close(&mtty.dev);
 	mdev_remove(&mtty.mdev);
 	EXPECT_EQ(before, available("full"));
+}
+
+/**
+ * struct node - a file or folder of a device
+ * @name: its name
+ * @mode: who may do what
+ */
+struct node {
+	const char *name;
+	mode_t mode;
+};
+
+/* What tells of a guest's memory, and what changes something, is root's */
+static const struct node attributes[] = {
+	{ "digest", 0400 },
+	{ "mem_size", 0644 },
+	{ "pri_drain", 0644 },
+	{ "state", 0444 },
+};
+
+/* "fail" is the kernel's own, and not everywhere */
+static const struct node knobs[] = {
+	{ "counters", 0400 },
+	{ "digest", 0400 },
+	{ "dirty", 0200 },
+	{ "engine_hold", 0600 },
+	{ "engine_step", 0200 },
+	{ "fail", 0755 },
+	{ "fault", 0600 },
+	{ "page_requests", 0600 },
+	{ "reinit", 0200 },
+};
+
+static const struct node *find_node(const struct node *nodes,
+				    unsigned int count, const char *name)
+{
+	for (; count--; nodes++)
+		if (!strcmp(nodes->name, name))
+			return nodes;
+	return NULL;
+}
+
+/* Each file of @dir is known, as it should be, and root's */
+static void check_nodes(struct __test_metadata *_metadata, const char *dir,
+			const struct node *nodes, unsigned int count)
+{
+	struct dirent *entry;
+	char path[512];
+	struct stat st;
+	DIR *d;
+
+	d = opendir(dir);
+	ASSERT_NE(NULL, d);
+	while ((entry = readdir(d))) {
+		const struct node *node = find_node(nodes, count,
+						    entry->d_name);
+
+		if (*entry->d_name == '.')
+			continue;
+		ASSERT_NE(NULL, node)
+			TH_LOG("%s is not known here", entry->d_name);
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		ASSERT_EQ(0, lstat(path, &st));
+		EXPECT_EQ(node->mode, st.st_mode & 07777)
+			TH_LOG("%s: mode %#o", path, st.st_mode & 07777);
+		EXPECT_EQ(0, st.st_uid) TH_LOG("%s", path);
+		EXPECT_EQ(0, st.st_gid) TH_LOG("%s", path);
+	}
+	closedir(d);
+
+	for (; count--; nodes++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, nodes->name);
+		if (strcmp(nodes->name, "fail"))
+			EXPECT_EQ(0, access(path, F_OK)) TH_LOG("%s", path);
+	}
+}
+
+TEST_F(types, attributes_are_for_whom_they_should_be)
+{
+	struct mtty mtty;
+	char dir[256];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		mtty_new(&mtty, types[i].name, 0);
+		snprintf(dir, sizeof(dir), "/sys/bus/mdev/devices/%s/mtty_mig",
+			 mtty.mdev.uuid);
+		check_nodes(_metadata, dir, attributes,
+			    ARRAY_LEN(attributes));
+	}
+}
+
+TEST_F(types, debugfs_files_are_for_whom_they_should_be)
+{
+	const char *missing = knobs_missing();
+	struct mtty mtty;
+	char dir[256];
+	unsigned int i;
+
+	if (missing)
+		SKIP(return, "%s", missing);
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		mtty_new(&mtty, types[i].name, 0);
+		knob_path(&mtty, ".", dir, sizeof(dir));
+		check_nodes(_metadata, dir, knobs, ARRAY_LEN(knobs));
+	}
 }
 
 TEST_HARNESS_MAIN
