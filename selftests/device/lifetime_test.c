@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,6 +21,7 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
+#include "../lib/worker.h"
 #include "journey.h"
 #include "knobs.h"
 
@@ -138,6 +141,75 @@ TEST_F(stale, debugfs_files_go_with_the_device)
 	EXPECT_EQ(0, close(fd));
 	EXPECT_EQ(-1, access(path, F_OK));
 	EXPECT_EQ(ENOENT, errno);
+}
+
+#define VFIO_DEBUGFS	"/sys/kernel/debug/vfio"
+
+/**
+ * struct state_reader - who reads vfio's own file with the state again and again
+ * @path: the file
+ * @stop: no more
+ * @worker: its thread
+ */
+struct state_reader {
+	char path[256];
+	atomic_bool stop;
+	struct worker worker;
+};
+
+/* Whatever it finds: the file may go at any time */
+static int read_state(void *arg)
+{
+	struct state_reader *reader = arg;
+	char buf[64];
+
+	while (!atomic_load(&reader->stop))
+		file_read(reader->path, buf, sizeof(buf));
+	return 0;
+}
+
+static int run_remove(void *arg)
+{
+	return __mdev_remove(arg);
+}
+
+/*
+ * Who removes a device waits for its user. The core's debugfs files have gone
+ * by then, for the memory behind them goes before the wait: they cannot be
+ * opened any more, and one that is open says so.
+ */
+TEST_F(stale, debugfs_files_of_the_core_go_before_it_waits)
+{
+	struct pollfd pfd = { .fd = eventfd_new(), .events = POLLIN };
+	struct state_reader reader = {};
+	struct worker remover;
+	char buf[64];
+	int fd;
+
+	snprintf(reader.path, sizeof(reader.path),
+		 VFIO_DEBUGFS "/%s/migration/state", self->mtty.mdev.uuid);
+	fd = open(reader.path, O_RDONLY);
+	if (fd < 0)
+		SKIP(return, "there is no " VFIO_DEBUGFS);
+	ASSERT_LT(0, read(fd, buf, sizeof(buf)));
+	EXPECT_EQ(0, strncmp("RUNNING\n", buf, 8));
+
+	vfio_irq_eventfds(self->dev, VFIO_PCI_REQ_IRQ_INDEX, 0, 1, &pfd.fd);
+	worker_start(&reader.worker, read_state, &reader);
+	worker_start(&remover, run_remove, &self->mtty.mdev);
+	/* The core asks for the device back: now it waits */
+	ASSERT_EQ(1, poll(&pfd, 1, 20000));
+	EXPECT_EQ(-ENOENT, file_read(reader.path, buf, sizeof(buf)));
+	EXPECT_EQ(-1, pread(fd, buf, sizeof(buf), 0));
+	EXPECT_EQ(EIO, errno);
+
+	vfio_dev_close(self->dev);
+	EXPECT_EQ(0, worker_join(&remover));
+	EXPECT_EQ(-ENOENT, file_read(reader.path, buf, sizeof(buf)));
+	EXPECT_EQ(-1, pread(fd, buf, sizeof(buf), 0));
+	atomic_store(&reader.stop, true);
+	EXPECT_EQ(0, worker_join(&reader.worker));
+	close(fd);
 }
 
 /* The session lasts as long as its state, whatever becomes of its fd */
