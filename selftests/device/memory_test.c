@@ -3,13 +3,16 @@
  * Device memory of any size: what it costs the kernel, what it costs on the
  * wire.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/file.h"
 #include "../lib/vfio_dma.h"
 #include "cgroup.h"
 #include "dma.h"
@@ -290,6 +293,56 @@ TEST_F(memory, that_DMA_fills_is_charged_to_who_has_opened_the_device)
 	after = cgroup_charged();
 	EXPECT_LT(0, before);
 	EXPECT_LE(before + (long long)size / 100 * 98, after);
+}
+
+/* In a process of its own, whose end gives its own memory back */
+static pid_t start_user(const struct mtty *mtty)
+{
+	pid_t pid = fork();
+	struct vfio_dev dev;
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	cgroup_join();
+	vfio_dev_open(&dev, mtty->mdev.uuid);
+	vfio_dev_close(&dev);
+	/* Without the exit handlers, which are the parent's */
+	_exit(0);
+}
+
+/*
+ * A cgroup that was removed lasts as long as somebody holds it. The device
+ * holds that of who has opened it, and not longer than it is open.
+ */
+TEST_F_TIMEOUT(memory, cgroup_of_who_had_opened_the_device_is_let_go, SLOW)
+{
+	const char *missing = cgroup_make();
+	unsigned int i;
+	int status;
+
+	if (missing) {
+		cgroup_leave();
+		SKIP(return, "%s", missing);
+	}
+	if (cgroup_dying() < 0) {
+		cgroup_leave();
+		SKIP(return, "this kernel does not count dying cgroups");
+	}
+	/* What is read of files for the first time is charged to this process */
+	mtty_new(&self->from, "full", 0);
+	vfio_dev_close(&self->from.dev);
+
+	ASSERT_LT(0, waitpid(start_user(&self->from), &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, cgroup_remove());
+	/* It goes when the kernel gets round to it, which is soon */
+	for (i = 0; i < SLOW / 2 && cgroup_dying(); i++) {
+		file_write("/proc/sys/vm/drop_caches", "3");
+		sleep(1);
+	}
+	EXPECT_EQ(0, cgroup_dying());
 }
 
 TEST_HARNESS_MAIN
