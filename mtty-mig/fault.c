@@ -282,25 +282,6 @@ void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir)
 }
 
 /**
- * mtty_fault_reset - nothing is asked to fail any more
- * @mtty: the device
- *
- * How often each point failed stays.
- */
-void mtty_fault_reset(struct mtty_device *mtty)
-{
-	struct mtty_faults *faults = mtty->faults;
-	unsigned int i;
-
-	spin_lock(&faults->lock);
-	for (i = 0; i < FAULT_NR; i++)
-		faults->plans[i] = (struct mtty_fault_plan){
-			.fired = faults->plans[i].fired,
-		};
-	spin_unlock(&faults->lock);
-}
-
-/**
  * mtty_fault_init - nothing is asked to fail yet
  * @mtty: the device
  *

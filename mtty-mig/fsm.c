@@ -103,6 +103,9 @@ static const struct mtty_arc arcs[] = {
 	ARC(PRE_COPY_P2P, STOP_COPY,	NULL, NULL, finish_save),
 };
 
+/* Each has its two fault points */
+static_assert(ARRAY_SIZE(arcs) == MTTY_NR_ARCS);
+
 static const struct mtty_arc *find_arc(enum vfio_device_mig_state from,
 				       enum vfio_device_mig_state to)
 {

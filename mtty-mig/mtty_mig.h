@@ -312,7 +312,6 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 		   enum vfio_device_mig_state to, bool after, bool *to_error);
 void mtty_fault_reset(struct mtty_device *mtty);
 int mtty_fault_init(struct mtty_device *mtty);
-void mtty_fault_reset(struct mtty_device *mtty);
 void mtty_fault_exit(struct mtty_device *mtty);
 void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir);
 
