@@ -1,0 +1,944 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A chunk of the DMA engine hangs on a page of user memory that does not come.
+ *
+ * Whoever uses the device can be killed all the same; who closes it does not
+ * wait; who stops it waits, and can be interrupted.
+ *
+ * Nothing is timed. What is to answer meanwhile is called while the page is
+ * known to be missing, and has to return before the test serves it; see
+ * lib/missing.h for what happens if it does not.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <kselftest_harness.h>
+
+#include "../lib/check.h"
+#include "../lib/vfio_dma.h"
+#include "knobs.h"
+
+#define SLOW	300
+
+/*
+ * Who has the device open ends, or closes it
+ */
+
+#define STUCK_FIXTURE	owner
+#define STUCK_TYPE	"full"
+#include "stuck_fixture.h"
+
+/* What the test tells the owner to do */
+enum {
+	DO_EXIT,
+	DO_CLOSE,
+	DO_PASS,
+};
+
+/**
+ * struct owner - a process that opens the device
+ * @mtty: the device
+ * @mem: what the channels hang on
+ * @way: how it opens the device
+ * @op: what the channels do
+ * @blocked: NULL, or a call that another thread of it is to hang in
+ */
+struct owner {
+	struct mtty *mtty;
+	struct missing *mem;
+	enum vfio_way way;
+	__u32 op;
+	int (*blocked)(void *arg);
+};
+
+static void set_up_msi(struct mtty *mtty)
+{
+	int fds[MTTY_MIG_NR_VECTORS];
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_VECTORS; i++)
+		fds[i] = eventfd_new();
+	vfio_irq_eventfds(&mtty->dev, VFIO_PCI_MSI_IRQ_INDEX, 0,
+			  MTTY_MIG_NR_VECTORS, fds);
+}
+
+/* The device's fd goes to the test, which is then the only one that has it */
+static void pass_device(int sock, struct vfio_dev *dev)
+{
+	tell_fd(sock, 0, dev->fd);
+	close(dev->fd);
+	if (dev->group_fd >= 0)
+		close(dev->group_fd);
+	tell(sock, 0);
+}
+
+static int run_owner(int sock, void *arg)
+{
+	struct owner *owner = arg;
+	/* Before the device, so that it gets a lower fd and ends after it */
+	void *buf = missing_map(owner->mem);
+	struct worker worker;
+	unsigned int i;
+
+	stuck_open(owner->mtty, owner->way);
+	set_up_msi(owner->mtty);
+	stuck_map(owner->mtty, buf);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		stuck_start(owner->mtty, i, owner->op);
+	for (;;) {
+		switch (hear(sock)) {
+		case DO_EXIT:
+			return 0;
+		case DO_CLOSE:
+			vfio_dev_close(&owner->mtty->dev);
+			tell(sock, 0);
+			break;
+		case DO_PASS:
+			pass_device(sock, &owner->mtty->dev);
+			break;
+		default:
+			worker_start(&worker, owner->blocked, owner->mtty);
+			tell(sock, worker_sleeps(&worker));
+		}
+	}
+}
+
+/* Let a process open the device, and hang its channels on missing pages */
+static void begin(struct __test_metadata *_metadata,
+		  struct stuck *stuck, struct owner *owner)
+{
+	vfio_dev_close(&stuck->mtty.dev);
+	owner->mtty = &stuck->mtty;
+	owner->mem = &stuck->mem;
+	child_start(&stuck->child, run_owner, owner,
+		    (int []){ missing_keep(&stuck->mem), KEEP_END });
+	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock));
+}
+
+/* Another process, this one, opens the device at once, and it works */
+static void expect_works(struct __test_metadata *_metadata,
+			 struct stuck *stuck, enum vfio_way way)
+{
+	const char *why;
+
+	stuck_open(&stuck->mtty, way);
+	why = stuck_works(&stuck->mtty);
+	EXPECT_EQ(NULL, why)
+		TH_LOG("%s", why);
+	vfio_dev_close(&stuck->mtty.dev);
+	answered(_metadata, stuck, "the next user");
+}
+
+static void exits(struct __test_metadata *_metadata,
+		  struct stuck *stuck)
+{
+	tell(stuck->child.sock, DO_EXIT);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	answered(_metadata, stuck, "the end of the process");
+}
+
+static void is_killed(struct __test_metadata *_metadata,
+		      struct stuck *stuck)
+{
+	child_kill(&stuck->child);
+	EXPECT_TRUE(WIFSIGNALED(child_gone(&stuck->child)));
+	answered(_metadata, stuck, "a process that is killed");
+}
+
+static void closes(struct __test_metadata *_metadata,
+		   struct stuck *stuck)
+{
+	tell(stuck->child.sock, DO_CLOSE);
+	hear(stuck->child.sock);
+	answered(_metadata, stuck, "close()");
+}
+
+/* It lives on, and its page never comes */
+static void has_passed_it_on(struct __test_metadata *_metadata,
+			     struct stuck *stuck)
+{
+	long long word;
+	int fd;
+
+	tell(stuck->child.sock, DO_PASS);
+	fd = hear_fd(stuck->child.sock, &word);
+	ASSERT_LE(0, fd);
+	hear(stuck->child.sock);
+	close(fd);
+	answered(_metadata, stuck, "close() by another process");
+}
+
+static const __u32 ops[] = {
+	MTTY_MIG_DMA_OP_FILL,
+	MTTY_MIG_DMA_OP_READ,
+	MTTY_MIG_DMA_OP_COPY,
+};
+
+static void check_end(struct __test_metadata *_metadata,
+		      struct stuck *stuck, enum vfio_way way, __u32 op,
+		      void (*end)(struct __test_metadata *_metadata,
+				  struct stuck *stuck))
+{
+	struct owner owner = { .way = way, .op = op };
+
+	begin(_metadata, stuck, &owner);
+	end(_metadata, stuck);
+	expect_works(_metadata, stuck, way);
+}
+
+TEST_F_TIMEOUT(owner, exits_while_FILL_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[0], exits);
+}
+
+TEST_F_TIMEOUT(owner, exits_while_READ_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[1], exits);
+}
+
+TEST_F_TIMEOUT(owner, exits_while_COPY_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[2], exits);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_FILL_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[0], is_killed);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_READ_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[1], is_killed);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_COPY_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[2], is_killed);
+}
+
+TEST_F_TIMEOUT(owner, closes_while_FILL_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[0], closes);
+}
+
+TEST_F_TIMEOUT(owner, closes_while_READ_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[1], closes);
+}
+
+TEST_F_TIMEOUT(owner, closes_while_COPY_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[2], closes);
+}
+
+TEST_F_TIMEOUT(owner, has_passed_it_on_while_FILL_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[0],
+		  has_passed_it_on);
+}
+
+TEST_F_TIMEOUT(owner, has_passed_it_on_while_READ_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[1],
+		  has_passed_it_on);
+}
+
+TEST_F_TIMEOUT(owner, has_passed_it_on_while_COPY_hangs, SLOW)
+{
+	check_end(_metadata, &self->stuck, variant->way, ops[2],
+		  has_passed_it_on);
+}
+
+/* All that it has of the device goes to the test; then it ends */
+static int run_opener(int sock, void *arg)
+{
+	struct owner *owner = arg;
+	struct vfio_dev *dev = &owner->mtty->dev;
+
+	stuck_open(owner->mtty, owner->way);
+	tell_fd(sock, dev->ioas_id, dev->fd);
+	tell_fd(sock, 0, dev->iommu_fd);
+	tell_fd(sock, 0, dev->group_fd);
+	return 0;
+}
+
+/*
+ * As a program does that opens devices for others. The page of the one that
+ * uses the device may be late all the same.
+ */
+TEST_F_TIMEOUT(owner, may_end_while_another_process_uses_the_device, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	struct owner owner = { .mtty = &stuck->mtty, .way = variant->way };
+	struct vfio_dev *dev = &stuck->mtty.dev;
+	long long word;
+
+	vfio_dev_close(dev);
+	child_start(&stuck->child, run_opener, &owner, NULL);
+	dev->fd = hear_fd(stuck->child.sock, &word);
+	dev->ioas_id = word;
+	dev->iommu_fd = hear_fd(stuck->child.sock, &word);
+	dev->group_fd = hear_fd(stuck->child.sock, &word);
+	ASSERT_EQ(0, child_gone(&stuck->child));
+
+	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
+	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
+	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+	/* Time enough to be wrong: nothing is to happen */
+	usleep(500000);
+	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&stuck->mtty, 0));
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
+	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+}
+
+/*
+ * The core waits for a chunk, too, and not killably: to change a mapping is to
+ * take a lock that the chunk holds. It ends with the chunk, which so has to end
+ * with the process whose memory it hangs on. See Documentation/locking.rst.
+ */
+
+static int run_map(void *arg)
+{
+	struct mtty *mtty = arg;
+	void *page = (void *)((unsigned long)run_map & ~(PAGE - 1));
+
+	/* Any page of the process will do */
+	return __vfio_dma_map(&mtty->dev, page, GOOD_IOVA + GOOD_PAGES * PAGE,
+			      PAGE, false);
+}
+
+static int run_unmap(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __vfio_dma_unmap(&mtty->dev, STUCK_IOVA, STUCK_PAGES * PAGE);
+}
+
+static int run_unmap_other(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __vfio_dma_unmap(&mtty->dev, GOOD_IOVA, GOOD_PAGES * PAGE);
+}
+
+static int run_reset(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __vfio_dev_reset(&mtty->dev);
+}
+
+static int run_stop(void *arg)
+{
+	struct mtty *mtty = arg;
+	int none;
+
+	return __vfio_mig_set(&mtty->dev, VFIO_DEVICE_STATE_STOP, &none);
+}
+
+static void check_blocked(struct __test_metadata *_metadata,
+			  struct stuck *stuck, enum vfio_way way,
+			  int (*blocked)(void *arg))
+{
+	struct owner owner = {
+		.way = way,
+		.op = MTTY_MIG_DMA_OP_FILL,
+		.blocked = blocked,
+	};
+
+	begin(_metadata, stuck, &owner);
+	tell(stuck->child.sock, DO_PASS + 1);
+	EXPECT_EQ(1, hear(stuck->child.sock))
+		TH_LOG("it does not wait for the chunk");
+	is_killed(_metadata, stuck);
+	expect_works(_metadata, stuck, way);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_a_thread_unmaps_the_page, SLOW)
+{
+	check_blocked(_metadata, &self->stuck, variant->way, run_unmap);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_a_thread_unmaps_another_page, SLOW)
+{
+	check_blocked(_metadata, &self->stuck, variant->way, run_unmap_other);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_a_thread_maps_a_page, SLOW)
+{
+	check_blocked(_metadata, &self->stuck, variant->way, run_map);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_a_thread_stops_the_device, SLOW)
+{
+	check_blocked(_metadata, &self->stuck, variant->way, run_stop);
+}
+
+TEST_F_TIMEOUT(owner, is_killed_while_a_thread_resets_the_device, SLOW)
+{
+	check_blocked(_metadata, &self->stuck, variant->way, run_reset);
+}
+
+/*
+ * Who stops the device waits for the chunk under way, and can be interrupted
+ */
+
+#define STUCK_FIXTURE	stopper
+#define STUCK_TYPE	"precopy"
+#include "stuck_fixture.h"
+
+static atomic_int signals;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&signals, 1);
+}
+
+static void catch_signal(int flags)
+{
+	struct sigaction action = {
+		.sa_handler = on_signal,
+		.sa_flags = flags,
+	};
+
+	atomic_store(&signals, 0);
+	if (sigaction(SIGUSR1, &action, NULL))
+		die("sigaction: %s", strerror(errno));
+}
+
+/* Who asks is answered while somebody waits for the device to stop */
+static void expect_answers(struct __test_metadata *_metadata,
+			   struct stuck *stuck)
+{
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&stuck->mtty.dev));
+	answered(_metadata, stuck, "GET of the state");
+	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&stuck->mtty, 0));
+	answered(_metadata, stuck, "a register");
+}
+
+/* It was not stopped after all, though the page is still missing */
+static void expect_runs(struct __test_metadata *_metadata,
+			struct stuck *stuck)
+{
+	static __u8 value;
+
+	expect_answers(_metadata, stuck);
+	mtty_uart_out(&stuck->mtty, 1, UART_SCR, ++value);
+	EXPECT_EQ(value, mtty_uart_in(&stuck->mtty, 1, UART_SCR));
+	answered(_metadata, stuck, "a register");
+}
+
+static void hang(struct __test_metadata *_metadata,
+		 struct stuck *stuck)
+{
+	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
+	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
+	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+}
+
+/* Again and again, for one may come before the thread is in the call */
+static void interrupt_until_done(struct worker *worker)
+{
+	while (!atomic_load(&worker->done)) {
+		worker_signal(worker, SIGUSR1);
+		sched_yield();
+	}
+}
+
+static void interrupt_until_seen(struct worker *worker, struct missing *mem)
+{
+	while (!atomic_load(&signals) && !atomic_load(&worker->done) && !missing_late(mem)) {
+		worker_signal(worker, SIGUSR1);
+		sched_yield();
+	}
+}
+
+static void check_interrupted(struct __test_metadata *_metadata,
+			      struct stuck *stuck,
+			      int (*stop)(void *arg))
+{
+	struct worker worker;
+
+	catch_signal(0);
+	hang(_metadata, stuck);
+	worker_start(&worker, stop, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&worker))
+		TH_LOG("it did not wait for the chunk");
+	expect_answers(_metadata, stuck);
+	interrupt_until_done(&worker);
+	EXPECT_EQ(-EINTR, worker_join(&worker));
+	answered(_metadata, stuck, "who was interrupted");
+	expect_runs(_metadata, stuck);
+
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
+	EXPECT_EQ(0xff, stuck->mem.addr[0]);
+	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+	EXPECT_EQ(0, stop(&stuck->mtty));
+}
+
+/* With SA_RESTART the call goes on, and ends when the chunk does */
+static void check_restarted(struct __test_metadata *_metadata,
+			    struct stuck *stuck,
+			    int (*stop)(void *arg))
+{
+	struct worker worker;
+
+	catch_signal(SA_RESTART);
+	hang(_metadata, stuck);
+	worker_start(&worker, stop, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&worker));
+	interrupt_until_seen(&worker, &stuck->mem);
+	answered(_metadata, stuck, "the signal's handler");
+	EXPECT_TRUE(worker_sleeps(&worker))
+		TH_LOG("it did not go on");
+	expect_answers(_metadata, stuck);
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, worker_join(&worker));
+	EXPECT_EQ(0xff, stuck->mem.addr[0]);
+	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+}
+
+TEST_F_TIMEOUT(stopper, SET_to_STOP_can_be_interrupted, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+
+	check_interrupted(_metadata, stuck, run_stop);
+	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, vfio_mig_get(&stuck->mtty.dev));
+}
+
+TEST_F_TIMEOUT(stopper, SET_to_STOP_is_restarted, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+
+	check_restarted(_metadata, stuck, run_stop);
+	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, vfio_mig_get(&stuck->mtty.dev));
+}
+
+TEST_F_TIMEOUT(stopper, reset_can_be_interrupted, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+
+	check_interrupted(_metadata, stuck, run_reset);
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&stuck->mtty.dev));
+	EXPECT_EQ(0, dma_status(&stuck->mtty, 0));
+}
+
+TEST_F_TIMEOUT(stopper, reset_is_restarted, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+
+	check_restarted(_metadata, stuck, run_reset);
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&stuck->mtty.dev));
+	EXPECT_EQ(0, dma_status(&stuck->mtty, 0));
+}
+
+/* Who waits behind one that stops the device can be interrupted as well */
+TEST_F_TIMEOUT(stopper, another_one_can_be_interrupted, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	struct worker first, second;
+
+	catch_signal(0);
+	hang(_metadata, stuck);
+	worker_start(&first, run_stop, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&first));
+	worker_start(&second, run_reset, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&second));
+	interrupt_until_done(&second);
+	EXPECT_EQ(-EINTR, worker_join(&second));
+	answered(_metadata, stuck, "who waited behind another one");
+	expect_answers(_metadata, stuck);
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, worker_join(&first));
+	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, vfio_mig_get(&stuck->mtty.dev));
+}
+
+/* What tells of the device in sysfs and debugfs, too */
+TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	struct worker worker;
+	char text[256];
+
+	hang(_metadata, stuck);
+	worker_start(&worker, run_stop, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&worker));
+	EXPECT_EQ(0, __mdev_attr_read(&stuck->mtty.mdev, "mtty_mig/state", text,
+				      sizeof(text)));
+	EXPECT_STREQ("RUNNING", text);
+	answered(_metadata, stuck, "state");
+	EXPECT_EQ(JOURNEY_MEM_SIZE, mtty_mem_size(&stuck->mtty));
+	answered(_metadata, stuck, "mem_size");
+	EXPECT_LT(0, vfio_mig_data_size(&stuck->mtty.dev));
+	answered(_metadata, stuck, "MIG_DATA_SIZE");
+	mtty_digest(&stuck->mtty);
+	answered(_metadata, stuck, "digest");
+	if (!knobs_missing()) {
+		knob_counter(&stuck->mtty, "pages");
+		answered(_metadata, stuck, "counters");
+	}
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
+/*
+ * REPORT of the DMA log with a bitmap that does not come
+ */
+
+#define STUCK_FIXTURE	reporter
+#define STUCK_TYPE	"precopy"
+#include "stuck_fixture.h"
+
+#define LOG_PAGES	GOOD_PAGES
+
+/* In the child: tells what REPORT gave, and its bits */
+static int run_report(int sock, void *arg)
+{
+	struct stuck *stuck = arg;
+	__u64 *bitmap = (void *)missing_map(&stuck->mem);
+
+	tell(sock, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				    LOG_PAGES * PAGE, PAGE, bitmap));
+	tell(sock, bitmap[0]);
+	return 0;
+}
+
+static int log_start(struct vfio_dev *dev)
+{
+	const struct vfio_device_feature_dma_logging_range range = {
+		.iova = GOOD_IOVA,
+		.length = LOG_PAGES * PAGE,
+	};
+	__u64 page_size = PAGE;
+
+	return __dma_log_start(dev, &range, 1, &page_size);
+}
+
+static void log_fill(struct __test_metadata *_metadata,
+		     struct stuck *stuck, unsigned int page)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = GOOD_IOVA + page * PAGE, .len = PAGE,
+	};
+
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&stuck->mtty, 0, &t));
+}
+
+/* Let a process hang in REPORT, page 0 being dirty; NULL, or why it cannot */
+static const char *hang_report(struct __test_metadata *_metadata,
+			       struct stuck *stuck)
+{
+	int ret = log_start(&stuck->mtty.dev);
+
+	if (ret == -ENOTTY)
+		return "this kernel has no CONFIG_IOMMUFD_DRIVER";
+	must(ret);
+	stuck_map(&stuck->mtty, NULL);
+	log_fill(_metadata, stuck, 0);
+	child_start(&stuck->child, run_report, stuck,
+		    (int []){ stuck->mtty.dev.fd, missing_keep(&stuck->mem),
+			      KEEP_END });
+	if (missing_await(&stuck->mem, stuck->child.sock))
+		return NULL;
+	return hear(stuck->child.sock) == -EOPNOTSUPP ?
+	       "the bitmap of this kernel's core is a stub" :
+	       "REPORT of a dirty page leaves the bitmap alone";
+}
+
+TEST_F_TIMEOUT(reporter, holds_up_neither_DMA_nor_states, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = hang_report(_metadata, stuck);
+	__u64 mine = 0, theirs;
+
+	if (why)
+		SKIP(return, "%s", why);
+	log_fill(_metadata, stuck, 1);
+	answered(_metadata, stuck, "FILL");
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&stuck->mtty.dev));
+	answered(_metadata, stuck, "GET of the state");
+	EXPECT_EQ(0, run_stop(&stuck->mtty));
+	answered(_metadata, stuck, "SET to STOP");
+	vfio_mig_set(&stuck->mtty.dev, VFIO_DEVICE_STATE_RUNNING);
+	answered(_metadata, stuck, "SET to RUNNING");
+	EXPECT_EQ(0, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				      LOG_PAGES * PAGE, PAGE, &mine));
+	answered(_metadata, stuck, "another REPORT");
+
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, hear(stuck->child.sock));
+	theirs = hear(stuck->child.sock);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	/* Each page is told, and to one of the two */
+	EXPECT_EQ(3, mine | theirs);
+	EXPECT_EQ(0, mine & theirs);
+	mine = 0;
+	EXPECT_EQ(0, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				      LOG_PAGES * PAGE, PAGE, &mine));
+	EXPECT_EQ(0, mine);
+}
+
+/* What it has taken out of the log is lost with it, and nothing else */
+TEST_F_TIMEOUT(reporter, can_be_killed, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = hang_report(_metadata, stuck);
+	__u64 mine = 0;
+
+	if (why)
+		SKIP(return, "%s", why);
+	log_fill(_metadata, stuck, 1);
+	answered(_metadata, stuck, "FILL");
+	child_kill(&stuck->child);
+	EXPECT_TRUE(WIFSIGNALED(child_gone(&stuck->child)));
+	answered(_metadata, stuck, "a process that is killed");
+	log_fill(_metadata, stuck, 2);
+	EXPECT_EQ(0, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				      LOG_PAGES * PAGE, PAGE, &mine));
+	EXPECT_EQ(6, mine & 6);
+	EXPECT_EQ(0, mine & ~7ULL);
+	answered(_metadata, stuck, "the log");
+}
+
+TEST_F_TIMEOUT(reporter, does_not_hold_up_STOP_and_START, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = hang_report(_metadata, stuck);
+	__u64 mine = 0;
+
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(0, __dma_log_stop(&stuck->mtty.dev));
+	answered(_metadata, stuck, "STOP of the log");
+	EXPECT_EQ(0, log_start(&stuck->mtty.dev));
+	answered(_metadata, stuck, "START of the log");
+	log_fill(_metadata, stuck, 3);
+	EXPECT_EQ(0, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				      LOG_PAGES * PAGE, PAGE, &mine));
+	EXPECT_EQ(8, mine);
+	answered(_metadata, stuck, "the new log");
+
+	/* The other one ends, whatever it says of a log that is over */
+	missing_serve(&stuck->mem);
+	hear(stuck->child.sock);
+	hear(stuck->child.sock);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	mine = 0;
+	EXPECT_EQ(0, __dma_log_report(&stuck->mtty.dev, GOOD_IOVA,
+				      LOG_PAGES * PAGE, PAGE, &mine));
+	EXPECT_EQ(0, mine);
+}
+
+TEST_F_TIMEOUT(reporter, does_not_hold_up_reset, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = hang_report(_metadata, stuck);
+
+	if (why)
+		SKIP(return, "%s", why);
+	EXPECT_EQ(0, __vfio_dev_reset(&stuck->mtty.dev));
+	answered(_metadata, stuck, "reset");
+	missing_serve(&stuck->mem);
+	hear(stuck->child.sock);
+	hear(stuck->child.sock);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+}
+
+/*
+ * Who controls the engine in debugfs waits for a chunk
+ */
+
+#define STUCK_FIXTURE	knobs
+#define STUCK_TYPE	"full"
+#include "stuck_fixture.h"
+
+static int run_step(int sock, void *arg)
+{
+	struct stuck *stuck = arg;
+
+	tell(sock, 0);
+	tell(sock, __knob_write(&stuck->mtty, "engine_step", "0 4096"));
+	return 0;
+}
+
+static int run_hold(int sock, void *arg)
+{
+	struct stuck *stuck = arg;
+
+	tell(sock, 0);
+	tell(sock, __knob_write(&stuck->mtty, "engine_hold", "1"));
+	return 0;
+}
+
+/* Whether a process that has said so is in its call, and waits */
+static bool child_waits(const struct child *child)
+{
+	char path[64], stat[256];
+	const char *name_end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child->pid);
+	do {
+		FILE *file = fopen(path, "re");
+
+		if (!file || !fgets(stat, sizeof(stat), file))
+			die("%s cannot be read", path);
+		fclose(file);
+		name_end = strrchr(stat, ')');
+	} while (!heard(child->sock) && name_end[2] != 'S' &&
+		 name_end[2] != 'D');
+	return !heard(child->sock);
+}
+
+/* Let a chunk hang that another process steps by hand */
+static void hang_step(struct __test_metadata *_metadata,
+		      struct stuck *stuck)
+{
+	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
+	knob_write(&stuck->mtty, "engine_hold", "1");
+	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
+	child_start(&stuck->child, run_step, stuck, NULL);
+	hear(stuck->child.sock);
+	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock));
+}
+
+/* Let another process wait for a chunk that hangs */
+static void hang_hold(struct __test_metadata *_metadata,
+		      struct stuck *stuck)
+{
+	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
+	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
+	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+	child_start(&stuck->child, run_hold, stuck, NULL);
+	hear(stuck->child.sock);
+	EXPECT_TRUE(child_waits(&stuck->child));
+}
+
+static void check_knob_killed(struct __test_metadata *_metadata,
+			      struct stuck *stuck)
+{
+	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&stuck->mtty, 0));
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(&stuck->mtty.dev));
+	answered(_metadata, stuck, "the device");
+	child_kill(&stuck->child);
+	EXPECT_TRUE(WIFSIGNALED(child_gone(&stuck->child)));
+	answered(_metadata, stuck, "a writer that is killed");
+
+	/* The chunk is not the writer's: it goes on */
+	missing_serve(&stuck->mem);
+	knob_write(&stuck->mtty, "engine_hold", "0");
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
+	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+}
+
+static int run_remove(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __mdev_remove(&mtty->mdev);
+}
+
+/* Closing the device ends the chunk, and so whoever waits for it */
+static void check_knob_removed(struct __test_metadata *_metadata,
+			       struct stuck *stuck)
+{
+	vfio_dev_close(&stuck->mtty.dev);
+	answered(_metadata, stuck, "close()");
+	EXPECT_EQ(0, run_remove(&stuck->mtty));
+	answered(_metadata, stuck, "the device's removal");
+	hear(stuck->child.sock);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	answered(_metadata, stuck, "a writer whose device is gone");
+}
+
+/* The removal comes first, and waits for the device's user alone */
+static void check_knob_removed_first(struct __test_metadata *_metadata,
+				     struct stuck *stuck)
+{
+	struct worker worker;
+
+	worker_start(&worker, run_remove, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&worker));
+	vfio_dev_close(&stuck->mtty.dev);
+	answered(_metadata, stuck, "close()");
+	EXPECT_EQ(0, worker_join(&worker));
+	answered(_metadata, stuck, "the device's removal");
+	hear(stuck->child.sock);
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	answered(_metadata, stuck, "a writer whose device is gone");
+}
+
+TEST_F_TIMEOUT(knobs, writer_of_engine_step_can_be_killed, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_step(_metadata, stuck);
+	check_knob_killed(_metadata, stuck);
+}
+
+TEST_F_TIMEOUT(knobs, writer_of_engine_hold_can_be_killed, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_hold(_metadata, stuck);
+	check_knob_killed(_metadata, stuck);
+}
+
+TEST_F_TIMEOUT(knobs, writer_of_engine_step_ends_with_the_device, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_step(_metadata, stuck);
+	check_knob_removed(_metadata, stuck);
+}
+
+TEST_F_TIMEOUT(knobs, writer_of_engine_hold_ends_with_the_device, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_hold(_metadata, stuck);
+	check_knob_removed(_metadata, stuck);
+}
+
+TEST_F_TIMEOUT(knobs, removal_waits_for_no_writer_of_engine_step, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_step(_metadata, stuck);
+	check_knob_removed_first(_metadata, stuck);
+}
+
+TEST_F_TIMEOUT(knobs, removal_waits_for_no_writer_of_engine_hold, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_hold(_metadata, stuck);
+	check_knob_removed_first(_metadata, stuck);
+}
+
+TEST_HARNESS_MAIN
