@@ -31,7 +31,7 @@ KUNIT = DRIVER + '/tests'
 TARGET = 'vfio-migration'
 SELFTESTS = 'tools/testing/selftests/' + TARGET
 DOCS = 'Documentation/driver-api/' + TARGET
-PAGES = ('device', 'stream', 'debugfs', 'rules')
+PAGES = ('device', 'stream', 'debugfs', 'locking', 'rules')
 INDEX = 'Documentation/driver-api/index.rst'
 
 # One patch: its text in scripts/series/, what it brings as (pattern here,
