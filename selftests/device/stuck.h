@@ -24,12 +24,14 @@
  * @mem: on what
  * @child: another process, if there is one
  * @journey: its session, if a test needs one
+ * @told: it was told that a call waited for @mem
  */
 struct stuck {
 	struct mtty mtty;
 	struct missing mem;
 	struct child child;
 	struct journey journey;
+	bool told;
 };
 
 const char *stuck_new(struct stuck *stuck, const char *type, enum vfio_way way,

@@ -106,7 +106,7 @@ static void hang(struct __test_metadata *_metadata,
 	child_start(&stuck->child, run_call, &call,
 		    (int []){ journey->data_fd, missing_keep(&stuck->mem),
 			      KEEP_END });
-	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock))
+	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child))
 		TH_LOG("the call gave %lld", hear(stuck->child.sock));
 }
 
@@ -611,7 +611,7 @@ static void write_in_vain(struct __test_metadata *_metadata,
 	child_start(&stuck->child, run_call, &call,
 		    (int []){ journey->data_fd, missing_keep(&stuck->mem),
 			      KEEP_END });
-	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock));
+	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child));
 	vfio_dev_reset(&stuck->mtty.dev);
 	answered(_metadata, stuck, "reset");
 	child_kill(&stuck->child);

@@ -81,14 +81,17 @@ static int run_owner(int sock, void *arg)
 	struct owner *owner = arg;
 	/* Before the device, so that it gets a lower fd and ends after it */
 	void *buf = missing_map(owner->mem);
+	unsigned int first, i;
 	struct worker worker;
-	unsigned int i;
 
 	stuck_open(owner->mtty, owner->way);
 	set_up_msi(owner->mtty);
 	stuck_map(owner->mtty, buf);
+	/* Each channel is the one that hangs first for some of them */
+	first = owner->op == MTTY_MIG_DMA_OP_COPY ? 1 : 0;
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
-		stuck_start(owner->mtty, i, owner->op);
+		stuck_start(owner->mtty, (first + i) % MTTY_MIG_NR_DMA,
+			    owner->op);
 	for (;;) {
 		switch (hear(sock)) {
 		case DO_EXIT:
@@ -116,7 +119,7 @@ static void begin(struct __test_metadata *_metadata,
 	owner->mem = &stuck->mem;
 	child_start(&stuck->child, run_owner, owner,
 		    (int []){ missing_keep(&stuck->mem), KEEP_END });
-	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock));
+	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child));
 }
 
 /* Another process, this one, opens the device at once, and it works */
@@ -287,7 +290,7 @@ TEST_F_TIMEOUT(owner, may_end_while_another_process_uses_the_device, SLOW)
 
 	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
 	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
-	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
 	/* Time enough to be wrong: nothing is to happen */
 	usleep(500000);
 	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&stuck->mtty, 0));
@@ -439,7 +442,7 @@ static void hang(struct __test_metadata *_metadata,
 {
 	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
 	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
-	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
 }
 
 /* Again and again, for one may come before the thread is in the call */
@@ -646,7 +649,7 @@ static const char *hang_report(struct __test_metadata *_metadata,
 	child_start(&stuck->child, run_report, stuck,
 		    (int []){ stuck->mtty.dev.fd, missing_keep(&stuck->mem),
 			      KEEP_END });
-	if (missing_await(&stuck->mem, stuck->child.sock))
+	if (missing_await(&stuck->mem, &stuck->child))
 		return NULL;
 	return hear(stuck->child.sock) == -EOPNOTSUPP ?
 	       "the bitmap of this kernel's core is a stub" :
@@ -806,7 +809,7 @@ static void hang_step(struct __test_metadata *_metadata,
 	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
 	child_start(&stuck->child, run_step, stuck, NULL);
 	hear(stuck->child.sock);
-	ASSERT_TRUE(missing_await(&stuck->mem, stuck->child.sock));
+	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child));
 }
 
 /* Let another process wait for a chunk that hangs */
@@ -815,7 +818,7 @@ static void hang_hold(struct __test_metadata *_metadata,
 {
 	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
 	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
-	ASSERT_TRUE(missing_await(&stuck->mem, -1));
+	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
 	child_start(&stuck->child, run_hold, stuck, NULL);
 	hear(stuck->child.sock);
 	EXPECT_TRUE(child_waits(&stuck->child));

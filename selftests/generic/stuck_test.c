@@ -209,7 +209,7 @@ static bool hang(struct __test_metadata *_metadata, struct stuck *stuck,
 		    (int []){ io == IO_REPORT ? stuck->dut.dev.fd :
 						stuck->data_fd,
 			      missing_keep(&stuck->mem), KEEP_END });
-	if (missing_await(&stuck->mem, stuck->child.sock))
+	if (missing_await(&stuck->mem, &stuck->child))
 		return true;
 	child_gone(&stuck->child);
 	missing_free(&stuck->mem);

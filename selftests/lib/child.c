@@ -97,19 +97,18 @@ int child_gone(struct child *child)
 }
 
 /**
- * child_stacks - print where in the kernel a process's threads are
- * @child: the process
+ * kernel_stacks - print where in the kernel the threads of a process are
+ * @pid: the process
  *
- * For who reads that it did not end. Prints nothing where the kernel does not
- * tell.
+ * For who reads that it hung. Prints nothing where the kernel does not tell.
  */
-void child_stacks(const struct child *child)
+void kernel_stacks(pid_t pid)
 {
 	char path[64], thread[128], text[4096], *line, *rest;
 	struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", child->pid);
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
@@ -118,7 +117,8 @@ void child_stacks(const struct child *child)
 			 entry->d_name);
 		if (file_read(thread, text, sizeof(text)))
 			continue;
-		fprintf(stderr, "# thread %s\n", entry->d_name);
+		fprintf(stderr, "# thread %s of process %d\n", entry->d_name,
+			pid);
 		for (line = strtok_r(text, "\n", &rest); line;
 		     line = strtok_r(NULL, "\n", &rest))
 			fprintf(stderr, "#   %s\n", line);

@@ -169,6 +169,9 @@ static int run_guard(void *arg)
 
 	if (!poll(&pfd, 1, MISSING_PATIENCE * 1000)) {
 		atomic_store(&mem->late, true);
+		kernel_stacks(getpid());
+		if (mem->child)
+			kernel_stacks(mem->child);
 		serve(mem);
 	}
 	return 0;
@@ -208,18 +211,22 @@ static bool await_uffd(struct missing *mem, int sock)
 /**
  * missing_await - wait until somebody waits for a page
  * @mem: the memory
- * @sock: what gets readable if nobody is going to; -1 if nothing does
+ * @child: the process that is to; if it says something, or ends, it does not.
+ *	NULL if it is this process, or the device
  *
  * The watchdog runs when this has returned true.
  *
- * Return: true; false if @sock got readable, and no page is wanted.
+ * Return: true; false if no page is wanted.
  */
-bool missing_await(struct missing *mem, int sock)
+bool missing_await(struct missing *mem, const struct child *child)
 {
+	int sock = child ? child->sock : -1;
+
 	if (mem->kind == MISSING_FUSE ? !await_fd(mem->fuse.dev, sock) :
 					!await_uffd(mem, sock))
 		return false;
 	mem->guarded = true;
+	mem->child = child ? child->pid : 0;
 	worker_start(&mem->guard, run_guard, mem);
 	return true;
 }

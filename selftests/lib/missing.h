@@ -7,7 +7,7 @@
  *
  *	missing_new(&mem, MISSING_UFFD, len);
  *	child_start(&child, run, &mem, (int []){ missing_keep(&mem), ... });
- *	missing_await(&mem, child.sock);	// somebody waits for a page
+ *	missing_await(&mem, &child);		// somebody waits for a page
  *	...					// what has to answer meanwhile
  *	missing_late(&mem);			// did it?
  *	missing_serve(&mem);
@@ -18,8 +18,8 @@
  *	buf = missing_map(&mem);
  *
  * Nothing that is to answer meanwhile can hang the test: from missing_await()
- * on a watchdog serves the page after MISSING_PATIENCE seconds, and
- * missing_late() tells that it had to.  That is no expectation of speed; a
+ * on a watchdog serves the page after MISSING_PATIENCE seconds, prints where in
+ * the kernel the two processes were, and missing_late() tells that it had to.  That is no expectation of speed; a
  * call that waits for the page never returns without it.
  */
 #ifndef SELFTESTS_LIB_MISSING_H
@@ -30,6 +30,7 @@
 #include <stddef.h>
 #include <linux/types.h>
 
+#include "child.h"
 #include "fuse_file.h"
 #include "worker.h"
 
@@ -59,6 +60,7 @@ enum missing_kind {
  * @fuse: the file
  * @guard: the watchdog
  * @guarded: @guard runs
+ * @child: the process that uses the memory, or 0
  * @stop_fd: tells @guard to end
  * @late: @guard had to serve
  */
@@ -72,6 +74,7 @@ struct missing {
 	struct fuse_file fuse;
 	struct worker guard;
 	bool guarded;
+	pid_t child;
 	int stop_fd;
 	atomic_bool late;
 };
@@ -80,7 +83,7 @@ const char *missing_new(struct missing *mem, enum missing_kind kind,
 			size_t len);
 int missing_keep(const struct missing *mem);
 __u8 *missing_map(struct missing *mem);
-bool missing_await(struct missing *mem, int sock);
+bool missing_await(struct missing *mem, const struct child *child);
 bool missing_late(struct missing *mem);
 void missing_serve(struct missing *mem);
 void missing_free(struct missing *mem);
