@@ -281,6 +281,14 @@ static bool need(struct stream_spec *spec, size_t n, size_t len)
 	return true;
 }
 
+/* A page that was zero gets a content, whether that comes or not */
+static void count_new(struct stream_spec *spec)
+{
+	if (spec->nr_new < SPEC_NEW_MAX)
+		spec->new_at[spec->nr_new] = spec->at;
+	spec->nr_new++;
+}
+
 /**
  * spec_read - read a stream as it is documented
  * @spec: the result
@@ -332,7 +340,8 @@ void spec_read(struct stream_spec *spec, const __u8 *data, size_t len,
 				spec->page[index] = NULL;
 				break;
 			}
-			spec->nr_contents++;
+			if (!spec->page[index])
+				count_new(spec);
 			if (!need(spec, PAGE, len))
 				return;
 			p += REC_PAYLOAD + 8;

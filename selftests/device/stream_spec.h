@@ -15,6 +15,7 @@
 #define SPEC_PAGES_MAX	16
 #define SPEC_MEM_MAX	(SPEC_PAGES_MAX * 4096)
 #define SPEC_NR_STATES	7
+#define SPEC_NEW_MAX	4
 
 /**
  * struct stream_spec - what a stream is to a device
@@ -22,14 +23,16 @@
  *	-ENODATA, which only the end of the session is
  * @at: how many bytes it takes to know
  * @page: by index: the content that counts in the end, or NULL if it is zero
- * @nr_contents: PAGE records
+ * @nr_new: PAGE records for a page that is zero before them: each needs memory
+ * @new_at: for the first ones of these, how many bytes it takes to know
  * @state: the payloads of the state records, in their order
  */
 struct stream_spec {
 	int error;
 	size_t at;
 	const __u8 *page[SPEC_PAGES_MAX];
-	unsigned int nr_contents;
+	unsigned int nr_new;
+	size_t new_at[SPEC_NEW_MAX];
 	const __u8 *state[SPEC_NR_STATES];
 };
 
