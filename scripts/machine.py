@@ -14,6 +14,7 @@ words for its kernel and these descriptors for its two channels.
 """
 
 import errno
+import fcntl
 import os
 import re
 import resource
@@ -27,6 +28,9 @@ import qemu
 import uml
 
 ENGINES = {'uml': uml, 'qemu': qemu}
+# What the kernel may say while nobody reads.  UML's console never waits: what finds no
+# room in the pipe is lost.  This is the most that an ordinary user's pipe can have.
+UNREAD = 1 << 20
 
 
 def prepare(args, guests=1):
@@ -47,6 +51,18 @@ def processor_time(group):
         if int(fields[2]) == group:
             ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf('SC_CLK_TCK')
+
+
+def log_pipe():
+    """A pipe with room for UNREAD bytes, or for as many as the host lets it have."""
+    ends = os.pipe()
+    room = UNREAD
+    while room > fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ):
+        try:
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, room)
+        except OSError:
+            room //= 2
+    return ends
 
 
 class Guest:
@@ -75,7 +91,7 @@ class Guest:
 
         environment: from the engine's prepare().
         """
-        read_log, write_log = os.pipe()
+        read_log, write_log = log_pipe()
         read_out, write_out = out_pipe or os.pipe()
         words = [f'LAB={args.run}', f'TOKEN={self.token}', 'ignore_loglevel',
                  'printk.devkmsg=on', 'kunit.enable=1', 'kunit.autorun=1',

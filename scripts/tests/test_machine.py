@@ -36,6 +36,36 @@ class ProcessorTime(unittest.TestCase):
         self.assertEqual(machine.processor_time(-1), 0)
 
 
+# As UML does: what does not fit into the pipe is lost
+CONSOLE = """
+import os
+os.set_blocking(1, False)
+for number in range(10000):
+    try:
+        os.write(1, b'%d: so much that nobody reads it all at once\\n' % number)
+    except BlockingIOError:
+        pass
+"""
+
+
+class Console(unittest.TestCase):
+    def test_nothing_is_lost_while_nobody_reads(self):
+        said = []
+        guest = machine.Guest(types.SimpleNamespace(log=said.append), None, 0, 0)
+        engine = types.SimpleNamespace(
+            command=lambda *words, **more: [sys.executable, '-c', CONSOLE])
+        args = types.SimpleNamespace(append='', run='', engine='console')
+        with mock.patch.dict(machine.ENGINES, console=engine):
+            guest.boot(args, 'name', {})
+        self.addCleanup(guest.kill)
+        guest.process.wait()
+        log = next(end for end, channel in guest.channels.items() if channel == 'log')
+        while guest.read(log):
+            pass
+        self.assertEqual([line.split(':')[0] for line in ''.join(said).splitlines()],
+                         [str(number) for number in range(10000)])
+
+
 class Silence(unittest.TestCase):
     def guest(self, silence):
         guest = machine.Guest(None, None, 0, silence)
