@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A thread that may block in a system call, and how to know that it does. */
 #include <errno.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -39,19 +39,40 @@ void worker_start(struct worker *worker, int (*run)(void *arg), void *arg)
 		die("pthread_create: %s", strerror(error));
 }
 
-/* The letter by which /proc tells a thread's state; 0 if it has none */
-static char worker_letter(struct worker *worker)
-{
-	char path[64], stat[256];
-	const char *name_end;
+/* So often in a row a thread must be seen in one and the same sleep */
+#define SAME_SLEEP	3
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
-		 atomic_load(&worker->tid));
-	if (file_read(path, stat, sizeof(stat)))
+/* Nothing rests on this but that a call never returns */
+#define PATIENCE	20	/* seconds */
+
+static void let_others_run(void)
+{
+	const struct timespec moment = { .tv_nsec = 1000000 };
+
+	nanosleep(&moment, NULL);
+}
+
+/* The sleep that a thread is in, by how many it has had; 0 if it is awake */
+static unsigned long worker_sleep(struct worker *worker)
+{
+	char path[64], status[4096];
+	const char *state, *switches;
+	unsigned long nr;
+	char letter;
+
+	if (!atomic_load(&worker->tid))
 		return 0;
-	/* "TID (NAME) LETTER ..."; the name may have anything in it */
-	name_end = strrchr(stat, ')');
-	return name_end ? name_end[2] : 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status",
+		 atomic_load(&worker->tid));
+	if (file_read(path, status, sizeof(status)))
+		return 0;
+	state = strstr(status, "\nState:");
+	switches = strstr(status, "\nvoluntary_ctxt_switches:");
+	if (!state || sscanf(state, "\nState: %c", &letter) != 1 ||
+	    !switches ||
+	    sscanf(switches, "\nvoluntary_ctxt_switches: %lu", &nr) != 1)
+		return 0;
+	return letter == 'S' || letter == 'D' ? nr + 1 : 0;
 }
 
 /**
@@ -59,20 +80,48 @@ static char worker_letter(struct worker *worker)
  * @worker: the thread; what it runs must begin with the system call in which
  *	it shall wait
  *
+ * A thread may sleep for a moment on its way to where it is wanted to wait,
+ * for a page of its own or for a lock that somebody else is about to release.
+ * So it must be in one sleep for longer than that.  This makes it unlikely,
+ * not impossible, that another wait is taken for the one that is meant: no
+ * verdict may depend on it.  If one must be sure that a call does not wait,
+ * see worker_returns().
+ *
  * Return: true if it waits; false if it has ended.
  */
 bool worker_sleeps(struct worker *worker)
 {
-	while (!atomic_load(&worker->done)) {
-		char letter = 0;
+	unsigned long sleep, before = 0;
+	unsigned int times = 0;
 
-		if (atomic_load(&worker->tid))
-			letter = worker_letter(worker);
-		if (letter == 'S' || letter == 'D')
+	while (!atomic_load(&worker->done)) {
+		sleep = worker_sleep(worker);
+		times = !sleep ? 0 : sleep == before ? times + 1 : 1;
+		if (times == SAME_SLEEP)
 			return true;
-		sched_yield();
+		before = sleep;
+		let_others_run();
 	}
 	return false;
+}
+
+/**
+ * worker_returns - wait until a thread has ended
+ * @worker: the thread; what it does must not wait for anything that its
+ *	caller holds back
+ *
+ * Return: true if it has; false if that takes so long that it never will.
+ */
+bool worker_returns(struct worker *worker)
+{
+	time_t end = time(NULL) + PATIENCE;
+
+	while (!atomic_load(&worker->done)) {
+		if (time(NULL) > end)
+			return false;
+		let_others_run();
+	}
+	return true;
 }
 
 /**
@@ -86,6 +135,24 @@ void worker_signal(struct worker *worker, int sig)
 
 	if (error)
 		die("pthread_kill: %s", strerror(error));
+}
+
+/**
+ * worker_interrupt - send a thread signals until it has ended
+ * @worker: the thread
+ * @sig: the signal, which has a handler
+ *
+ * One alone could come before the call that it is to interrupt.
+ *
+ * Return: what the thread returned.
+ */
+int worker_interrupt(struct worker *worker, int sig)
+{
+	while (!atomic_load(&worker->done)) {
+		worker_signal(worker, sig);
+		let_others_run();
+	}
+	return worker_join(worker);
 }
 
 /**

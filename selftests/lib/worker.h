@@ -27,7 +27,9 @@ struct worker {
 
 void worker_start(struct worker *worker, int (*run)(void *arg), void *arg);
 bool worker_sleeps(struct worker *worker);
+bool worker_returns(struct worker *worker);
 void worker_signal(struct worker *worker, int sig);
+int worker_interrupt(struct worker *worker, int sig);
 int worker_join(struct worker *worker);
 
 #endif /* SELFTESTS_LIB_WORKER_H */
