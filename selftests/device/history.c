@@ -172,48 +172,132 @@ static unsigned int after(__u64 flags, __u32 from,
 	}
 }
 
+/*
+ * The states that a SET passes on its way from a state, where GET, which takes
+ * no lock, may see the device.  Whether such a SET can end as it did is for
+ * after_set() to say, from where it was seen.
+ */
+static unsigned int on_the_way(__u64 flags, __u32 from,
+			       const struct history_call *call)
+{
+	unsigned int states = 0, i;
+	struct mig_path path;
+
+	if (call->op != HISTORY_SET || call->ret == -ENOTTY ||
+	    from == VFIO_DEVICE_STATE_ERROR || from == call->state ||
+	    !mig_model_paths(flags, from, call->state, &path))
+		return 0;
+	for (i = 0; i + 1 < path.len; i++)
+		states |= only(path.state[i]);
+	return states;
+}
+
 /**
  * struct frontier - all that may be so at a moment
  * @pending: the call of each thread that has one under way
  * @states: by the set of pending calls that have taken effect: what state the
  *	device may then be in
+ * @walking: by thread, and by the same set: what state it may be in while the
+ *	SET of that thread, which is not in the set, is somewhere on its way
  */
 struct frontier {
 	const struct history_call *pending[HISTORY_THREADS];
 	unsigned int states[NR_MASKS];
+	unsigned int walking[HISTORY_THREADS][NR_MASKS];
 };
+
+static unsigned int each_on_the_way(__u64 flags, unsigned int states,
+				    const struct history_call *call)
+{
+	unsigned int result = 0;
+	__u32 state;
+
+	for (state = 0; state < NR_STATES; state++)
+		if (states & only(state))
+			result |= on_the_way(flags, state, call);
+	return result;
+}
+
+static unsigned int each_after(__u64 flags, unsigned int states,
+			       const struct history_call *call)
+{
+	unsigned int result = 0;
+	__u32 state;
+
+	for (state = 0; state < NR_STATES; state++)
+		if (states & only(state))
+			result |= after(flags, state, call);
+	return result;
+}
+
+/* The SET of a thread is on its way: what it and the others may do then */
+static void let_walk(struct frontier *frontier, __u64 flags, unsigned int mask,
+		     unsigned int walker)
+{
+	const struct history_call *set = frontier->pending[walker];
+	unsigned int *walking = frontier->walking[walker];
+	unsigned int thread;
+
+	walking[mask] |= each_on_the_way(flags, frontier->states[mask], set);
+	walking[mask] |= each_on_the_way(flags, walking[mask], set);
+	frontier->states[mask | 1 << walker] |=
+		each_after(flags, walking[mask], set);
+	for (thread = 0; thread < HISTORY_THREADS; thread++) {
+		const struct history_call *call = frontier->pending[thread];
+
+		if (thread == walker || mask & 1 << thread || !call)
+			continue;
+		/* All else waits until the SET is done */
+		if (call->op == HISTORY_GET || call->ret == -ENOTTY)
+			walking[mask | 1 << thread] |=
+				each_after(flags, walking[mask], call);
+	}
+}
 
 /* Let pending calls take effect, in all orders */
 static void let_happen(struct frontier *frontier, __u64 flags)
 {
-	unsigned int mask, thread, state;
+	unsigned int mask, thread;
 
 	/* A call is added to a set, so a larger one has a larger number */
 	for (mask = 0; mask < NR_MASKS; mask++) {
 		for (thread = 0; thread < HISTORY_THREADS; thread++) {
-			if (mask & 1 << thread || !frontier->pending[thread])
+			const struct history_call *call =
+				frontier->pending[thread];
+
+			if (mask & 1 << thread || !call)
 				continue;
-			for (state = 0; state < NR_STATES; state++)
-				if (frontier->states[mask] & only(state))
-					frontier->states[mask | 1 << thread] |=
-						after(flags, state,
-						      frontier->pending[thread]);
+			frontier->states[mask | 1 << thread] |=
+				each_after(flags, frontier->states[mask], call);
+			if (call->op == HISTORY_SET)
+				let_walk(frontier, flags, mask, thread);
 		}
 	}
 }
 
-/* A call ends, so it has taken effect; return whether that can be */
-static bool has_happened(struct frontier *frontier, unsigned int thread)
+/* Of all that may be so, keep that in which the call of a thread has happened */
+static unsigned int keep_happened(unsigned int *states, unsigned int thread)
 {
 	unsigned int mask, any = 0;
 
 	for (mask = 0; mask < NR_MASKS; mask++) {
 		if (mask & 1 << thread)
 			continue;
-		frontier->states[mask] = frontier->states[mask | 1 << thread];
-		frontier->states[mask | 1 << thread] = 0;
-		any |= frontier->states[mask];
+		states[mask] = states[mask | 1 << thread];
+		states[mask | 1 << thread] = 0;
+		any |= states[mask];
 	}
+	return any;
+}
+
+/* A call ends, so it has taken effect; return whether that can be */
+static bool has_happened(struct frontier *frontier, unsigned int thread)
+{
+	unsigned int any = keep_happened(frontier->states, thread);
+	unsigned int walker;
+
+	for (walker = 0; walker < HISTORY_THREADS; walker++)
+		any |= keep_happened(frontier->walking[walker], thread);
 	frontier->pending[thread] = NULL;
 	return any;
 }

@@ -2,7 +2,8 @@
 /*
  * What several threads asked of one FSM, and whether some order of their
  * calls explains what they got (linearizability): an order in which each call
- * takes effect at one moment between its begin and its end.
+ * takes effect at one moment between its begin and its end.  Only a SET takes
+ * effect arc by arc, for GET, which need not wait for it; all others do.
  */
 #ifndef SELFTESTS_DEVICE_HISTORY_H
 #define SELFTESTS_DEVICE_HISTORY_H

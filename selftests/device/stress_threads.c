@@ -2,6 +2,11 @@
 /*
  * Several threads at one device: what each of them does, and what a call may
  * give while the others do what they do.
+ *
+ * A result is judged by what was known before the call and cannot change any
+ * more, such as that a session has ended; by what only this thread changes; or
+ * by what is so in any case.  What another thread has found out meanwhile may
+ * have become true after the call had its answer.
  */
 #include <errno.h>
 #include <poll.h>
@@ -10,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
@@ -182,9 +188,16 @@ static struct session *some_session(struct actor *actor)
 	return nr >= back ? &together->sessions[nr - back] : NULL;
 }
 
+/* From now on nobody may get anything else from it */
+static void has_died(struct session *session)
+{
+	atomic_store(&session->dead, true);
+}
+
 static void read_session(struct actor *actor, struct session *session)
 {
 	size_t len = 1 + below(&actor->dice, actor->slow.len);
+	bool dead = atomic_load(&session->dead);
 	ssize_t n;
 
 	CALL(actor, "read %zu of fd %d", len, session->fd);
@@ -193,18 +206,34 @@ static void read_session(struct actor *actor, struct session *session)
 	JUDGE(actor, n, ENOMSG, ENODEV, HISTORY_FAULT);
 	if (n > 0)
 		mig_stream_append(&session->stream, actor->slow.buf, n);
-	if (session->dead && n != -ENODEV)
+	if (dead && n != -ENODEV)
 		FAILED(actor, "a dead session gives %zd", n);
 	if (session->ended && n && n != -ENODEV)
 		FAILED(actor, "after its end a session gives %zd", n);
 	session->ended |= !n;
-	session->dead |= n == -ENODEV;
+	if (n == -ENODEV)
+		has_died(session);
+}
+
+/*
+ * Less than was asked for is taken only if the session has ended in the middle
+ * of the call, and then it must be over now.
+ */
+static void check_short_write(struct actor *actor, struct session *session,
+			      ssize_t n, size_t len)
+{
+	__u8 byte = 0;
+
+	if (!n || mig_write(session->fd, &byte, 0) != -ENODEV)
+		FAILED(actor, "%zd of %zu are taken", n, len);
+	has_died(session);
 }
 
 static void write_session(struct actor *actor, struct session *session)
 {
 	struct mig_stream *image = &actor->together->image;
 	size_t len = image->len - session->loaded;
+	bool dead = atomic_load(&session->dead);
 	ssize_t n;
 
 	if (len > actor->slow.len)
@@ -218,15 +247,18 @@ static void write_session(struct actor *actor, struct session *session)
 	JUDGE(actor, n, ENODEV, HISTORY_FAULT);
 	if (!len)
 		return;
-	if (n >= 0 && (n != (ssize_t)len || session->refused))
-		FAILED(actor, "%zd of %zu are taken", n, len);
-	if (session->dead && n != -ENODEV)
+	if (dead && n != -ENODEV)
 		FAILED(actor, "a dead session gives %zd", n);
+	if (n >= 0 && session->refused)
+		FAILED(actor, "a refused session takes %zd", n);
+	if (n >= 0 && n != (ssize_t)len)
+		check_short_write(actor, session, n, len);
 	if (n > 0)
 		session->loaded += n;
 	if (n == -HISTORY_FAULT)
 		session->refused = n;
-	session->dead |= n == -ENODEV;
+	if (n == -ENODEV)
+		has_died(session);
 }
 
 /* All that counts here is that the driver survives it */
@@ -260,14 +292,93 @@ static void act_transfer(struct actor *actor)
 		read_session(actor, session);
 }
 
-/* What must take nothing from a session, nor put anything into it */
+/*
+ * What must take nothing from a session, nor put anything into it
+ *
+ * @dead: it was known before the call that the session has ended
+ */
+
+static void read_nowhere(struct actor *actor, struct session *session,
+			 bool dead)
+{
+	int ret;
+
+	CALL(actor, "read nowhere from fd %d", session->fd);
+	ret = mig_read(session->fd, NULL, PAGE);
+	JUDGE(actor, ret, EFAULT, EBADF, ENOMSG, ENODEV, HISTORY_FAULT);
+	if (session->resumes != (ret == -EBADF))
+		FAILED(actor, "nowhere gives %d", ret);
+	if (dead && !session->resumes && ret != -ENODEV)
+		FAILED(actor, "a dead session gives %d to nowhere", ret);
+	if (ret == -ENODEV)
+		has_died(session);
+}
+
+static void write_nothing(struct actor *actor, struct session *session,
+			  bool dead)
+{
+	__u8 byte = 0;
+	int ret;
+
+	CALL(actor, "write nothing to fd %d", session->fd);
+	ret = mig_write(session->fd, &byte, session->resumes ? 0 : 1);
+	run_result(actor->trail, ret);
+	if (!session->resumes) {
+		if (ret != -EBADF)
+			FAILED(actor, "an fd to read from gives %d", ret);
+		return;
+	}
+	if (ret == -ENODEV)
+		has_died(session);
+	/* Why one that several write to is refused may be told again */
+	else if (dead || (ret && !session->shared))
+		FAILED(actor, "nothing gives %d", ret);
+}
+
+static void ask_precopy_info(struct actor *actor, struct session *session,
+			     bool dead)
+{
+	struct vfio_precopy_info info;
+	int ret;
+
+	CALL(actor, "precopy info of fd %d", session->fd);
+	ret = __vfio_precopy_info(session->fd, &info);
+	JUDGE(actor, ret, EINVAL);
+	if (!ret && (dead || session->resumes))
+		FAILED(actor, "a session without info tells it");
+	if (!ret && info.initial_bytes > (1 << 20))
+		FAILED(actor, "%llu initial bytes", info.initial_bytes);
+}
+
+static void ask_poll(struct actor *actor, struct session *session, bool dead)
+{
+	int events;
+
+	CALL(actor, "poll of fd %d", session->fd);
+	events = fd_poll(session->fd, POLLIN | POLLOUT);
+	if (events & (session->resumes ? POLLIN : POLLOUT) ||
+	    (dead && events != (POLLERR | POLLHUP)))
+		FAILED(actor, "poll says %#x", events);
+	if (events & POLLHUP)
+		has_died(session);
+}
+
+static void ask_data_size(struct actor *actor)
+{
+	__u64 size = 1;
+	int ret;
+
+	CALL(actor, "MIG_DATA_SIZE");
+	ret = __vfio_mig_data_size(&actor->together->mtty.dev, &size);
+	JUDGE(actor, ret, ENOTTY);
+	if (!ret && (!size || size > (1 << 20)))
+		FAILED(actor, "%llu bytes to send", size);
+}
+
 static void act_disturb(struct actor *actor)
 {
 	struct session *session = some_session(actor);
-	struct vfio_precopy_info info;
-	__u64 size = 1;
-	__u8 byte;
-	int ret;
+	bool dead;
 
 	if (!session)
 		return;
@@ -275,44 +386,22 @@ static void act_disturb(struct actor *actor)
 		share_session(actor, session);
 		return;
 	}
+	dead = atomic_load(&session->dead);
 	switch (below(&actor->dice, 5)) {
 	case 0:
-		CALL(actor, "read nowhere from fd %d", session->fd);
-		JUDGE(actor, mig_read(session->fd, NULL, PAGE), EFAULT, EBADF,
-		      ENOMSG, ENODEV, HISTORY_FAULT);
+		read_nowhere(actor, session, dead);
 		return;
 	case 1:
-		CALL(actor, "write nothing to fd %d", session->fd);
-		ret = session->resumes ? mig_write(session->fd, &byte, 0) :
-					 mig_write(session->fd, &byte, 1);
-		/* One that was refused before goes on to be so */
-		if (session->shared)
-			return;
-		JUDGE(actor, ret, EBADF, ENODEV);
-		if (ret == -ENODEV ? !session->resumes :
-				     session->resumes && session->dead)
-			FAILED(actor, "nothing gives %d", ret);
+		write_nothing(actor, session, dead);
 		return;
 	case 2:
-		CALL(actor, "precopy info of fd %d", session->fd);
-		ret = __vfio_precopy_info(session->fd, &info);
-		JUDGE(actor, ret, EINVAL);
-		if (!ret && info.initial_bytes > (1 << 20))
-			FAILED(actor, "%llu initial bytes",
-			       info.initial_bytes);
+		ask_precopy_info(actor, session, dead);
 		return;
 	case 3:
-		CALL(actor, "poll of fd %d", session->fd);
-		ret = fd_poll(session->fd, POLLIN | POLLOUT);
-		if (ret & (session->resumes ? POLLIN : POLLOUT))
-			FAILED(actor, "poll says %#x", ret);
+		ask_poll(actor, session, dead);
 		return;
 	default:
-		CALL(actor, "MIG_DATA_SIZE");
-		ret = __vfio_mig_data_size(&actor->together->mtty.dev, &size);
-		JUDGE(actor, ret, ENOTTY);
-		if (!ret && (!size || size > (1 << 20)))
-			FAILED(actor, "%llu bytes to send", size);
+		ask_data_size(actor);
 	}
 }
 
@@ -435,6 +524,21 @@ static void start(struct actor *actor, unsigned int channel,
 					 sizeof(regs)), EIO);
 }
 
+/**
+ * stress_bus_master - let a device do DMA
+ * @mtty: the device
+ *
+ * A device that was reset may not.  As configuration space can be written in
+ * any state, this may change what a session has sent already.
+ */
+void stress_bus_master(struct mtty *mtty)
+{
+	__u8 command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+
+	__vfio_region_write(&mtty->dev, VFIO_PCI_CONFIG_REGION_INDEX,
+			    PCI_COMMAND, &command, sizeof(command));
+}
+
 static void act_dma(struct actor *actor)
 {
 	const struct vfio_device_feature_dma_logging_range range = { IOVA, BUF };
@@ -461,6 +565,7 @@ static void act_dma(struct actor *actor)
 
 	CALL(actor, "fill %llu at %#llx", len, dst);
 	slow_mem_forget(&actor->slow);
+	stress_bus_master(mtty);
 	new.dst = dst;
 	start(actor, 0, &new);
 	/* And another way: a page that comes late must not come too late */

@@ -22,7 +22,7 @@
  * @fd: the fd, open until the end of the round
  * @resumes: it is there to be written to
  * @shared: several threads transfer at once, and what they get is anything
- * @dead: it has answered ENODEV, and must go on to do so
+ * @dead: it has answered as one that has ended, and must go on to do so
  * @ended: it has come to the end of the stream
  * @stream: what was read
  * @loaded: bytes of the image that were written
@@ -32,7 +32,7 @@ struct session {
 	int fd;
 	bool resumes;
 	bool shared;
-	bool dead;
+	atomic_bool dead;
 	bool ended;
 	struct mig_stream stream;
 	size_t loaded;
@@ -113,6 +113,7 @@ struct actor {
 extern void (* const stress_acts[STRESS_THREADS])(struct actor *actor);
 
 void stress_disarm(struct actor *actor);
+void stress_bus_master(struct mtty *mtty);
 int stress_answer(const struct mtty *mtty);
 
 #endif /* SELFTESTS_DEVICE_STRESS_THREADS_H */
