@@ -26,6 +26,9 @@
 #define EVENTFD	VFIO_IRQ_SET_DATA_EVENTFD
 #define VECTOR	MTTY_MIG_IRQ_UART0
 
+/* Only ends a test that would wait for ever */
+#define GUARD_MS	20000
+
 FIXTURE(interrupt)
 {
 	struct mtty mtty;
@@ -510,7 +513,7 @@ TEST_F(interrupt, REQ_fires_when_the_device_is_to_be_removed)
 			  self->fds);
 	EXPECT_EQ(0, eventfd_take(self->fds[0]));
 	worker_start(&worker, run_remove, &self->mtty.mdev);
-	EXPECT_EQ(1, poll(&pfd, 1, 10000));
+	EXPECT_EQ(1, poll(&pfd, 1, GUARD_MS));
 	EXPECT_LT(0, eventfd_take(self->fds[0]));
 	/* And is given all the time that it needs */
 	EXPECT_TRUE(worker_sleeps(&worker));

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,28 +23,30 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
+#include "../lib/worker.h"
 #include "dma.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL
 #define PAGES		4
 
+/* Only ends a test that would wait for ever */
+#define GUARD_MS	20000
+
 /**
  * struct held - a device whose DMA is held up
  * @mtty: the device
  * @buf: user memory at IOVA, none of which is there yet
  * @uffd: tells when the device wants it
- * @thread: who stops the DMA
+ * @stopper: who stops the DMA
  * @stop: how
- * @returned: it has returned from that
  */
 struct held {
 	struct mtty mtty;
 	__u8 *buf;
 	int uffd;
-	pthread_t thread;
+	struct worker stopper;
 	void (*stop)(struct mtty *mtty);
-	bool returned;
 };
 
 FIXTURE(quiesce)
@@ -182,7 +183,7 @@ static void await_fault(struct __test_metadata *_metadata, int uffd)
 	struct pollfd pfd = { .fd = uffd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	ASSERT_EQ(1, poll(&pfd, 1, 10000));
+	ASSERT_EQ(1, poll(&pfd, 1, GUARD_MS));
 	ASSERT_EQ((ssize_t)sizeof(msg), read(uffd, &msg, sizeof(msg)));
 	ASSERT_EQ(UFFD_EVENT_PAGEFAULT, msg.event);
 }
@@ -200,29 +201,25 @@ static void provide(struct __test_metadata *_metadata, int uffd, void *buf,
 	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
 }
 
-static void *stopper(void *arg)
+static int run_stop(void *arg)
 {
 	struct held *held = arg;
 
 	held->stop(&held->mtty);
-	__atomic_store_n(&held->returned, true, __ATOMIC_SEQ_CST);
-	return NULL;
+	return 0;
 }
 
 /* Let a thread stop the DMA, and see that it does not return */
 static void begin_stop(struct __test_metadata *_metadata, struct held *held)
 {
-	ASSERT_EQ(0, pthread_create(&held->thread, NULL, stopper, held));
-	/* Time enough to be wrong: one that waits takes as long as it must */
-	usleep(100000);
-	EXPECT_FALSE(__atomic_load_n(&held->returned, __ATOMIC_SEQ_CST));
+	worker_start(&held->stopper, run_stop, held);
+	EXPECT_TRUE(worker_sleeps(&held->stopper));
 }
 
 static void end_stop(struct __test_metadata *_metadata, struct held *held)
 {
 	provide(_metadata, held->uffd, held->buf, PAGES);
-	ASSERT_EQ(0, pthread_join(held->thread, NULL));
-	EXPECT_TRUE(held->returned);
+	worker_join(&held->stopper);
 }
 
 TEST_F(quiesce, waits_for_the_chunk_under_way)

@@ -241,13 +241,26 @@ TEST_F(life, device_is_removed_in_every_state)
 #define PATIENCE	10	/* seconds */
 #define ROUNDS		200
 
-static bool comes_back(pthread_t thread)
+/* Many calls may take long, on a slow machine; PATIENCE is for one of them */
+#define THREADS_TIMEOUT	300
+
+/*
+ * Whether a thread ends, however long that takes: until then its calls, which
+ * it counts in @calls, have to return.
+ */
+static bool comes_back(pthread_t thread, atomic_uint *calls)
 {
 	struct timespec until;
+	unsigned int before;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += PATIENCE;
-	return !pthread_timedjoin_np(thread, NULL, &until);
+	do {
+		before = atomic_load(calls);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PATIENCE;
+		if (!pthread_timedjoin_np(thread, NULL, &until))
+			return true;
+	} while (atomic_load(calls) != before);
+	return false;
 }
 
 /**
@@ -255,11 +268,13 @@ static bool comes_back(pthread_t thread)
  * @dut: the device
  * @first: what it begins with, so that no two do the same
  * @no_state: what GET told that is no state, or -1
+ * @calls: how many have returned
  */
 struct caller {
 	struct dut *dut;
 	unsigned int first;
 	long long no_state;
+	atomic_uint calls;
 	pthread_t thread;
 };
 
@@ -277,6 +292,7 @@ static void *call_SET(void *arg)
 		if (!__vfio_mig_set(&caller->dut->dev, state, &data_fd) &&
 		    data_fd >= 0)
 			close(data_fd);
+		atomic_fetch_add(&caller->calls, 1);
 	}
 	return NULL;
 }
@@ -289,10 +305,11 @@ static void *call_SET_and_use(void *arg)
 
 	for (i = caller->first; i < caller->first + ROUNDS; i++) {
 		__u32 state = i % VFIO_DEVICE_STATE_NR;
-		int data_fd;
+		int data_fd, ret;
 
-		if (__vfio_mig_set(&caller->dut->dev, state, &data_fd) ||
-		    data_fd < 0)
+		ret = __vfio_mig_set(&caller->dut->dev, state, &data_fd);
+		atomic_fetch_add(&caller->calls, 1);
+		if (ret || data_fd < 0)
 			continue;
 		mig_session_touch(data_fd, state);
 		sched_yield();
@@ -316,6 +333,7 @@ static void *call_GET(void *arg)
 		    !mig_model_supported(caller->dut->flags, state))
 			caller->no_state = state;
 		__vfio_mig_data_size(&caller->dut->dev, &bytes);
+		atomic_fetch_add(&caller->calls, 1);
 		sched_yield();
 	}
 	return NULL;
@@ -328,6 +346,7 @@ static void *call_reset(void *arg)
 
 	for (i = 0; i < ROUNDS; i++) {
 		__vfio_dev_reset(&caller->dut->dev);
+		atomic_fetch_add(&caller->calls, 1);
 		sched_yield();
 	}
 	return NULL;
@@ -353,7 +372,7 @@ static void call_at_once(struct __test_metadata *_metadata, struct dut *dut,
 			die("no thread");
 	}
 	for (i = 0; i < CALLERS; i++) {
-		bool back = comes_back(callers[i].thread);
+		bool back = comes_back(callers[i].thread, &callers[i].calls);
 
 		RULE("MIG-LIFE-05", back,
 		     "all calls to return, seen one that has not after %u s",
@@ -372,7 +391,7 @@ static void call_at_once(struct __test_metadata *_metadata, struct dut *dut,
 }
 
 /* Feature ioctls are not serialised by the core */
-TEST_F(life, SET_by_several_threads)
+TEST_F_TIMEOUT(life, SET_by_several_threads, THREADS_TIMEOUT)
 {
 	void *(*const calls[CALLERS])(void *) = {
 		call_SET, call_SET, call_SET,
@@ -381,7 +400,7 @@ TEST_F(life, SET_by_several_threads)
 	call_at_once(_metadata, &self->dut, calls);
 }
 
-TEST_F(life, SET_and_use_by_several_threads)
+TEST_F_TIMEOUT(life, SET_and_use_by_several_threads, THREADS_TIMEOUT)
 {
 	void *(*const calls[CALLERS])(void *) = {
 		call_SET_and_use, call_SET_and_use, call_SET,
@@ -390,7 +409,7 @@ TEST_F(life, SET_and_use_by_several_threads)
 	call_at_once(_metadata, &self->dut, calls);
 }
 
-TEST_F(life, SET_and_GET_by_several_threads)
+TEST_F_TIMEOUT(life, SET_and_GET_by_several_threads, THREADS_TIMEOUT)
 {
 	void *(*const calls[CALLERS])(void *) = {
 		call_SET, call_SET_and_use, call_GET,
@@ -399,7 +418,7 @@ TEST_F(life, SET_and_GET_by_several_threads)
 	call_at_once(_metadata, &self->dut, calls);
 }
 
-TEST_F(life, SET_and_reset_by_several_threads)
+TEST_F_TIMEOUT(life, SET_and_reset_by_several_threads, THREADS_TIMEOUT)
 {
 	void *(*const calls[CALLERS])(void *) = {
 		call_SET, call_SET_and_use, call_reset,
@@ -408,7 +427,7 @@ TEST_F(life, SET_and_reset_by_several_threads)
 	call_at_once(_metadata, &self->dut, calls);
 }
 
-TEST_F(life, reset_and_GET_by_several_threads)
+TEST_F_TIMEOUT(life, reset_and_GET_by_several_threads, THREADS_TIMEOUT)
 {
 	void *(*const calls[CALLERS])(void *) = {
 		call_reset, call_GET, call_reset,
@@ -428,6 +447,7 @@ TEST_F(life, reset_and_GET_by_several_threads)
  * @over: the session has been ended
  * @late: a call that was begun after that moved data or told ENOMSG
  * @moved: bytes that were moved
+ * @calls: how many have returned
  * @thread: itself
  */
 struct user {
@@ -439,6 +459,7 @@ struct user {
 	atomic_bool over;
 	bool late;
 	size_t moved;
+	atomic_uint calls;
 	pthread_t thread;
 };
 
@@ -475,6 +496,7 @@ static void *use(void *arg)
 		ssize_t n = user->use(user);
 
 		atomic_store(&user->begun, true);
+		atomic_fetch_add(&user->calls, 1);
 		if (over) {
 			user->late = n > 0 || n == -ENOMSG;
 			break;
@@ -524,12 +546,14 @@ static int end_by_close(struct dut *dut)
  * @dut: the device
  * @end: how
  * @ret: what that returned
+ * @calls: it makes but one
  * @thread: itself
  */
 struct ender {
 	struct dut *dut;
 	int (*end)(struct dut *dut);
 	int ret;
+	atomic_uint calls;
 	pthread_t thread;
 };
 
@@ -543,9 +567,9 @@ static void *end_session(void *arg)
 
 /* It may wait for the users for ever, as they may for it */
 static void judge_return(struct __test_metadata *_metadata, pthread_t thread,
-			 __u32 state)
+			 atomic_uint *calls, __u32 state)
 {
-	bool back = comes_back(thread);
+	bool back = comes_back(thread, calls);
 
 	RULE("MIG-LIFE-06", back,
 	     "all calls to return, seen one that has not after %u s: the session of %s is ended",
@@ -592,14 +616,16 @@ static void end_in_use(struct __test_metadata *_metadata, struct dut *dut,
 			if (pthread_create(&ender.thread, NULL, end_session,
 					   &ender))
 				die("no thread");
-			judge_return(_metadata, ender.thread, state);
+			judge_return(_metadata, ender.thread, &ender.calls,
+				     state);
 			RULE_OK("MIG-LIFE-06", ender.ret,
 				"the end of the session of %s, its fd in use",
 				mig_state_name(state));
 			for (i = 0; i < ARRAY_LEN(users); i++)
 				atomic_store(&users[i].over, true);
 			for (i = 0; i < ARRAY_LEN(users); i++) {
-				judge_return(_metadata, users[i].thread, state);
+				judge_return(_metadata, users[i].thread,
+					     &users[i].calls, state);
 				RULE("MIG-LIFE-06", !users[i].late,
 				     "no data once the session of %s was ended, seen some",
 				     mig_state_name(state));
@@ -612,48 +638,48 @@ static void end_in_use(struct __test_metadata *_metadata, struct dut *dut,
 		dut_reopen(dut);
 }
 
-TEST_F(life, SET_while_the_data_fd_is_read)
+TEST_F_TIMEOUT(life, SET_while_the_data_fd_is_read, THREADS_TIMEOUT)
 {
 	end_in_use(_metadata, &self->dut, use_read, end_by_SET);
 }
 
-TEST_F(life, SET_while_the_data_fd_is_polled)
+TEST_F_TIMEOUT(life, SET_while_the_data_fd_is_polled, THREADS_TIMEOUT)
 {
 	end_in_use(_metadata, &self->dut, use_poll, end_by_SET);
 }
 
-TEST_F(life, reset_while_the_data_fd_is_read)
+TEST_F_TIMEOUT(life, reset_while_the_data_fd_is_read, THREADS_TIMEOUT)
 {
 	if (__vfio_dev_reset(&self->dut.dev))
 		SKIP(return, "VFIO_DEVICE_RESET fails");
 	end_in_use(_metadata, &self->dut, use_read, end_by_reset);
 }
 
-TEST_F(life, reset_while_the_data_fd_is_polled)
+TEST_F_TIMEOUT(life, reset_while_the_data_fd_is_polled, THREADS_TIMEOUT)
 {
 	if (__vfio_dev_reset(&self->dut.dev))
 		SKIP(return, "VFIO_DEVICE_RESET fails");
 	end_in_use(_metadata, &self->dut, use_poll, end_by_reset);
 }
 
-TEST_F(life, reset_while_the_data_fd_is_written)
+TEST_F_TIMEOUT(life, reset_while_the_data_fd_is_written, THREADS_TIMEOUT)
 {
 	if (__vfio_dev_reset(&self->dut.dev))
 		SKIP(return, "VFIO_DEVICE_RESET fails");
 	end_in_use(_metadata, &self->dut, use_write, end_by_reset);
 }
 
-TEST_F(life, close_while_the_data_fd_is_read)
+TEST_F_TIMEOUT(life, close_while_the_data_fd_is_read, THREADS_TIMEOUT)
 {
 	end_in_use(_metadata, &self->dut, use_read, end_by_close);
 }
 
-TEST_F(life, close_while_the_data_fd_is_polled)
+TEST_F_TIMEOUT(life, close_while_the_data_fd_is_polled, THREADS_TIMEOUT)
 {
 	end_in_use(_metadata, &self->dut, use_poll, end_by_close);
 }
 
-TEST_F(life, close_while_the_data_fd_is_written)
+TEST_F_TIMEOUT(life, close_while_the_data_fd_is_written, THREADS_TIMEOUT)
 {
 	end_in_use(_metadata, &self->dut, use_write, end_by_close);
 }
@@ -665,6 +691,7 @@ TEST_F(life, close_while_the_data_fd_is_written)
  * @max: bytes after which there is no end to be seen
  * @len: bytes that it got
  * @ret: 0, or how read() failed
+ * @calls: how many have returned
  * @thread: itself
  */
 struct reader {
@@ -673,6 +700,7 @@ struct reader {
 	size_t max;
 	size_t len;
 	ssize_t ret;
+	atomic_uint calls;
 	pthread_t thread;
 };
 
@@ -687,6 +715,7 @@ static void *read_share(void *arg)
 		if (reader->ret <= 0)
 			break;
 		reader->len += reader->ret;
+		atomic_fetch_add(&reader->calls, 1);
 		sched_yield();
 	}
 	free(buf);
@@ -694,7 +723,7 @@ static void *read_share(void *arg)
 }
 
 /* "must preserve the byte order of the stream" */
-TEST_F(life, several_readers_share_a_stream)
+TEST_F_TIMEOUT(life, several_readers_share_a_stream, THREADS_TIMEOUT)
 {
 	struct mig_stream stream = {};
 	struct reader readers[3] = {};
@@ -716,7 +745,7 @@ TEST_F(life, several_readers_share_a_stream)
 			die("no thread");
 	}
 	for (i = 0; i < ARRAY_LEN(readers); i++) {
-		bool back = comes_back(readers[i].thread);
+		bool back = comes_back(readers[i].thread, &readers[i].calls);
 
 		RULE("MIG-LIFE-07", back,
 		     "all of %zu readers to come to the end, seen one that has not after %u s",
