@@ -28,6 +28,8 @@
 
 /* How often it is looked whether the owner of a chunk under way is dying */
 #define ENGINE_WATCH	(HZ / 10)
+/* How often in a row it has to be, so that it is not one that just takes its time */
+#define ENGINE_DYING	10
 
 static bool engine_to_peer(const struct mtty_engine *engine)
 {
@@ -261,25 +263,43 @@ static void engine_work(struct kthread_work *work)
 }
 
 /*
- * Kill what is under way when its owner is being killed. An owner that exits
- * closes the device, and that kills it, too. But a thread of the owner may wait
- * for a lock of the core's that vfio_dma_rw() holds meanwhile (iommufd's
- * iova_rwsem, type1's iommu->lock: any change of a mapping), and can itself not
- * be killed there, so the owner would never come as far as closing.
+ * Whether the owner is to die and cannot: some of its threads still live. One
+ * that has died is no reason, for another process may use the device now.
+ */
+static bool engine_owner_hangs(struct mtty_device *mtty)
+{
+	const struct signal_struct *signal = mtty->owner->signal;
+
+	if (READ_ONCE(signal->flags) & SIGNAL_GROUP_EXIT &&
+	    atomic_read(&signal->live))
+		mtty->owner_dying++;
+	else
+		mtty->owner_dying = 0;
+	return mtty->owner_dying >= ENGINE_DYING;
+}
+
+/*
+ * Kill what is under way when its owner hangs. An owner that exits closes the
+ * device, and that kills it, too. But a thread of the owner may wait for a lock
+ * of the core's that vfio_dma_rw() holds meanwhile (iommufd's iova_rwsem,
+ * type1's iommu->lock: any change of a mapping), and can itself not be killed
+ * there, so the owner would never come as far as closing.
  */
 static void engine_watch(struct work_struct *work)
 {
 	struct mtty_device *mtty = container_of(work, struct mtty_device,
 						engine_watch.work);
 	unsigned int i;
+	bool hangs;
 
 	mutex_lock(&mtty->hw_lock);
+	hangs = engine_owner_hangs(mtty);
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		struct mtty_engine *engine = &mtty->engine[i];
 
 		if (!engine->worker || !engine->in_flight)
 			continue;
-		if (READ_ONCE(mtty->owner->signal->flags) & SIGNAL_GROUP_EXIT)
+		if (hangs)
 			send_sig(SIGKILL, engine->worker->task, 1);
 		schedule_delayed_work(&mtty->engine_watch, ENGINE_WATCH);
 	}
@@ -489,6 +509,7 @@ int mtty_engine_start(struct mtty_device *mtty)
 	int ret;
 
 	mtty->owner = get_task_struct(current->group_leader);
+	mtty->owner_dying = 0;
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		ret = engine_start(&mtty->engine[i]);
 		if (ret) {

@@ -191,6 +191,7 @@ enum mtty_fault_point {
  *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
  * @draining: it has begun: new page requests are held back; under @hw_lock
  * @owner: the process that has opened the device; set while it is open
+ * @owner_dying: how often in a row it was seen to be dying; under @hw_lock
  * @memcg: its cgroup, to which is charged what the engine allocates
  * @engine_wait: woken when a chunk is no longer under way, or a step has ended
  * @engine_watch: looks whether @owner is being killed while a chunk is under way
@@ -226,6 +227,7 @@ struct mtty_device {
 	bool pri_drain;
 	bool draining;
 	struct task_struct *owner;
+	unsigned int owner_dying;
 	struct mem_cgroup *memcg;
 	wait_queue_head_t engine_wait;
 	struct delayed_work engine_watch;

@@ -87,11 +87,6 @@ static void reset_device(struct mtty *mtty)
 	vfio_dev_reset(&mtty->dev);
 }
 
-static void close_device(struct mtty *mtty)
-{
-	vfio_dev_close(&mtty->dev);
-}
-
 FIXTURE_VARIANT(quiesce)
 {
 	void (*stop)(struct mtty *mtty);
@@ -125,12 +120,6 @@ FIXTURE_VARIANT_ADD(quiesce, to_stop_copy)
 FIXTURE_VARIANT_ADD(quiesce, reset_device)
 {
 	.stop = reset_device,
-	.p2p = false,
-};
-
-FIXTURE_VARIANT_ADD(quiesce, close_device)
-{
-	.stop = close_device,
 	.p2p = false,
 };
 
