@@ -781,25 +781,6 @@ static int run_hold(int sock, void *arg)
 	return 0;
 }
 
-/* Whether a process that has said so is in its call, and waits */
-static bool child_waits(const struct child *child)
-{
-	char path[64], stat[256];
-	const char *name_end;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", child->pid);
-	do {
-		FILE *file = fopen(path, "re");
-
-		if (!file || !fgets(stat, sizeof(stat), file))
-			die("%s cannot be read", path);
-		fclose(file);
-		name_end = strrchr(stat, ')');
-	} while (!heard(child->sock) && name_end[2] != 'S' &&
-		 name_end[2] != 'D');
-	return !heard(child->sock);
-}
-
 /* Let a chunk hang that another process steps by hand */
 static void hang_step(struct __test_metadata *_metadata,
 		      struct stuck *stuck)
@@ -821,7 +802,7 @@ static void hang_hold(struct __test_metadata *_metadata,
 	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
 	child_start(&stuck->child, run_hold, stuck, NULL);
 	hear(stuck->child.sock);
-	EXPECT_TRUE(child_waits(&stuck->child));
+	EXPECT_TRUE(child_sleeps(&stuck->child));
 }
 
 static void check_knob_killed(struct __test_metadata *_metadata,

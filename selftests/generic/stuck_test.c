@@ -349,6 +349,62 @@ TEST_F_TIMEOUT(stuck, write_in_RESUMING, SLOW)
 		      VFIO_DEVICE_STATE_RESUMING, IO_WRITE);
 }
 
+/* Says so, and does what hangs in the other process, but with good memory */
+static int run_second(int sock, void *arg)
+{
+	static __u8 byte;
+	struct call *call = arg;
+
+	tell(sock, 0);
+	tell(sock, call->io == IO_WRITE ?
+		   mig_write(call->stuck->data_fd, &byte, 1) :
+		   mig_read(call->stuck->data_fd, &byte, 1));
+	return 0;
+}
+
+/* Who waits for one that waits, by the same fd, can be killed, too */
+static void check_second(struct __test_metadata *_metadata,
+			 struct stuck *stuck, enum missing_kind kind,
+			 __u32 state, enum io io)
+{
+	struct call call = { .stuck = stuck, .io = io };
+	struct child second;
+
+	session_save(&stuck->dut, &stuck->stream);
+	stuck->data_fd = dut_go(&stuck->dut, state);
+	if (!hang(_metadata, stuck, kind, io)) {
+		close(stuck->data_fd);
+		SKIP(return, "the call does not touch its buffer");
+	}
+	child_start(&second, run_second, &call,
+		    (int []){ stuck->data_fd, KEEP_END });
+	hear(second.sock);
+	/* It may as well go on at once: then there is nothing to judge */
+	if (child_sleeps(&second)) {
+		child_kill(&second);
+		child_gone(&second);
+		RULE("MIG-SEC-11", !missing_late(&stuck->mem),
+		     "the end of a process that was killed, seen none until another one had its memory: %s by the same fd",
+		     io == IO_WRITE ? "write()" : "read()");
+	} else {
+		child_gone(&second);
+	}
+	end_call(_metadata, stuck, true);
+	close(stuck->data_fd);
+}
+
+TEST_F_TIMEOUT(stuck, second_read_in_STOP_COPY, SLOW)
+{
+	check_second(_metadata, &self->stuck, variant->kind,
+		     VFIO_DEVICE_STATE_STOP_COPY, IO_READ);
+}
+
+TEST_F_TIMEOUT(stuck, second_write_in_RESUMING, SLOW)
+{
+	check_second(_metadata, &self->stuck, variant->kind,
+		     VFIO_DEVICE_STATE_RESUMING, IO_WRITE);
+}
+
 /*
  * Whether REPORT touches the bitmap depends on the device and on the core,
  * which pins it where a bit is to be set.

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,6 +95,38 @@ int child_gone(struct child *child)
 		close(child->sock);
 	child->pid = 0;
 	return status;
+}
+
+/* The letter by which /proc tells the process's state; 0 if it has none */
+static char child_letter(const struct child *child)
+{
+	char path[64], stat[256];
+	const char *name_end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", child->pid);
+	if (file_read(path, stat, sizeof(stat)))
+		return 0;
+	/* "PID (NAME) LETTER ..."; the name may have anything in it */
+	name_end = strrchr(stat, ')');
+	return name_end ? name_end[2] : 0;
+}
+
+/**
+ * child_sleeps - wait until a process waits for something, or has said something
+ * @child: the process; what it does next must be the call in which it shall wait
+ *
+ * Return: true if it waits.
+ */
+bool child_sleeps(const struct child *child)
+{
+	while (!heard(child->sock)) {
+		char letter = child_letter(child);
+
+		if (letter == 'S' || letter == 'D')
+			return true;
+		sched_yield();
+	}
+	return false;
 }
 
 /**

@@ -24,6 +24,7 @@ void child_start(struct child *child, int (*run)(int sock, void *arg),
 		 void *arg, const int *keep);
 void child_kill(struct child *child);
 int child_gone(struct child *child);
+bool child_sleeps(const struct child *child);
 void kernel_stacks(pid_t pid);
 
 void tell_fd(int sock, long long word, int fd);
