@@ -31,11 +31,16 @@ static bool keeps(const int *keep, int fd)
 /* What the test has open must not stay open because of a child */
 static void close_others(const int *keep, int sock)
 {
-	int fd;
+	int first = STDERR_FILENO + 1, fd;
 
-	for (fd = STDERR_FILENO + 1; fd < MAX_FD; fd++)
+	for (fd = first; fd < MAX_FD; fd++) {
 		if (fd != sock && !keeps(keep, fd))
-			close(fd);
+			continue;
+		if (first < fd)
+			syscall(SYS_close_range, first, fd - 1, 0);
+		first = fd + 1;
+	}
+	syscall(SYS_close_range, first, ~0U, 0);
 }
 
 /**
