@@ -28,13 +28,14 @@
 #define STUCK_TYPE	"full"
 #include "stuck_fixture.h"
 
-/* Bytes of a write() that are on the missing page */
+/* Bytes of a write() that are on the missing page; less than a page's payload */
 #define TAIL	100
 
 /* In which call the other process hangs */
 enum io {
 	IO_READ,
-	IO_WRITE,
+	IO_WRITE,	/* of the first bytes of a stream: a page */
+	IO_LAST_WRITE,
 	IO_INFO,
 };
 
@@ -60,6 +61,7 @@ static ssize_t do_io(const struct call *call)
 
 	switch (call->io) {
 	case IO_WRITE:
+	case IO_LAST_WRITE:
 		memcpy(buf, journey->image.data + journey->loaded,
 		       MISSING_LEAD);
 		return mig_write(journey->data_fd, buf, MISSING_LEAD + TAIL);
@@ -97,12 +99,12 @@ static void hang(struct __test_metadata *_metadata,
 	journey_go(journey, state);
 	if (io == IO_INFO)
 		info->argsz = sizeof(*info);
-	if (io == IO_WRITE) {
+	if (io == IO_LAST_WRITE)
 		journey_load(journey,
 			     journey->image.len - MISSING_LEAD - TAIL);
-		memcpy(stuck->mem.content,
-		       journey->image.data + journey->image.len - TAIL, TAIL);
-	}
+	if (io == IO_WRITE || io == IO_LAST_WRITE)
+		memcpy(stuck->mem.content, journey->image.data +
+		       journey->loaded + MISSING_LEAD, TAIL);
 	child_start(&stuck->child, run_call, &call,
 		    (int []){ journey->data_fd, missing_keep(&stuck->mem),
 			      KEEP_END });
@@ -384,7 +386,7 @@ TEST_F_TIMEOUT(session, stream_whose_write_hangs_is_incomplete, SLOW)
 	struct stuck *stuck = &self->stuck;
 	int none;
 
-	hang(_metadata, stuck, VFIO_DEVICE_STATE_RESUMING, IO_WRITE);
+	hang(_metadata, stuck, VFIO_DEVICE_STATE_RESUMING, IO_LAST_WRITE);
 	EXPECT_EQ(-ENODATA, __vfio_mig_set(&stuck->mtty.dev,
 					   VFIO_DEVICE_STATE_STOP, &none));
 	answered(_metadata, stuck, "SET to STOP");
@@ -600,7 +602,7 @@ static void write_in_vain(struct __test_metadata *_metadata,
 	struct call call = {
 		.mem = &stuck->mem,
 		.journey = journey,
-		.io = IO_WRITE,
+		.io = IO_LAST_WRITE,
 	};
 
 	ASSERT_EQ(NULL, missing_new(&stuck->mem, kind, STUCK_PAGES * PAGE));

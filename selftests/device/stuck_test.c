@@ -10,6 +10,7 @@
  * lib/missing.h for what happens if it does not.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -34,9 +35,11 @@
 
 /* What the test tells the owner to do */
 enum {
+	DO_START,
 	DO_EXIT,
 	DO_CLOSE,
 	DO_PASS,
+	DO_BLOCK,
 };
 
 /**
@@ -81,19 +84,20 @@ static int run_owner(int sock, void *arg)
 	struct owner *owner = arg;
 	/* Before the device, so that it gets a lower fd and ends after it */
 	void *buf = missing_map(owner->mem);
-	unsigned int first, i;
+	/* Each channel is the one that hangs first for some of them */
+	unsigned int first = owner->op == MTTY_MIG_DMA_OP_COPY ? 1 : 0;
 	struct worker worker;
 
 	stuck_open(owner->mtty, owner->way);
 	set_up_msi(owner->mtty);
 	stuck_map(owner->mtty, buf);
-	/* Each channel is the one that hangs first for some of them */
-	first = owner->op == MTTY_MIG_DMA_OP_COPY ? 1 : 0;
-	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
-		stuck_start(owner->mtty, (first + i) % MTTY_MIG_NR_DMA,
-			    owner->op);
+	stuck_start(owner->mtty, first, owner->op);
 	for (;;) {
 		switch (hear(sock)) {
+		case DO_START:
+			stuck_start(owner->mtty, !first, owner->op);
+			tell(sock, 0);
+			break;
 		case DO_EXIT:
 			return 0;
 		case DO_CLOSE:
@@ -103,14 +107,18 @@ static int run_owner(int sock, void *arg)
 		case DO_PASS:
 			pass_device(sock, &owner->mtty->dev);
 			break;
-		default:
+		case DO_BLOCK:
 			worker_start(&worker, owner->blocked, owner->mtty);
 			tell(sock, worker_sleeps(&worker));
+			break;
 		}
 	}
 }
 
-/* Let a process open the device, and hang its channels on missing pages */
+/*
+ * Let a process open the device, and hang its channels on missing pages: one in
+ * the page, and the other one, it may be, in a lock of the core's.
+ */
 static void begin(struct __test_metadata *_metadata,
 		  struct stuck *stuck, struct owner *owner)
 {
@@ -120,6 +128,8 @@ static void begin(struct __test_metadata *_metadata,
 	child_start(&stuck->child, run_owner, owner,
 		    (int []){ missing_keep(&stuck->mem), KEEP_END });
 	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child));
+	tell(stuck->child.sock, DO_START);
+	hear(stuck->child.sock);
 }
 
 /* Another process, this one, opens the device at once, and it works */
@@ -355,7 +365,7 @@ static void check_blocked(struct __test_metadata *_metadata,
 	};
 
 	begin(_metadata, stuck, &owner);
-	tell(stuck->child.sock, DO_PASS + 1);
+	tell(stuck->child.sock, DO_BLOCK);
 	EXPECT_EQ(1, hear(stuck->child.sock))
 		TH_LOG("it does not wait for the chunk");
 	is_killed(_metadata, stuck);
@@ -842,14 +852,21 @@ static void check_knob_removed(struct __test_metadata *_metadata,
 	answered(_metadata, stuck, "a writer whose device is gone");
 }
 
-/* The removal comes first, and waits for the device's user alone */
+/*
+ * The removal comes first, and waits for the device's user alone, whom it tells
+ * so.
+ */
 static void check_knob_removed_first(struct __test_metadata *_metadata,
 				     struct stuck *stuck)
 {
+	struct pollfd pfd = { .fd = eventfd_new(), .events = POLLIN };
 	struct worker worker;
 
+	vfio_irq_eventfds(&stuck->mtty.dev, VFIO_PCI_REQ_IRQ_INDEX, 0, 1,
+			  &pfd.fd);
 	worker_start(&worker, run_remove, &stuck->mtty);
-	EXPECT_TRUE(worker_sleeps(&worker));
+	EXPECT_EQ(1, poll(&pfd, 1, -1));
+	answered(_metadata, stuck, "the request to let go of the device");
 	vfio_dev_close(&stuck->mtty.dev);
 	answered(_metadata, stuck, "close()");
 	EXPECT_EQ(0, worker_join(&worker));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -173,6 +174,9 @@ static int run_guard(void *arg)
 		if (mem->child)
 			kernel_stacks(mem->child);
 		serve(mem);
+		/* What it hangs in need not end with the page */
+		if (mem->child && !poll(&pfd, 1, MISSING_GRACE * 1000))
+			kill(mem->child, SIGKILL);
 	}
 	return 0;
 }

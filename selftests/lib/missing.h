@@ -19,8 +19,9 @@
  *
  * Nothing that is to answer meanwhile can hang the test: from missing_await()
  * on a watchdog serves the page after MISSING_PATIENCE seconds, prints where in
- * the kernel the two processes were, and missing_late() tells that it had to.  That is no expectation of speed; a
- * call that waits for the page never returns without it.
+ * the kernel the two processes were, and missing_late() tells that it had to.
+ * That is no expectation of speed; a call that waits for the page never returns
+ * without it.
  */
 #ifndef SELFTESTS_LIB_MISSING_H
 #define SELFTESTS_LIB_MISSING_H
@@ -35,6 +36,7 @@
 #include "worker.h"
 
 #define MISSING_PATIENCE	15	/* seconds */
+#define MISSING_GRACE		5	/* and then, until the child is killed */
 
 /* Bytes before the missing pages that are there */
 #define MISSING_LEAD		4096
