@@ -66,7 +66,7 @@ def kernel(place: str, name: str, processors: int = 1, about: str = 'sanitize') 
     os.makedirs(f'{place}/{name}')
     options = ['--engine', 'uml', '--kernel', 'none', '--run', f'{place}/{name}', '--log', 'none',
                '--memory', '1', '--processors', str(processors), '--guests', '2', '--leaks', '0',
-               '--timeout', '0', '--test-timeout', '9', '--args=', '--append=']
+               '--timeout', '0', '--silence', '0', '--test-timeout', '9', '--args=', '--append=']
     with open(f'{place}/{name}/options', 'w', encoding='utf-8') as file:
         file.write(''.join(f'{word}\0' for word in options))
     with open(f'{place}/{name}/about', 'w', encoding='utf-8') as file:
