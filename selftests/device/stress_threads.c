@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <linux/pci_regs.h>
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
@@ -524,21 +523,6 @@ static void start(struct actor *actor, unsigned int channel,
 					 sizeof(regs)), EIO);
 }
 
-/**
- * stress_bus_master - let a device do DMA
- * @mtty: the device
- *
- * A device that was reset may not.  As configuration space can be written in
- * any state, this may change what a session has sent already.
- */
-void stress_bus_master(struct mtty *mtty)
-{
-	__u8 command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-
-	__vfio_region_write(&mtty->dev, VFIO_PCI_CONFIG_REGION_INDEX,
-			    PCI_COMMAND, &command, sizeof(command));
-}
-
 static void act_dma(struct actor *actor)
 {
 	const struct vfio_device_feature_dma_logging_range range = { IOVA, BUF };
@@ -565,7 +549,6 @@ static void act_dma(struct actor *actor)
 
 	CALL(actor, "fill %llu at %#llx", len, dst);
 	slow_mem_forget(&actor->slow);
-	stress_bus_master(mtty);
 	new.dst = dst;
 	start(actor, 0, &new);
 	/* And another way: a page that comes late must not come too late */

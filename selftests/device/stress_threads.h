@@ -113,7 +113,6 @@ struct actor {
 extern void (* const stress_acts[STRESS_THREADS])(struct actor *actor);
 
 void stress_disarm(struct actor *actor);
-void stress_bus_master(struct mtty *mtty);
 int stress_answer(const struct mtty *mtty);
 
 #endif /* SELFTESTS_DEVICE_STRESS_THREADS_H */

@@ -90,9 +90,9 @@ static const char *arrives(struct together *together,
 			 VFIO_DEVICE_STATE_STOP);
 	if (ret)
 		return WRONG("the destination refuses it with %d", ret);
-	/* It may have become one after the registers were sent */
-	stress_bus_master(&together->mtty);
-	stress_bus_master(&together->dst);
+	/* act_dma() may have done so after the registers were sent */
+	mtty_bus_master(&together->mtty);
+	mtty_bus_master(&together->dst);
 	if (mtty_digest(&together->dst) != mtty_digest(&together->mtty))
 		return "the destination is not like the source";
 	return NULL;
