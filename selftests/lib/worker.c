@@ -105,6 +105,30 @@ bool worker_sleeps(struct worker *worker)
 	return false;
 }
 
+static unsigned long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/**
+ * worker_ends - wait until a thread has ended, but not for ever
+ * @worker: the thread
+ * @ms: milliseconds after which to give up
+ *
+ * Return: whether it has.
+ */
+bool worker_ends(struct worker *worker, unsigned int ms)
+{
+	unsigned long long end = now_ms() + ms;
+
+	while (!atomic_load(&worker->done) && now_ms() < end)
+		let_others_run();
+	return atomic_load(&worker->done);
+}
+
 /**
  * worker_returns - wait until a thread has ended
  * @worker: the thread; what it does must not wait for anything that its

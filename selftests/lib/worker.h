@@ -28,6 +28,7 @@ struct worker {
 void worker_start(struct worker *worker, int (*run)(void *arg), void *arg);
 bool worker_sleeps(struct worker *worker);
 bool worker_returns(struct worker *worker);
+bool worker_ends(struct worker *worker, unsigned int ms);
 void worker_signal(struct worker *worker, int sig);
 int worker_interrupt(struct worker *worker, int sig);
 int worker_join(struct worker *worker);
