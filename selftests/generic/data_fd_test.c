@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The data fd: when it comes, what it gives in STOP_COPY, and when it dies. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
@@ -844,6 +849,220 @@ TEST_F(data_fd, several_readers_share_the_stream)
 		close(data_fd);
 	}
 	mig_stream_free(&stream);
+}
+
+/*
+ * Signals
+ *
+ * A signal that comes between two calls is not seen by either.  To be pending
+ * when a read() begins it has to be sent after the process has entered the
+ * kernel: by a tracer, which stops it there.
+ */
+
+/* About as many read()s of a stream */
+#define TICKS	200
+
+/**
+ * struct ticked - a session that is read while signals come; shared memory
+ * @flags: of sigaction()
+ * @precopy: it begins in PRE_COPY
+ * @data_fd: the session
+ * @piece: bytes of a read()
+ * @nr: the number of read()s so far
+ * @reading: the number of the one that is under way, or 0
+ * @precopy_end: how PRE_COPY ended: 0 or -errno
+ * @end: how STOP_COPY ended
+ * @after: what a read() after that end gave
+ * @complete: it has come so far
+ * @len: bytes that were read
+ * @max: bytes that there is room for
+ * @size: of all of this
+ * @data: the bytes
+ */
+struct ticked {
+	int flags;
+	bool precopy;
+	int data_fd;
+	size_t piece;
+	unsigned int nr;
+	atomic_uint reading;
+	int precopy_end;
+	int end;
+	int after;
+	bool complete;
+	size_t len;
+	size_t max;
+	size_t size;
+	__u8 data[];
+};
+
+static void on_tick(int sig)
+{
+	(void)sig;
+}
+
+/* To an end: 0 or -errno.  An interrupted read() is none. */
+static int read_ticked(struct ticked *ticked)
+{
+	ssize_t n;
+
+	do {
+		if (ticked->len + ticked->piece > ticked->max)
+			return -EFBIG;
+		atomic_store(&ticked->reading, ++ticked->nr);
+		n = mig_read(ticked->data_fd, ticked->data + ticked->len,
+			     ticked->piece);
+		atomic_store(&ticked->reading, 0);
+		if (n > 0)
+			ticked->len += n;
+	} while (n > 0 || n == -EINTR);
+	return n;
+}
+
+/* In a process of its own, which must leave the devices alone when it ends */
+static void run_ticked(struct ticked *ticked, struct vfio_dev *dev)
+{
+	struct sigaction action = {
+		.sa_handler = on_tick, .sa_flags = ticked->flags,
+	};
+	int none;
+
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) ||
+	    sigaction(SIGUSR1, &action, NULL))
+		_exit(KSFT_SKIP);
+	raise(SIGSTOP);
+	if (ticked->precopy) {
+		ticked->precopy_end = read_ticked(ticked);
+		if (__vfio_mig_set(dev, VFIO_DEVICE_STATE_STOP_COPY, &none))
+			_exit(KSFT_FAIL);
+	}
+	ticked->end = read_ticked(ticked);
+	ticked->after = mig_read(ticked->data_fd, ticked->data + ticked->len,
+				 ticked->piece);
+	ticked->complete = true;
+	_exit(KSFT_PASS);
+}
+
+/*
+ * Let a process run, and a signal meet every second of its read()s: the others
+ * make sure that it comes to an end.  Return: its exit status, or -1.
+ */
+static int trace_ticked(struct ticked *ticked, pid_t pid)
+{
+	unsigned int reading, last = 0;
+	int status, sig;
+
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		sig = WSTOPSIG(status);
+		if (sig == SIGSTOP) {
+			sig = 0;
+			ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			       PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+		} else if (sig == (SIGTRAP | 0x80)) {
+			sig = 0;
+			reading = atomic_load(&ticked->reading);
+			if (reading % 2 && reading != last)
+				kill(pid, SIGUSR1);
+			last = reading;
+		}
+		if (ptrace(PTRACE_SYSCALL, pid, NULL, (long)sig))
+			return -1;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static struct ticked *ticked_new(size_t len, int flags, bool precopy)
+{
+	size_t piece = len / TICKS + 1;
+	size_t max = 2 * len + MIG_CHUNK;
+	struct ticked *ticked;
+	size_t size;
+
+	/* The read() after the end needs room, too */
+	size = sizeof(*ticked) + max + piece;
+	ticked = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (ticked == MAP_FAILED)
+		die("no memory");
+	ticked->flags = flags;
+	ticked->precopy = precopy;
+	ticked->piece = piece;
+	ticked->max = max;
+	ticked->size = size;
+	return ticked;
+}
+
+static void judge_ticked(struct __test_metadata *_metadata, struct dut *dut,
+			 struct ticked *ticked)
+{
+	const char *how = ticked->flags & SA_RESTART ? "with SA_RESTART" :
+						       "without SA_RESTART";
+	struct mig_stream stream = {};
+
+	if (ticked->precopy)
+		RULE("MIG-PRE-06", ticked->precopy_end == -ENOMSG,
+		     "ENOMSG, seen %s: end of PRE_COPY while signals come, %s",
+		     io_name(ticked->precopy_end), how);
+	RULE("MIG-FD-05", !ticked->end,
+	     "end of stream, seen %s: while signals come, %s",
+	     io_name(ticked->end), how);
+	RULE("MIG-FD-06", !ticked->after,
+	     "0, seen %s: after 0, while signals come, %s",
+	     io_name(ticked->after), how);
+	mig_stream_append(&stream, ticked->data, ticked->len);
+	RULE_OK("MIG-FD-13",
+		__session_load(dut, &stream, VFIO_DEVICE_STATE_STOP),
+		"load of what was read while signals came, %s", how);
+	mig_stream_free(&stream);
+}
+
+/* NULL, or why it cannot be done */
+static const char *read_while_ticked(struct __test_metadata *_metadata,
+				     struct dut *dut, size_t len, int flags,
+				     bool precopy)
+{
+	struct ticked *ticked = ticked_new(len, flags, precopy);
+	int status;
+	pid_t pid;
+
+	ticked->data_fd = dut_go(dut, precopy ? VFIO_DEVICE_STATE_PRE_COPY :
+						VFIO_DEVICE_STATE_STOP_COPY);
+	pid = fork();
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!pid)
+		run_ticked(ticked, &dut->dev);
+	status = trace_ticked(ticked, pid);
+	close(ticked->data_fd);
+	if (status == KSFT_SKIP)
+		return "processes may not be traced";
+	EXPECT_TRUE(ticked->complete)
+		TH_LOG("exit status %d", status);
+	if (ticked->complete)
+		judge_ticked(_metadata, dut, ticked);
+	munmap(ticked, ticked->size);
+	return NULL;
+}
+
+/* A count of 0 says that the stream has ended, whatever else may have come */
+TEST_F(data_fd, signal_is_no_end_of_stream)
+{
+	static const int flags[] = { 0, SA_RESTART };
+	struct mig_stream stream = {};
+	const char *why = NULL;
+	unsigned int i;
+
+	session_save(&self->dut, &stream);
+	for (i = 0; i < ARRAY_LEN(flags) && !why; i++) {
+		why = read_while_ticked(_metadata, &self->dut, stream.len,
+					flags[i], false);
+		if (!why && self->dut.flags & VFIO_MIGRATION_PRE_COPY)
+			why = read_while_ticked(_metadata, &self->dut,
+						stream.len, flags[i], true);
+	}
+	mig_stream_free(&stream);
+	if (why)
+		SKIP(return, "%s", why);
 }
 
 TEST_HARNESS_MAIN
