@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterable, Iterator
 
 # How long one that was told to end may take for it, in seconds
 GRACE = 60
+SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
 
 
 class WorkerDied(Exception):
@@ -35,7 +36,12 @@ class Worker:
         self.busy = False
         self.process = context.Process(target=self._run, args=(
             number, begin, theirs, [*others, self.pipe]))
-        self.process.start()
+        # It has to be ready for them first.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     @staticmethod
@@ -49,6 +55,7 @@ class Worker:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             sys.exit(143)           # by way of finally, where guests are killed
         signal.signal(signal.SIGTERM, terminated)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         # Our end of the pipe is to end with our parent, and no sooner.
         for other in not_ours:
             other.close()

@@ -4,6 +4,7 @@
 import argparse
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -166,15 +167,26 @@ class ListTest(unittest.TestCase):
 class RunProgramTest(unittest.TestCase):
     """A program on this machine, and that it is over when it should be."""
 
-    def run_program(self, script, timeout=60):
-        with tempfile.TemporaryDirectory() as place, mock.patch.object(conformance, 'HERE', place):
+    def run_program(self, script, timeout=1000):
+        """timeout: 0: over when the script has made the file "late" beside it."""
+        class Popen(subprocess.Popen):
+            def wait(self, timeout=None):
+                if timeout != 0:
+                    return super().wait(timeout)
+                while not os.path.exists(f'{place}/late'):
+                    time.sleep(0.01)
+                raise subprocess.TimeoutExpired(self.args, 0)
+
+        with tempfile.TemporaryDirectory() as place, \
+                mock.patch.object(conformance, 'HERE', place), \
+                mock.patch.object(conformance.subprocess, 'Popen', Popen):
             with open(f'{place}/x_test', 'w', encoding='utf-8') as file:
                 file.write(f'#!/bin/sh\n{script}\n')
             os.chmod(f'{place}/x_test', 0o755)
             args = argparse.Namespace(way=None, timeout=timeout, verbose=False)
             begun = time.monotonic()
             cases = conformance.run_program('x_test', args, dict(os.environ))
-        self.assertLess(time.monotonic() - begun, 60)
+        self.assertLess(time.monotonic() - begun, 1000)
         return [(found.status, found.reason) for found in cases]
 
     def test_result(self):
@@ -185,11 +197,12 @@ class RunProgramTest(unittest.TestCase):
                       self.run_program('echo 1..2; echo ok 1 a; kill -9 $$'))
 
     def test_child_that_stays(self):
-        self.assertEqual(self.run_program('sleep 300 & echo 1..1; echo ok 1 a'), [('passed', '')])
+        self.assertEqual(self.run_program('sleep 3000 & echo 1..1; echo ok 1 a'), [('passed', '')])
 
     def test_too_long_with_a_child(self):
-        self.assertEqual(self.run_program('sleep 300 & echo 1..2; echo ok 1 a; wait', timeout=1),
-                         [('passed', ''), ('failed', 'it took more than 1 s while this ran')])
+        script = 'sleep 3000 & echo 1..2; echo ok 1 a; touch "${0%/*}/late"; wait'
+        self.assertEqual(self.run_program(script, timeout=0),
+                         [('passed', ''), ('failed', 'it took more than 0 s while this ran')])
 
 
 if __name__ == '__main__':
