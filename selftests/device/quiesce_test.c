@@ -4,8 +4,8 @@
  *
  * User memory that is not there yet holds a chunk up for as long as a test
  * likes: userfaultfd tells when the device wants it, and the device gets it
- * when the test provides it. Until then a state, reset or close that stops the
- * transfer must not have been reached.
+ * when the test provides it. Until then a state or reset that stops the
+ * transfer must not have been reached. Who closes the device does not wait.
  *
  * And what else depends on a chunk that is under way: when it is in the DMA
  * log, and which transfer it counts for.
@@ -403,6 +403,37 @@ TEST_F(under_way, page_is_in_the_log_after_it_was_written)
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
 	must(__dma_log_report(dev, IOVA, PAGES * PAGE, PAGE, &after));
 	EXPECT_EQ(1, after);
+}
+
+static int run_close(void *arg)
+{
+	struct held *held = arg;
+
+	vfio_dev_close(&held->mtty.dev);
+	return 0;
+}
+
+/*
+ * Nobody is there any more for whom the chunk could count, so the close does
+ * not wait for memory; what comes after it finds nobody who would write to it.
+ */
+TEST_F(under_way, chunk_ends_with_the_close)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGES * PAGE,
+	};
+	static const __u8 none[PAGES * MTTY_MIG_PAGE_SIZE];
+	struct held *held = &self->held;
+	struct worker closer;
+
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	worker_start(&closer, run_close, held);
+	EXPECT_TRUE(worker_returns(&closer));
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	worker_join(&closer);
+	EXPECT_EQ(0, memcmp(none, held->buf, sizeof(none)));
 }
 
 /* The chunk cannot be called back, but its transfer is over */
