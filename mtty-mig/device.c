@@ -830,40 +830,30 @@ static void mtty_device_release(struct vfio_device *vdev)
 	mutex_destroy(&mtty->state_mutex);
 }
 
+#define MTTY_DEVICE_OPS \
+	.name = MTTY_MIG_NAME, \
+	.init = mtty_device_init, \
+	.release = mtty_device_release, \
+	.open_device = mtty_device_open, \
+	.close_device = mtty_device_close, \
+	.read = mtty_device_read, \
+	.write = mtty_device_write, \
+	.ioctl = mtty_device_ioctl, \
+	MTTY_MIG_REGION_INFO_OP(mtty_device_region_info) \
+	.request = mtty_device_request, \
+	.bind_iommufd = vfio_iommufd_emulated_bind, \
+	.unbind_iommufd = vfio_iommufd_emulated_unbind, \
+	.attach_ioas = vfio_iommufd_emulated_attach_ioas, \
+	.detach_ioas = vfio_iommufd_emulated_detach_ioas
+
 /* Without migration: what the device does not have is the core's answer */
 static const struct vfio_device_ops mtty_device_ops = {
-	.name = MTTY_MIG_NAME,
-	.init = mtty_device_init,
-	.release = mtty_device_release,
-	.open_device = mtty_device_open,
-	.close_device = mtty_device_close,
-	.read = mtty_device_read,
-	.write = mtty_device_write,
-	.ioctl = mtty_device_ioctl,
-	MTTY_MIG_REGION_INFO_OP(mtty_device_region_info)
-	.request = mtty_device_request,
-	.bind_iommufd = vfio_iommufd_emulated_bind,
-	.unbind_iommufd = vfio_iommufd_emulated_unbind,
-	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
-	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
+	MTTY_DEVICE_OPS,
 };
 
 static const struct vfio_device_ops mtty_device_migration_ops = {
-	.name = MTTY_MIG_NAME,
-	.init = mtty_device_init,
-	.release = mtty_device_release,
-	.open_device = mtty_device_open,
-	.close_device = mtty_device_close,
-	.read = mtty_device_read,
-	.write = mtty_device_write,
-	.ioctl = mtty_device_ioctl,
-	MTTY_MIG_REGION_INFO_OP(mtty_device_region_info)
-	.request = mtty_device_request,
+	MTTY_DEVICE_OPS,
 	.device_feature = mtty_device_feature,
-	.bind_iommufd = vfio_iommufd_emulated_bind,
-	.unbind_iommufd = vfio_iommufd_emulated_unbind,
-	.attach_ioas = vfio_iommufd_emulated_attach_ioas,
-	.detach_ioas = vfio_iommufd_emulated_detach_ioas,
 };
 
 /**
