@@ -57,7 +57,7 @@ FIXTURE_VARIANT(stuck)
 	enum missing_kind kind;
 };
 
-FIXTURE_VARIANT_ADD(stuck, cdev_userfaultfd)
+FIXTURE_VARIANT_ADD(stuck, cdev)
 {
 	.way = VFIO_WAY_CDEV,
 	.kind = MISSING_UFFD,
@@ -69,7 +69,7 @@ FIXTURE_VARIANT_ADD(stuck, cdev_fuse)
 	.kind = MISSING_FUSE,
 };
 
-FIXTURE_VARIANT_ADD(stuck, group_type1_userfaultfd)
+FIXTURE_VARIANT_ADD(stuck, group_type1)
 {
 	.way = VFIO_WAY_GROUP_TYPE1,
 	.kind = MISSING_UFFD,
@@ -81,7 +81,7 @@ FIXTURE_VARIANT_ADD(stuck, group_type1_fuse)
 	.kind = MISSING_FUSE,
 };
 
-FIXTURE_VARIANT_ADD(stuck, group_iommufd_userfaultfd)
+FIXTURE_VARIANT_ADD(stuck, group_iommufd)
 {
 	.way = VFIO_WAY_GROUP_IOMMUFD,
 	.kind = MISSING_UFFD,
