@@ -237,12 +237,31 @@ TEST_F(life, device_is_removed_in_every_state)
 
 /* Threads */
 
-/* No verdict rests on this but that a call never returns */
-#define PATIENCE	10	/* seconds */
+/*
+ * No verdict rests on this but that a call never returns.  Looks are counted,
+ * and not only seconds: a machine that is too busy to let anybody here run does
+ * not look, either.
+ */
+#define LOOK_MS		10
+#define LOOKS		1000
+#define PATIENCE	(LOOK_MS * LOOKS / 1000)	/* seconds */
 #define ROUNDS		200
 
 /* Many calls may take long, on a slow machine; PATIENCE is for one of them */
-#define THREADS_TIMEOUT	300
+#define THREADS_TIMEOUT	600
+
+static bool ends_now(pthread_t thread)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOOK_MS * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	return !pthread_timedjoin_np(thread, NULL, &until);
+}
 
 /*
  * Whether a thread ends, however long that takes: until then its calls, which
@@ -250,16 +269,16 @@ TEST_F(life, device_is_removed_in_every_state)
  */
 static bool comes_back(pthread_t thread, atomic_uint *calls)
 {
-	struct timespec until;
-	unsigned int before;
+	unsigned int before = atomic_load(calls);
+	unsigned int looks;
 
-	do {
-		before = atomic_load(calls);
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += PATIENCE;
-		if (!pthread_timedjoin_np(thread, NULL, &until))
+	for (looks = 0; looks < LOOKS; looks++) {
+		if (ends_now(thread))
 			return true;
-	} while (atomic_load(calls) != before);
+		if (atomic_load(calls) != before)
+			looks = 0;
+		before = atomic_load(calls);
+	}
 	return false;
 }
 

@@ -43,7 +43,7 @@ void worker_start(struct worker *worker, int (*run)(void *arg), void *arg)
 #define SAME_SLEEP	3
 
 /* Nothing rests on this but that a call never returns */
-#define PATIENCE	20	/* seconds */
+#define PATIENCE_MS	20000
 
 static void let_others_run(void)
 {
@@ -118,14 +118,21 @@ static unsigned long long now_ms(void)
  * @worker: the thread
  * @ms: milliseconds after which to give up
  *
+ * A machine that is too busy to let anybody here run does not look as often as
+ * it should, and then it takes longer.
+ *
  * Return: whether it has.
  */
 bool worker_ends(struct worker *worker, unsigned int ms)
 {
 	unsigned long long end = now_ms() + ms;
+	unsigned int looks = 0;
 
-	while (!atomic_load(&worker->done) && now_ms() < end)
+	while (!atomic_load(&worker->done) &&
+	       (now_ms() < end || looks < ms / 10)) {
 		let_others_run();
+		looks++;
+	}
 	return atomic_load(&worker->done);
 }
 
@@ -138,14 +145,7 @@ bool worker_ends(struct worker *worker, unsigned int ms)
  */
 bool worker_returns(struct worker *worker)
 {
-	time_t end = time(NULL) + PATIENCE;
-
-	while (!atomic_load(&worker->done)) {
-		if (time(NULL) > end)
-			return false;
-		let_others_run();
-	}
-	return true;
+	return worker_ends(worker, PATIENCE_MS);
 }
 
 /**
