@@ -6,6 +6,7 @@
 #include <endian.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -61,11 +62,32 @@ int vm_find_devices(struct vm_device *devices, int room)
 	return found;
 }
 
+/*
+ * What a driver does with a device that it wants to do DMA: the 8250 driver,
+ * which may have the device, does not.
+ */
+static void enable(const struct vm_device *device)
+{
+	char path[PATH_MAX];
+	__u16 command;
+	int fd;
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/config", device->bdf);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || pread(fd, &command, 2, PCI_COMMAND) != 2)
+		vm_die("cannot read %s: %m", path);
+	command |= htole16(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	if (pwrite(fd, &command, 2, PCI_COMMAND) != 2)
+		vm_die("cannot write %s: %m", path);
+	close(fd);
+}
+
 void vm_map(struct vm_device *device)
 {
 	char path[PATH_MAX];
 	int fd;
 
+	enable(device);
 	snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%d", device->bdf,
 		 MTTY_MIG_CTRL_BAR);
 	fd = open(path, O_RDWR | O_CLOEXEC);
