@@ -11,12 +11,13 @@ import socket
 import subprocess
 import threading
 import time
+from typing import Any
 
 import qmp
 
 RAM = 48
 # What the guest's kernel keeps out of, for DMA: see vm/vm.h
-DMA_MEMORY = '1M$32M'
+DMA_MEMORY = '4M$32M'
 # Nothing is judged by time: this is how long something that should happen may take.
 PATIENCE = 120
 
@@ -132,11 +133,26 @@ class Guest:
             self._unread.clear()
         return self.told(lambda told: True, 'anything')
 
+    def order(self, word: str) -> None:
+        """Tell it something; see vm/init.c."""
+        with contextlib.suppress(BrokenPipeError):
+            self._socket.sendall(f'{word}\n'.encode())
+
     def check(self):
         """All that was under way has come to its end, and memory was compared."""
-        with contextlib.suppress(BrokenPipeError):
-            self._socket.sendall(b'check\n')
+        self.order('check')
         return self.told(lambda told: told['checked'], 'what a check came to')
+
+    def reset(self) -> dict[str, Any]:
+        """The same, and then it has reset its devices and set them up again."""
+        self.order('reset')
+        return self.told(lambda told: told['checked'], 'that its devices were reset')
+
+    def reboot(self) -> dict[str, Any]:
+        """What it tells when it has, and is at work again: it counts from 0 on."""
+        before = self.next()['number']
+        self.order('reboot')
+        return self.told(lambda told: 3 < told['number'] < before, 'that it has booted anew')
 
 
 class Vmm:

@@ -82,6 +82,14 @@ static void enable(const struct vm_device *device)
 	close(fd);
 }
 
+/* By a register that nobody else writes: it was lost, and is to be lost again */
+static void expect_reset(struct vm_device *device)
+{
+	if (vm_read(device, MTTY_MIG_REG_SCRATCH))
+		vm_die("%s was not reset", device->bdf);
+	vm_write(device, MTTY_MIG_REG_SCRATCH, 1);
+}
+
 void vm_map(struct vm_device *device)
 {
 	char path[PATH_MAX];
@@ -101,6 +109,17 @@ void vm_map(struct vm_device *device)
 	if (vm_read(device, MTTY_MIG_REG_ID) != MTTY_MIG_ID)
 		vm_die("%s: ID is %#x", device->bdf,
 		       vm_read(device, MTTY_MIG_REG_ID));
+	expect_reset(device);
+}
+
+void vm_reset(struct vm_device *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), PCI_DEVICES "/%s/reset", device->bdf);
+	vm_write_file(path, "1");
+	if (device->ctrl)
+		expect_reset(device);
 }
 
 __u32 vm_read(struct vm_device *device, unsigned int reg)
@@ -139,7 +158,7 @@ void *vm_dma_memory(void)
 	fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		vm_die("cannot open /dev/mem: %m");
-	memory = mmap(NULL, VM_DMA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	memory = mmap(NULL, VM_FLOOD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
 		      VM_DMA_BASE);
 	if (memory == MAP_FAILED)
 		vm_die("cannot map the memory for DMA: %m");

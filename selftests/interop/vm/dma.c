@@ -269,6 +269,11 @@ void vm_dma_check(struct vm_dma *dma)
 	}
 }
 
+void vm_dma_forget(struct vm_dma *dma)
+{
+	memset(dma->stored, 0, sizeof(dma->stored));
+}
+
 void vm_dma_tell(const struct vm_dma *dma, FILE *out)
 {
 	fprintf(out,

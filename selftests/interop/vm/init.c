@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest's only process.  The kernel's command line says what it works on,
- * WORK=serial,dma or WORK=msix, msi, intx (and LOST=, see vm.h); it begins with it, and tells each
- * 200 ms, as one line of JSON on ttyS1, what came of it so far.  A line "check"
- * there lets all that is under way come to its end and be checked to the last
- * page, and the answer says "checked": true.
+ * WORK=serial,dma or WORK=flood or WORK=msix, msi, intx (and LOST=, see vm.h);
+ * it begins with it, and tells each 200 ms, as one line of JSON on ttyS1, what
+ * came of it so far.  A line "check" there lets all that is under way come to
+ * its end and be checked to the last page, and the answer says "checked": true.
+ * So does "reset", which then resets the devices, and works on when it has
+ * answered; and "reboot", which answers nothing, and all begins anew.
  *
  * The console, ttyS0, is for what people read.
  */
@@ -28,7 +30,15 @@
 struct work {
 	struct vm_serial *serial;
 	struct vm_dma *dma;
+	struct vm_flood *flood;
 	struct vm_irq *irq;
+};
+
+enum order {
+	ORDER_NONE,
+	ORDER_CHECK,
+	ORDER_RESET,
+	ORDER_REBOOT,
 };
 
 double vm_lost_after = 40;
@@ -122,7 +132,12 @@ static void begin(const char *words)
 			vm_map(&devices[i]);
 			works[i].dma = vm_dma_begin(&devices[i], i, nr_devices);
 		}
-		if (!works[i].serial && !works[i].dma)
+		if (has_word(words, "flood")) {
+			vm_map(&devices[i]);
+			works[i].flood = vm_flood_begin(&devices[i], i,
+							nr_devices);
+		}
+		if (!works[i].serial && !works[i].dma && !works[i].flood)
 			works[i].irq = vm_irq_begin(&devices[i], words);
 	}
 }
@@ -136,6 +151,8 @@ static void go_on(void)
 			vm_serial_go_on(works[i].serial);
 		if (works[i].dma)
 			vm_dma_go_on(works[i].dma, true);
+		if (works[i].flood)
+			vm_flood_go_on(works[i].flood, true);
 		if (works[i].irq)
 			vm_irq_go_on(works[i].irq, true);
 	}
@@ -151,6 +168,8 @@ static bool idle(void)
 			all &= vm_serial_idle(works[i].serial);
 		if (works[i].dma)
 			all &= vm_dma_idle(works[i].dma);
+		if (works[i].flood)
+			all &= vm_flood_idle(works[i].flood);
 		if (works[i].irq)
 			all &= vm_irq_idle(works[i].irq);
 	}
@@ -166,7 +185,39 @@ static void check(void)
 	for (i = 0; i < nr_devices; i++) {
 		if (works[i].dma)
 			vm_dma_check(works[i].dma);
+		if (works[i].flood)
+			vm_flood_check(works[i].flood);
 	}
+}
+
+/*
+ * What drivers do: nothing is under way, the device is reset, and set up again.
+ * Work that has interrupts of its own has no order of this kind.
+ */
+static void reset(void)
+{
+	int i;
+
+	check();
+	for (i = 0; i < nr_devices; i++) {
+		if (works[i].irq)
+			vm_die("work on interrupts cannot be interrupted");
+		if (works[i].serial)
+			vm_serial_close(works[i].serial);
+		vm_reset(&devices[i]);
+		if (works[i].serial)
+			vm_serial_open(works[i].serial, &devices[i]);
+		if (works[i].dma)
+			vm_dma_forget(works[i].dma);
+	}
+}
+
+static void restart(void)
+{
+	check();
+	vm_say("vm: it reboots");
+	reboot(RB_AUTOBOOT);
+	vm_die("it does not reboot: %m");
 }
 
 static void tell(FILE *out, bool checked)
@@ -186,6 +237,10 @@ static void tell(FILE *out, bool checked)
 		if (works[i].dma) {
 			fprintf(out, ", ");
 			vm_dma_tell(works[i].dma, out);
+		}
+		if (works[i].flood) {
+			fprintf(out, ", ");
+			vm_flood_tell(works[i].flood, out);
 		}
 		if (works[i].irq) {
 			fprintf(out, ", ");
@@ -211,17 +266,22 @@ static int open_teller(void)
 	return fd;
 }
 
-static bool asked_to_check(int fd)
+static enum order ordered(int fd)
 {
 	struct pollfd ready = { .fd = fd, .events = POLLIN };
-	char words[64];
-	ssize_t n;
+	char words[64] = "";
 
 	/* A little sleep: a VMM that emulates has one processor for all */
-	if (poll(&ready, 1, 1) <= 0)
-		return false;
-	n = read(fd, words, sizeof(words));
-	return n > 0 && memchr(words, '\n', n);
+	if (poll(&ready, 1, 1) <= 0 ||
+	    read(fd, words, sizeof(words) - 1) <= 0)
+		return ORDER_NONE;
+	if (strstr(words, "check\n"))
+		return ORDER_CHECK;
+	if (strstr(words, "reset\n"))
+		return ORDER_RESET;
+	if (strstr(words, "reboot\n"))
+		return ORDER_REBOOT;
+	return ORDER_NONE;
 }
 
 int main(void)
@@ -239,12 +299,24 @@ int main(void)
 	begin(words ? words : "serial,dma");
 	for (;;) {
 		go_on();
-		if (asked_to_check(fd)) {
+		switch (ordered(fd)) {
+		case ORDER_CHECK:
 			check();
 			tell(out, true);
-		} else if (vm_seconds() - told > TELL_EVERY) {
+			break;
+		case ORDER_RESET:
+			reset();
+			tell(out, true);
+			break;
+		case ORDER_REBOOT:
+			restart();
+			break;
+		case ORDER_NONE:
+			if (vm_seconds() - told <= TELL_EVERY)
+				break;
 			tell(out, false);
 			told = vm_seconds();
+			break;
 		}
 	}
 }

@@ -79,13 +79,27 @@ static void open_port(struct port *port, const struct vm_device *device,
 		       device->bdf, number);
 }
 
-struct vm_serial *vm_serial_begin(struct vm_device *device)
+void vm_serial_open(struct vm_serial *serial, const struct vm_device *device)
 {
-	struct vm_serial *serial = calloc(1, sizeof(*serial));
 	unsigned int i;
 
 	for (i = 0; i < MTTY_MIG_NR_UARTS; i++)
 		open_port(&serial->ports[i], device, i);
+}
+
+void vm_serial_close(struct vm_serial *serial)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_UARTS; i++)
+		close(serial->ports[i].fd);
+}
+
+struct vm_serial *vm_serial_begin(struct vm_device *device)
+{
+	struct vm_serial *serial = calloc(1, sizeof(*serial));
+
+	vm_serial_open(serial, device);
 	return serial;
 }
 

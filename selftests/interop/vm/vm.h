@@ -49,6 +49,8 @@ double vm_seconds(void);
 /* device.c */
 int vm_find_devices(struct vm_device *devices, int room);
 void vm_map(struct vm_device *device);
+/* By its bus: it has to be behind a bridge, and alone there */
+void vm_reset(struct vm_device *device);
 __u32 vm_read(struct vm_device *device, unsigned int reg);
 void vm_write(struct vm_device *device, unsigned int reg, __u32 value);
 void vm_write64(struct vm_device *device, unsigned int reg, __u64 value);
@@ -58,6 +60,7 @@ void vm_write64(struct vm_device *device, unsigned int reg, __u64 value);
  */
 #define VM_DMA_BASE	0x2000000ULL
 #define VM_DMA_SIZE	0x100000ULL
+#define VM_FLOOD_SIZE	0x400000ULL	/* all of it */
 void *vm_dma_memory(void);
 
 /* Of device memory no more is used than its first so many bytes */
@@ -68,6 +71,9 @@ struct vm_serial;
 struct vm_serial *vm_serial_begin(struct vm_device *device);
 void vm_serial_go_on(struct vm_serial *serial);
 bool vm_serial_idle(struct vm_serial *serial);
+/* When it is idle: the driver gives the ports up, and sets them up again */
+void vm_serial_close(struct vm_serial *serial);
+void vm_serial_open(struct vm_serial *serial, const struct vm_device *device);
 void vm_serial_tell(const struct vm_serial *serial, FILE *out);
 
 /* dma.c: both channels of the engine, into and from memory */
@@ -77,7 +83,18 @@ struct vm_dma *vm_dma_begin(struct vm_device *device, unsigned int part,
 void vm_dma_go_on(struct vm_dma *dma, bool more);
 bool vm_dma_idle(struct vm_dma *dma);
 void vm_dma_check(struct vm_dma *dma);
+/* The device was reset: its memory has nothing of ours any more */
+void vm_dma_forget(struct vm_dma *dma);
 void vm_dma_tell(const struct vm_dma *dma, FILE *out);
+
+/* flood.c: one channel, which writes as fast as it can */
+struct vm_flood;
+struct vm_flood *vm_flood_begin(struct vm_device *device, unsigned int part,
+				unsigned int parts);
+void vm_flood_go_on(struct vm_flood *flood, bool more);
+bool vm_flood_idle(struct vm_flood *flood);
+void vm_flood_check(struct vm_flood *flood);
+void vm_flood_tell(const struct vm_flood *flood, FILE *out);
 
 /* irq.c: each interrupt that the device owes, one after the other */
 struct vm_irq;
