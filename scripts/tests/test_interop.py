@@ -12,6 +12,7 @@ import tempfile
 import threading
 import types
 import unittest
+from typing import Any, Callable
 from unittest import mock
 
 TOP = os.path.join(os.path.dirname(__file__), '..', '..')
@@ -137,6 +138,10 @@ class Tracepoints(unittest.TestCase):
     def test_refusals(self):
         self.assertEqual(self.trace.refusals(self.device), [-22])
 
+    def test_failures(self):
+        self.assertEqual(self.trace.failures(self.device, 'read'), [-42])
+        self.assertEqual(self.trace.failures(self.device, 'write'), [-22])
+
 
 class Scenarios(unittest.TestCase):
     def test_each_is_in_one_group(self):
@@ -155,24 +160,28 @@ class Scenarios(unittest.TestCase):
     def told(self, number=1, **counts):
         port = {'sent': 10, 'received': 10, 'bad': 0}
         dma = {'fills': 5, 'taken': 1, 'returned': 1, 'bad': 0}
+        flood = {'bytes': 4096, 'bad': 0}
         irq = {'asked': [3, 2], 'came': [3, 2], 'bad': 0}
         for name, value in counts.items():
             group, _, name = name.partition('_')
-            {'port': port, 'dma': dma, 'irq': irq}[group][name] = value
-        return {'number': number, 'devices': [{'serial': [port], 'dma': dma}, {'irq': irq}]}
+            {'port': port, 'dma': dma, 'flood': flood, 'irq': irq}[group][name] = value
+        return {'number': number, 'devices': [{'serial': [port], 'dma': dma}, {'flood': flood},
+                                              {'irq': irq}]}
 
     def test_sound(self):
         scenarios.sound('it', self.told())
         for broken in ({'port_bad': 1}, {'port_received': 9}, {'port_received': 11},
                        {'port_sent': 0, 'port_received': 0}, {'dma_bad': 1}, {'dma_fills': 0},
-                       {'dma_returned': 0}, {'irq_bad': 1}, {'irq_came': [3, 1]}):
+                       {'dma_returned': 0}, {'flood_bad': 1}, {'flood_bytes': 0}, {'irq_bad': 1},
+                       {'irq_came': [3, 1]}):
             with self.assertRaises(vmm.Failure, msg=broken):
                 scenarios.sound('it', self.told(**broken))
         with self.assertRaises(vmm.Failure):
             scenarios.sound('it', {'devices': []})
 
     def test_goes_on_if_all_of_it_does(self):
-        more = {'port_received': 20, 'dma_fills': 9, 'dma_taken': 9, 'irq_came': [9, 9]}
+        more = {'port_received': 20, 'dma_fills': 9, 'dma_taken': 9, 'flood_bytes': 9000,
+                'irq_came': [9, 9]}
 
         class Guest:
             check = self.told
@@ -247,6 +256,29 @@ class Guest(unittest.TestCase):
         threading.Timer(0.1, self.say, [3]).start()
         self.assertEqual(self.guest.next()['number'], 3)
 
+    def ordered(self, call: Callable[[], dict[str, Any]], order: bytes,
+                *answers: bytes) -> dict[str, Any]:
+        """What the call returns, when that is what the guest answers to its order."""
+        def answer() -> None:
+            self.assertEqual(self.there.recv(100), order)
+            for line in answers:
+                self.there.sendall(line)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        self.addCleanup(thread.join)
+        return call()
+
+    def test_check_and_reset(self) -> None:
+        for call, order in ((self.guest.check, b'check\n'), (self.guest.reset, b'reset\n')):
+            told = self.ordered(call, order, b'{"number": 6, "checked": false}\n',
+                                b'{"number": 7, "checked": true}\n')
+            self.assertEqual(told['number'], 7)
+
+    def test_it_has_rebooted_when_it_counts_anew(self) -> None:
+        threading.Timer(0.1, self.say, [50]).start()
+        lines = [b'{"number": %d, "checked": false}\n' % number for number in (51, 1, 2, 3, 4)]
+        self.assertEqual(self.ordered(self.guest.reboot, b'reboot\n', *lines)['number'], 4)
+
     def test_it_is_heard_though_nobody_asks(self):
         """More than a socket takes."""
         for first in range(0, 20000, 1000):
@@ -266,6 +298,36 @@ class Guest(unittest.TestCase):
         with mock.patch.object(vmm, 'PATIENCE', 0.1), self.assertRaises(vmm.Failure) as caught:
             self.guest.told(lambda told: True, 'anything')
         self.assertNotIn('gone', str(caught.exception))
+
+
+class Plug(unittest.TestCase):
+    def machine(self, backend: str, *options: str) -> vmm.Vmm:
+        made = vmm.Vmm.__new__(vmm.Vmm)
+        made.devices, made.executed = [], []
+        made._backend, made._options = backend, list(options)
+        made.execute = lambda command, **arguments: made.executed.append((command, arguments))
+        return made
+
+    def test_the_same_as_on_the_command_line(self) -> None:
+        one = types.SimpleNamespace(path='/sys/one')
+        self.assertEqual(self.machine('iommufd').properties(2, one), {
+            'driver': 'vfio-pci', 'id': 'device2', 'sysfsdev': '/sys/one', 'iommufd': 'iommufd0'})
+        made = self.machine('container', 'enable-migration=on')
+        made.plug(one, 'plug', more='x')
+        self.assertEqual(made.executed, [('device_add', {
+            'driver': 'vfio-pci', 'id': 'device0', 'sysfsdev': '/sys/one', 'bus': 'plug',
+            'enable-migration': 'on', 'more': 'x'})])
+        self.assertEqual(made.devices, [one])
+
+    def test_what_is_refused_is_not_there(self) -> None:
+        made = self.machine('container')
+
+        def refuse(command: str, **_: Any) -> None:
+            raise qmp.QmpError(command, {'desc': 'no'})
+        made.execute = refuse
+        with self.assertRaises(qmp.QmpError):
+            made.plug(types.SimpleNamespace(path='/sys/one'), 'plug')
+        self.assertEqual(made.devices, [])
 
 
 class Table(unittest.TestCase):

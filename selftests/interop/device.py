@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """mtty-mig devices: made, set, told to fail, looked at, and removed."""
 
+import errno
 import os
 import re
 import uuid
@@ -65,6 +66,16 @@ class Device:
     def dirty_all(self):
         self.dirty(0, self.mem_size // PAGE_SIZE)
 
+    def closed(self) -> bool:
+        """Does nobody have it open? Only then its size can be set."""
+        try:
+            write(f'{self.path}/mtty_mig/mem_size', str(self.mem_size))
+        except OSError as why:
+            if why.errno != errno.EBUSY:
+                raise
+            return False
+        return True
+
     def fault(self, line):
         self.knob('fault', line)
 
@@ -103,11 +114,15 @@ class Trace:
             re.match(r'mtty_mig_arc: dev=(\w+) from=\w+ to=(\w+) ret=0\b', line)
             for line in self.lines()) if found and found.group(1) in names]
 
+    def failures(self, device: Device, event: str) -> list[int]:
+        """What calls of that kind on a data fd of the device have failed with."""
+        return [int(found.group(1)) for found in (
+            re.match(rf'mtty_mig_fd: dev={device.name} event={event} .*\bret=(-\d+)', line)
+            for line in self.lines()) if found]
+
     def refusals(self, device):
         """What writes to a data fd of the device have failed with."""
-        return [int(found.group(1)) for found in (
-            re.match(rf'mtty_mig_fd: dev={device.name} event=write .*\bret=(-\d+)', line)
-            for line in self.lines()) if found]
+        return self.failures(device, 'write')
 
     def bytes_read(self, device, state=None):
         """From data fds of the device; in one state, or in all."""

@@ -9,16 +9,23 @@ import contextlib
 import errno
 import os
 import threading
+from collections.abc import Iterator
+from typing import Any
 
-from device import MIB, PAGE_SIZE, RECORD_HEADER
+import vmm as machines
+from device import MIB, PAGE_SIZE, RECORD_HEADER, Device
 from qmp import QmpError
-from vmm import Failure
+from vmm import Failure, Vmm
 
 # Of device memory the guest uses no more than that (vm/vm.h); the rest is free for knobs
 VM_MEM_USED = 4 * MIB
 # Of memory that it lets the device write to
 DMA_PAGES = MIB // PAGE_SIZE
 BUSY = ('full', 2 * VM_MEM_USED)
+
+# Of the command line: where a device may be reset by its bus, where one may be plugged in
+BRIDGE = ('-device', 'pci-bridge,id=bridge,chassis_nr=1')
+PORT = ('-device', 'pcie-root-port,id=plug,chassis=2,slot=2')
 
 # By name; and which of them go together, in one guest of the lab, one after the other
 SCENARIOS = {}
@@ -63,7 +70,7 @@ def refused(what, word, call):
 # What each migration begins with, whatever the one before it had: by default so much
 # downtime that it is no matter of speed whether QEMU comes to stop the machine.
 CAPABILITIES = {'return_path': False, 'pause_before_switchover': False, 'multifd': False,
-                'switchover_ack': False}
+                'switchover_ack': False, 'postcopy_ram': False}
 PARAMETERS = {'downtime_limit': 20000, 'max_bandwidth': 128 * MIB}
 
 
@@ -166,20 +173,27 @@ def fills(told):
     return [device['dma']['fills'] for device in told['devices']]
 
 
+def through_all_memory(source: Vmm) -> None:
+    source.wait_migration(until=lambda told: told.get('ram', {}).get('dirty-sync-count', 0) > 1,
+                          what='through all memory')
+
+
+def much_is_written(source: Vmm) -> None:
+    """The engine writes half of the guest's pages anew, and the migration still goes on."""
+    begun = source.guest.next()
+    source.guest.told(lambda told: all(
+        late > early + DMA_PAGES // 2 for early, late in zip(fills(begun), fills(told), strict=True)),
+        f'that pages were written since {begun}')
+    equal('the migration', source.migration()['status'], 'active')
+
+
 def migrate_at_work(lab, source, destination, **options):
     """The same, but the engine writes half of the guest's pages anew after they were
     first sent: what the DMA log is for.
     """
     with in_pre_copy(lab, source, destination, **options):
-        source.wait_migration(
-            until=lambda told: told.get('ram', {}).get('dirty-sync-count', 0) > 1,
-            what='through all memory')
-        begun = source.guest.next()
-        source.guest.told(lambda told: all(
-            late > early + DMA_PAGES // 2
-            for early, late in zip(fills(begun), fills(told), strict=True)),
-            f'that pages were written since {begun}')
-        equal('the migration', source.migration()['status'], 'active')
+        through_all_memory(source)
+        much_is_written(source)
     source.execute('migrate-set-parameters', **PARAMETERS)
     return arrived(source, destination)
 
@@ -203,6 +217,9 @@ def sound(what, told):
             equal(f'{what}: pages that were wrong', device['dma']['bad'], 0)
             true(f'{what}: there was DMA', device['dma']['fills'])
             true(f'{what}: device memory was read again', device['dma']['returned'])
+        if 'flood' in device:
+            equal(f'{what}: what was wrong in memory', device['flood']['bad'], 0)
+            true(f'{what}: there was DMA', device['flood']['bytes'])
         if 'irq' in device:
             equal(f'{what}: interrupts that were wrong', device['irq']['bad'], 0)
             equal(f'{what}: interrupts that came', device['irq']['came'], device['irq']['asked'])
@@ -212,6 +229,7 @@ def counts(device):
     """All of them that only grow while the device is at work."""
     return ([port['received'] for port in device.get('serial', ())] +
             ([device['dma'][name] for name in ('fills', 'taken')] if 'dma' in device else []) +
+            ([device['flood']['bytes']] if 'flood' in device else []) +
             device.get('irq', {}).get('came', []))
 
 
@@ -300,13 +318,16 @@ def type_none(lab):
     equal('QEMU', source.status(), 'running')
 
 
-def pair(lab, work, *kinds, options=None):
-    """Two machines with such devices; the guest of the first one is at work."""
+def pair(lab, work, *kinds, **how):
+    """Two machines with such devices; the guest of the first one is at work.
+
+    how: more of what a machine is made with.
+    """
     size = 2 * VM_MEM_USED
     source = lab.vmm('source', [lab.device(kind, size) for kind in kinds], work=work,
-                     options=options).booted()
+                     **how).booted()
     destination = lab.vmm('destination', [lab.device(kind, size) for kind in kinds], work=work,
-                          incoming=True, options=options)
+                          incoming=True, **how)
     return source, destination
 
 
@@ -731,4 +752,212 @@ def multifd(lab):
     true('they came there beside the main channel',
          destination.traced('vfio_load_state_device_buffer_load_start'))
     goes_on('after the migration', destination)
+    return told
+
+
+@scenario('refused', 'post-copy, which no VFIO device can do: QEMU refuses before it asks the device '
+          'for anything; without it the same two machines migrate')
+def postcopy(lab: Any) -> dict[str, Any]:
+    source, destination = pair(lab, 'serial,dma', 'full')
+    lab.trace.clear()
+    refused('migrate', 'postcopy',
+            lambda: begin(lab, source, destination, postcopy_ram=True))
+    equal('QEMU', source.status(), 'running')
+    equal('the arcs of the source', lab.trace.arcs(source.devices[0]), [])
+    goes_on('after it was refused', source)
+    destination.close()
+    destination = lab.vmm('destination2', [lab.device(*BUSY)], incoming=True, work='serial,dma')
+    told = migrate_at_work(lab, source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('refused', 'a device without migration plugged into a machine that has to be migratable '
+          '(-only-migratable): QEMU refuses it and lets it go, takes another one under the same '
+          'name, and migrates that')
+def failed_realize(lab: Any) -> dict[str, Any]:
+    source = lab.vmm('source', [], more=('-only-migratable',) + PORT).booted()
+    bad, good = lab.device('none'), lab.device('full')
+    for options in ({}, {'enable-migration': 'on'}):
+        refused(f'device_add with {options}', 'migrat',
+                lambda more=options: source.plug(bad, 'plug', **more))
+        true('QEMU has closed what it refused', bad.closed())
+    true('nobody has the other device open', good.closed())
+    source.plug(good, 'plug')
+    true('QEMU has the other device open', not good.closed())
+    good.dirty_all()
+    destination = lab.vmm('destination', [lab.device('full')], incoming=True, bus='plug', more=PORT)
+    told = migrate(lab, source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, good.digest)
+    return told
+
+
+def dirty_rate(source: Vmm) -> int:
+    """How many MiB get dirty in a second, whole ones, by QEMU's dirty log."""
+    source.execute('calc-dirty-rate', calc_time=1, mode='dirty-bitmap')
+    machines.wait(lambda: source.execute('query-dirty-rate')['status'] == 'measured',
+                  'the rate is measured')
+    return source.execute('query-dirty-rate')['dirty-rate']
+
+
+@scenario('rate', 'calc-dirty-rate while the engine writes sees its pages, and sees none while the '
+          'engine is held up; it leaves the log off, so that a migration can switch it on')
+def calc_dirty_rate(lab: Any) -> dict[str, Any]:
+    source, destination = pair(lab, 'flood', 'full')
+    device = source.devices[0]
+    # An emulator's own log does not count what the processors write: what is counted is the
+    # device's. Whether it comes to a MiB in a second is a matter of this machine's speed.
+    machines.wait(lambda: dirty_rate(source) > 0, 'the engine makes memory dirty')
+    device.knob('engine_hold', '1')
+    # The pages of before may come with the first one
+    dirty_rate(source)
+    equal('MiB a second, with the engine held up', dirty_rate(source), 0)
+    device.knob('engine_hold', '0')
+    machines.wait(lambda: dirty_rate(source) > 0, 'the engine makes memory dirty again')
+    told = migrate(lab, source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('stop', 'stop and cont, without a migration, while an arc fails: the machine is stopped '
+          'or runs all the same, with a device that QEMU has reset')
+def stop_arc_fails(lab: Any) -> dict[str, Any]:
+    source = lab.vmm('source', [lab.device('full', MIB)]).booted()
+    device = source.devices[0]
+    fresh = lab.fresh_digest('full', MIB)
+    for command, arc, how, ends in (('stop', 'RUNNING-RUNNING_P2P', '', 'STOP'),
+                                    ('stop', 'RUNNING_P2P-STOP', '', 'RUNNING'),
+                                    ('cont', 'STOP-RUNNING_P2P', 'error', 'RUNNING'),
+                                    ('cont', 'RUNNING_P2P-RUNNING', '', 'RUNNING')):
+        what = f'{command} while {arc} fails {how}'
+        device.dirty_all()
+        true(f'{what}: there is something to lose', device.digest != fresh)
+        if command == 'cont':
+            source.execute('stop')
+            equal(f'{what}: the state of the device before', device.state, 'STOP')
+        device.fault(f'{arc}-before {errno.EIO} {how}')
+        source.execute(command)
+        source.wait_status({'stop': 'paused', 'cont': 'running'}[command])
+        equal(f'{what}: times that the arc failed', device.fired(f'{arc}-before'), 1)
+        equal(f'{what}: the state of the device', device.state, ends)
+        equal(f'{what}: the digest, to that after a reset', device.digest, fresh)
+        if command == 'stop':
+            source.execute('cont')
+            source.wait_state('RUNNING')
+    device.dirty_all()
+    destination = lab.vmm('destination', [lab.device('full', MIB)], incoming=True)
+    told = migrate(lab, source, destination)
+    equal('the digest at the destination', destination.devices[0].digest, device.digest)
+    return told
+
+
+# A device that was reset has little to send, and a guest that boots changes little: what keeps
+# the migration open is not how much is left. QEMU believes that it can send a byte in the
+# downtime; a device has more than that.
+ENDLESS = {'avail_switchover_bandwidth': 1000}
+ENDING = {'avail_switchover_bandwidth': 0}
+
+
+@contextlib.contextmanager
+def memory_is_sent(lab: Any, source: Vmm, destination: Vmm) -> Iterator[None]:
+    """A migration that is amid the machine's memory, of a device that says nothing meanwhile."""
+    source.execute('migrate-set-parameters', **ENDLESS)
+    begin(lab, source, destination, downtime_limit=1, max_bandwidth=8 * MIB)
+    through_all_memory(source)
+    yield
+    equal('the migration', source.migration()['status'], 'active')
+    source.execute('migrate-set-parameters', **PARAMETERS | ENDING)
+
+
+def resettable(lab: Any, kind: str) -> tuple[Vmm, Vmm]:
+    """A machine whose guest can reset the device, and may reboot, and one where it may go."""
+    source, destination = pair(lab, 'serial,dma', kind, bus='bridge', more=BRIDGE)
+    source.execute('set-action', reboot='reset')
+    return source, destination
+
+
+@scenario('reset', 'the guest resets its device while memory is sent, without PRE_COPY: the DMA log '
+          'goes on, and the migration comes to its end')
+def reset_without_precopy(lab: Any) -> dict[str, Any]:
+    source, destination = resettable(lab, 'p2p')
+    with memory_is_sent(lab, source, destination):
+        source.guest.reset()
+        much_is_written(source)
+    told = arrived(source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('reset', 'it reboots: the same')
+def reboot_without_precopy(lab: Any) -> dict[str, Any]:
+    source, destination = resettable(lab, 'p2p')
+    with memory_is_sent(lab, source, destination):
+        source.guest.reboot()
+        much_is_written(source)
+    told = arrived(source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+def ends_with_session(lab: Any, act: str) -> dict[str, Any]:
+    """The guest does that in PRE_COPY; QEMU's data fd is dead then."""
+    source, destination = resettable(lab, 'full')
+    device = source.devices[0]
+    source.execute('migrate-set-parameters', **ENDLESS)
+    lab.trace.clear()
+    with in_pre_copy(lab, source, destination):
+        through_all_memory(source)
+        getattr(source.guest, act)()
+        failed(source)
+    true(f'the data fd was dead: {lab.trace.failures(device, "read")}',
+         -errno.ENODEV in lab.trace.failures(device, 'read'))
+    goes_on(f'after the {act}', source)
+    source.execute('migrate-set-parameters', **ENDING)
+    destination.close()
+    destination = lab.vmm('destination2', [lab.device(*BUSY)], incoming=True, work='serial,dma',
+                          bus='bridge', more=BRIDGE)
+    told = migrate_at_work(lab, source, destination)
+    goes_on('after the migration', destination)
+    return told
+
+
+@scenario('reset', 'the guest resets its device in PRE_COPY, which ends the session: the migration '
+          'fails, the guest goes on, and the next migration does not fail')
+def reset_in_precopy(lab: Any) -> dict[str, Any]:
+    return ends_with_session(lab, 'reset')
+
+
+@scenario('reset', 'it reboots: the same')
+def reboot_in_precopy(lab: Any) -> dict[str, Any]:
+    return ends_with_session(lab, 'reboot')
+
+
+@scenario('several', 'two devices, one of which changes faster than it is sent: the other one is '
+          'sent all the same, once')
+def one_never_rests(lab: Any) -> dict[str, Any]:
+    sizes = (8 * MIB, 4 * MIB)
+    source = lab.vmm('source', [lab.device('full', size) for size in sizes]).booted()
+    restless, other = source.devices
+    destination = lab.vmm('destination', [lab.device('full', size) for size in sizes],
+                          incoming=True)
+    for device in source.devices:
+        device.dirty_all()
+    once = other.mem_size // PAGE_SIZE * (PAGE_SIZE + RECORD_HEADER)
+    lab.trace.clear()
+
+    def sent(device: Device) -> int:
+        return lab.trace.bytes_read(device, 'PRE_COPY')
+    with Dirtying(restless, 512):
+        begin(lab, source, destination, downtime_limit=1, max_bandwidth=64 * MIB)
+        machines.wait(lambda: sent(other) >= once, 'the other device is sent',
+                      lambda: f'; {sent(other)} bytes of {once} are')
+        before = sent(restless)
+        machines.wait(lambda: sent(restless) > before + restless.mem_size,
+                      'the restless device is sent again and again')
+        equal('the migration', source.migration()['status'], 'active')
+        true(f'the other device is sent once: {sent(other)} bytes', sent(other) < once * 1.1)
+    source.execute('migrate-set-parameters', **PARAMETERS)
+    told = arrived(source, destination)
+    for here, there in zip(source.devices, destination.devices, strict=True):
+        equal('the digest at the destination', there.digest, here.digest)
     return told

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 import qmp
+from device import Device
 
 RAM = 48
 # What the guest's kernel keeps out of, for DMA: see vm/vm.h
@@ -159,16 +160,19 @@ class Vmm:
     """One QEMU with mtty-mig devices."""
 
     def __init__(self, place, backend, logs, name, devices, incoming=False, work=None,
-                 options=None):
+                 options=None, bus=None, more=()):
         """work: of the guest's process (vm/init.c); None: there is only the firmware.
 
-        options: more for each vfio-pci device.
+        options: more for each vfio-pci device. bus: where they are, if not on the
+        machine's own bus; more: words of the command line, by which there is one.
         """
         self.place = place
         self.name = name
         self.devices = devices
         self.guest = None
         self.qmp = None
+        self._backend = backend
+        self._options = options or []
         self._logs = logs
         self._log = open(f'{logs}/{name}.qmp', 'w', encoding='utf-8')
         self._output = f'{logs}/{name}.qemu'
@@ -192,11 +196,10 @@ class Vmm:
         ]
         if backend == 'iommufd':
             command += ['-object', 'iommufd,id=iommufd0']
+        command += more
         for number, device in enumerate(devices):
-            words = ['vfio-pci', f'id=device{number}', f'sysfsdev={device.path}']
-            if backend == 'iommufd':
-                words.append('iommufd=iommufd0')
-            command += ['-device', ','.join(words + (options or []))]
+            words = [f'{key}={value}' for key, value in self.properties(number, device, bus).items()]
+            command += ['-device', ','.join(words + self._options)]
         if work is not None:
             command += ['-kernel', place.inside('bzImage'), '-initrd', place.inside('initramfs'),
                         '-append', f'console=ttyS0 panic=-1 memmap={DMA_MEMORY} WORK={work} '
@@ -216,6 +219,19 @@ class Vmm:
         except BaseException:
             self.close()
             raise
+
+    def properties(self, number: int, device: Device, bus: str | None = None) -> dict[str, str]:
+        """What QEMU is told of a device, but for the options."""
+        return ({'driver': 'vfio-pci', 'id': f'device{number}', 'sysfsdev': device.path} |
+                ({'iommufd': 'iommufd0'} if self._backend == 'iommufd' else {}) |
+                ({'bus': bus} if bus else {}))
+
+    def plug(self, device: Device, bus: str, **more: Any) -> None:
+        """One more device, while the machine runs. Raises QmpError if QEMU refuses it."""
+        options: dict[str, Any] = dict(one.split('=', 1) for one in self._options)
+        self.execute('device_add', **self.properties(len(self.devices), device, bus) | options |
+                     more)
+        self.devices.append(device)
 
     def _connect(self):
         deadline = time.monotonic() + PATIENCE
