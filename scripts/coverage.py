@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 
+import exits
 import ktap
 
 LINES = 95
@@ -360,7 +361,7 @@ def main():
         print(f'lab: error: {why}', file=sys.stderr)
         for line in failed:
             print(f'     failed: {line}', file=sys.stderr)
-        return 1
+        return exits.BROKEN
 
     verdict = Verdict(len(files) + 6)
     verdict.case(not failed and tests['passed'], 'tests: ' + ktap.LAST_LINE.format(**tests), failed)
@@ -399,4 +400,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exits.end_with(main)

@@ -65,5 +65,5 @@ cd "$REPO"
 status=0
 said=$(lintian --allow-root --fail-on error --tag-display-limit 0 "${debs[@]}" 2>&1) || status=$?
 say "lintian: ${said:-no error, no warning}"
-[ $status -eq 0 ] || die "the packages are not as lintian wants them" "see above; they are in build/"
+[ $status -eq 0 ] || exit 1
 rm -rf "$work"

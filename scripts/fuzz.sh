@@ -128,7 +128,8 @@ run() {
 	unlock_cache
 
 	if [ -n "${INPUT:-}" ]; then
-		exec "$program" "${options[@]}" "$INPUT"
+		"$program" "${options[@]}" "$INPUT" || exit 1
+		exit
 	fi
 	if [ "${MERGE:-0}" != 0 ]; then
 		merge "$program"
@@ -160,7 +161,8 @@ run() {
 		"('make fuzz MERGE=1' takes what counts into selftests/fuzz/corpus)"
 	sed -n 's/^verdicts: /lab: &/p' "$log" >&2
 	say "the whole output: build/fuzz/log"
-	return "$status"
+	[ "$status" -eq 0 ] || [ "$status" -ge 128 ] || exit 1
+	exit "$status"
 }
 
 # As few and as short inputs as reach, with those in edges/, the same edges of the

@@ -55,6 +55,7 @@ if [ "$HUNG" != 0 ] && [ -w /proc/sys/kernel/hung_task_timeout_secs ]; then
 	echo 10 >/proc/sys/kernel/hung_task_check_interval_secs
 fi
 export TERM COLUMNS LINES SEED STEPS MINUTES CALLS
+[ -z "$NO_COLOR" ] || export NO_COLOR
 
 # Kept open: a terminal that nobody has open loses its settings and its input.
 exec 3<>"$OUT"
@@ -255,8 +256,12 @@ shell)
 	if [ "$LIVE" = 1 ]; then
 		# shellcheck disable=SC2094 # a terminal
 		setsid -c bash --norc -i <"$OUT" >"$OUT" 2>&1
+	elif [ "$SCRIPT" = 1 ]; then
+		# Commands from a file: nothing that sees a terminal.
+		{ bash --norc -s </run/lab/script 2>&1; echo $? >/run/status; } | cat >"$OUT"
+		finish "$(cat /run/status)"
 	else
-		# Commands from a file or a pipe: nothing that sees a terminal.
+		# Commands from a pipe, as they come
 		# shellcheck disable=SC2002,SC2094 # bash must not have the terminal as stdin
 		cat "$OUT" | { bash --norc -s 2>&1; echo $? >/run/status; } | cat >"$OUT"
 		finish "$(cat /run/status)"

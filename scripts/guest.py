@@ -11,6 +11,7 @@ import argparse
 import errno
 import os
 import pty
+import selectors
 import shutil
 import signal
 import sys
@@ -18,14 +19,17 @@ import termios
 import time
 import tty
 
+import exits
 import hostunit
 import klog
 import ktap
 import machine
 import uml
+import variables
 
 TAIL = 40
-RANDOM = ('SEED', 'STEPS', 'MINUTES', 'CALLS')
+# Variables that programs in the guest look for
+ENVIRONMENT = ('SEED', 'STEPS', 'MINUTES', 'CALLS', 'NO_COLOR')
 
 
 class Job:
@@ -96,8 +100,7 @@ def start_file(args, **job):
            'VMM': args.vmm,
            # Seconds after which a task is stuck: before the guest is given up
            'HUNG': max(30, args.silence // 2) if args.silence else 0, **job}
-    # What the programs that go at random look for in their environment
-    job.update((name, os.environ.get(name, '')) for name in RANDOM)
+    job.update((name, os.environ.get(name, '')) for name in ENVIRONMENT)
     with open(f'{args.run}/job', 'w', encoding='utf-8') as out:
         for name, value in job.items():
             quoted = str(value).replace("'", "'\\''")
@@ -105,19 +108,35 @@ def start_file(args, **job):
 
 
 def run(args):
-    """make run: the demo's output, and nothing but."""
-    start_file(args, JOB='run', LIVE=int(sys.stdout.isatty()), ARGS=args.args)
+    """make run: the demo's output, and nothing but; its account goes to where the user is."""
+    words, account = variables.account(args.args.split())
+    start_file(args, JOB='run', LIVE=int(sys.stdout.isatty()), ARGS=' '.join(words))
     job = Job(args, args.log + '.log')
     job.guest.boot(args, 'run', machine.prepare(args))
     machine.watch([job.guest])
     job.print_problems()
+    if account and os.path.exists(f'{args.run}/account'):
+        shutil.copyfile(f'{args.run}/account', account)
+        print(f'lab: the account: {account}', file=sys.stderr)
     reports = len(job.scanner.reports)
+    if job.guest.status == exits.REFUSED and not reports:
+        return exits.REFUSED
     if reports:
         print(f'lab: the run failed: the kernel reported {reports} problem(s), see above')
     if job.guest.status != 0 or reports or job.broken:
         print(f'lab: the whole log: {job.log_name}')
         return 1
     return 0
+
+
+def can_wait(descriptor):
+    """For input?  A file has all of its own at once, and epoll does not take it."""
+    with selectors.DefaultSelector() as selector:
+        try:
+            selector.register(descriptor, selectors.EVENT_READ)
+        except PermissionError:
+            return False
+    return True
 
 
 class Shell(Job):
@@ -127,21 +146,28 @@ class Shell(Job):
         super().__init__(args, args.log + '.log')
         self._terminal = None
         self._typed = b''
+        self._line_ended = True
 
     def mark(self, channel, words):
         super().mark(channel, words)
         if (channel, words) == ('out', 'begin shell'):
             # It listens: give it what was typed until now.
             data, self._typed = self._typed, None
-            os.write(self._terminal, data)
+            self._type(data)
+
+    def _type(self, data):
+        while data:
+            data = data[os.write(self._terminal, data):]
 
     def keys(self):
         data = os.read(0, 4096)
         more = bool(data)
         if not data:
-            data = b'\x04'
+            # It ends a line that has no end, and only then the input.
+            data = b'\x04' if self._line_ended else b'\x04\x04'
+        self._line_ended = data.endswith(b'\n')
         if self._typed is None:
-            os.write(self._terminal, data)
+            self._type(data)
         elif b'\x03' in data:
             raise KeyboardInterrupt
         else:
@@ -149,7 +175,11 @@ class Shell(Job):
         return more
 
     def main(self):
-        start_file(self.args, JOB='shell', LIVE=int(os.isatty(0)))
+        script = not os.isatty(0) and not can_wait(0)
+        start_file(self.args, JOB='shell', LIVE=int(os.isatty(0)), SCRIPT=int(script))
+        if script:
+            with open(f'{self.args.run}/script', 'wb') as file, open(0, 'rb', closefd=False) as text:
+                shutil.copyfileobj(text, file)
         master, slave = pty.openpty()
         tty.setraw(slave)
         self._terminal = os.dup(master)
@@ -161,12 +191,12 @@ class Shell(Job):
         try:
             environment = machine.prepare(self.args)
             self.guest.boot(self.args, 'shell', environment, (master, slave))
-            machine.watch([self.guest], {0: self.keys})
+            machine.watch([self.guest], None if script else {0: self.keys})
         finally:
             if before:
                 termios.tcsetattr(0, termios.TCSADRAIN, before)
         self.print_problems()
-        return 1 if self.guest.status is None else self.guest.status
+        return exits.BROKEN if self.guest.status is None else self.guest.status
 
 
 def split_seed(unit):
@@ -453,17 +483,19 @@ def run_job(args, job):
         return 130
     except uml.NoPlace as why:
         print(f'lab: error: {why}', file=sys.stderr)
-        return 1
+        return exits.BROKEN
     except BrokenPipeError:
         # Nobody reads any more: do not let Python try again at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise
+            return exits.unexpected()
         print(f'\nlab: error: the disk of {args.log} is full\n     make room and call again, '
               'or move the cache: make ... CACHE=/path/with/room', file=sys.stderr)
-        return 1
+        return exits.BROKEN
+    except Exception:  # pylint: disable=broad-exception-caught
+        return exits.unexpected()
 
 
 def main():

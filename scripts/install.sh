@@ -13,15 +13,9 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=$1
-kdir=$(expand_home "$2")
+kdir=$2
 dest=${DESTDIR-}
 prefix=${PREFIX-}
-for path in "$dest" "$prefix"; do
-	case $path in
-	'' | /*) ;;
-	*) die "'$path' is no absolute path" "DESTDIR and PREFIX have to begin with /" ;;
-	esac
-done
 libexec=$prefix/libexec/mtty-mig-selftests
 
 # What kbuild installs of ours, below /lib/modules/RELEASE/updates
@@ -46,6 +40,7 @@ may_write() {
 	[ ! -w "$dir" ] || return 0
 	[ "$kdir" = "/lib/modules/$(uname -r)/build" ] || words="$words KDIR=$kdir"
 	words="$words${prefix:+ PREFIX=$prefix}${dest:+ DESTDIR=$dest}"
+	[ -z "${KBUILD_WORDS-}" ] || words="$words $(sed "s/=\(.*[^A-Za-z0-9_.,:/=-].*\)/='\1'/" <<<"$KBUILD_WORDS" | xargs -d '\n')"
 	die "only root can write to $dir" \
 		"sudo make $words; or name another place: DESTDIR=DIR"
 }
@@ -79,8 +74,10 @@ install_all() {
 	# kbuild's own way: it strips, compresses and signs as that kernel is
 	# configured to.  depmod is ours to call.
 	copied_to=$out
+	words=()
+	[ -z "${KBUILD_WORDS-}" ] || mapfile -t words <<<"$KBUILD_WORDS"
 	step install-modules make -C "$kdir" M="$out" INSTALL_MOD_PATH="$dest" \
-		INSTALL_MOD_DIR=updates DEPMOD=true modules_install
+		INSTALL_MOD_DIR=updates DEPMOD=true "${words[@]}" modules_install
 	for name in "${ours[@]}"; do
 		for file in "$dest/lib/modules/$release/updates/$name"*; do
 			[ ! -e "$file" ] || say "installed: $file"

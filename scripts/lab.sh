@@ -6,6 +6,8 @@
 # entered at all.
 #
 #   lab.sh run|check|kunit|selftests|shell|update
+#
+# KUNIT_FILTER=SUITE.CASE	only these of KUnit, as its filter_glob has it
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/setup.sh"
@@ -43,10 +45,7 @@ fi
 units=()
 case $verb in
 check | selftests) wanted_units units ;;
-kunit)
-	[ "$KERNEL" != debian ] ||
-		die "Debian's kernel has no KUnit" "say KERNEL=lts or KERNEL=latest, or make selftests KERNEL=debian"
-	;;
+kunit) [ -z "${KUNIT_FILTER-}" ] || APPEND="${APPEND-} kunit.filter_glob=$KUNIT_FILTER" ;;
 esac
 
 packages=()
@@ -89,4 +88,4 @@ run) say "booting Linux $(release) $(engine)" ;;
 kunit | selftests | check) say "on Linux $(release) $(engine), $flavour" ;;
 shell) say "booting Linux $(release) $(engine); tools/ and selftests/ are here, 'exit' ends the guest" ;;
 esac
-wait_for "$SCRIPTS/guest.py" "${options[@]}"
+end_with "$SCRIPTS/guest.py" "${options[@]}"

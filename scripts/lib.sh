@@ -5,16 +5,19 @@
 # the lock on the cache, and how a thing gets into the cache so that it is
 # either all there or not there.  Sourced by bash, never run.
 
-set -euo pipefail
+set -eEuo pipefail
 
 # A user's locale or umask must not change what tools print or who can read
 # what was built; make's own variables must not reach the kernel's makefiles.
 export LC_ALL=C
 umask 022
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL GNUMAKEFLAGS
-unset ARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O M C W
-# Nor what a kernel developer has set for kernels of his own.
-unset LLVM LLVM_IAS CC LD HOSTCC HOSTCFLAGS HOSTLDFLAGS CFLAGS CPPFLAGS LDFLAGS KCPPFLAGS
+unset ARCH SUBARCH CROSS_COMPILE KBUILD_OUTPUT KBUILD_EXTMOD KCFLAGS KBUILD_VERBOSE V O M C W
+# Nor what a kernel developer has set for kernels of his own.  What modules.sh is to
+# hand on is in KBUILD_WORDS.
+unset LLVM LLVM_IAS CC LD AR NM OBJCOPY OBJDUMP READELF STRIP PAHOLE CHECK CF HOSTCC HOSTCXX
+unset HOSTCFLAGS HOSTLDFLAGS CFLAGS CPPFLAGS LDFLAGS KCPPFLAGS
+unset KBUILD_EXTRA_SYMBOLS KBUILD_MODPOST_WARN INSTALL_MOD_STRIP
 unset KCONFIG_CONFIG KCONFIG_ALLCONFIG LOCALVERSION INSTALL_PATH INSTALL_MOD_PATH INSTALL_HDR_PATH
 PATH=$PATH:/usr/sbin:/sbin
 # A checkout or a kernel tree may be somebody else's, as for root in a container.
@@ -24,25 +27,15 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 export SCRIPTS=$REPO/scripts
 
-# A ~ that neither make nor a shell other than bash expands, as in KERNEL=~/linux
-expand_home() {
-	case $1 in
-	\~ | \~/*) printf '%s\n' "$HOME${1#\~}" ;;
-	*) printf '%s\n' "$1" ;;
-	esac
-}
-for each in KERNEL CACHE QEMU PREFIX DESTDIR; do
-	[ -z "${!each-}" ] || printf -v "$each" '%s' "$(expand_home "${!each}")"
-done
-
-# shellcheck disable=SC2034 # for runs.sh
+# shellcheck disable=SC2034 # for others
 KERNEL_GIVEN=${KERNEL-}
 KERNEL=${KERNEL:-lts}
 ENGINE_GIVEN=${ENGINE-}
 ENGINE=${ENGINE:-uml}
 export KERNEL ENGINE
 CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mtty-mig}
-JOBS=$(nproc)
+# make -jN; without it, one a processor
+JOBS=${LAB_JOBS:-$(nproc)}
 export JOBS
 
 case $CACHE in
@@ -57,8 +50,21 @@ die() {
 	printf '%s\n' "lab: error: $1" >&2
 	shift
 	[ $# -eq 0 ] || printf '     %s\n' "$@" >&2
-	exit 1
+	exit 3
 }
+
+# Exit status 1 is for what was looked at and is wrong, as a test that failed: who ends
+# with it says so by "exit".  A command of the lab's own that fails is something else,
+# whatever its status; a signal's is handed on, and what was told is not told again.
+broke() {
+	# A subshell's end is judged by whoever reads from it.
+	[ "$BASHPID" = $$ ] && [ "$1" -lt 128 ] || exit "$1"
+	local file=${BASH_SOURCE[1]-$0}
+	[ "$1" -eq 3 ] ||
+		say "error: ${file##*/}, line $2: '${3%%$'\n'*}' ended with exit status $1"
+	exit 3
+}
+trap 'broke $? "$LINENO" "$BASH_COMMAND"' ERR
 
 now() { date +%s; }
 
@@ -281,35 +287,15 @@ kernel_fragments() {
 	[ "$3" = plain ] || echo "$config/$3"
 }
 
-# check_kernel: of KERNEL=.  This and what follows is the one place that knows which
-# values exist.
+# check_kernel: what KERNEL= settles.  What may be said is in variables.py.
 check_kernel() {
-	case $KERNEL in
-	lts | latest) ;;
-	debian)
-		# There is no other engine that could run it.
-		ENGINE=${ENGINE_GIVEN:-qemu}
-		[ "$ENGINE" = qemu ] ||
-			die "KERNEL=debian is an image for PCs, and ENGINE=$ENGINE does not run those" \
-				"leave ENGINE out, or say ENGINE=qemu"
-		;;
-	*/*)
-		[ -f "$KERNEL/Makefile" ] && [ -f "$KERNEL/Kconfig" ] && [ -d "$KERNEL/arch/um" ] ||
-			die "KERNEL=$KERNEL is not a kernel's source tree" \
-				"name the directory of a Linux tree of 6.12 or newer"
-		need_simple_path "the kernel tree" "$(realpath "$KERNEL")" "give it a simpler one; a link to it is not enough"
-		;;
-	*) die "KERNEL=$KERNEL is not known; it can be: lts, latest, debian, or a path to a kernel tree" ;;
-	esac
+	# There is no other engine that could run it.
+	[ "$KERNEL" != debian ] || ENGINE=${ENGINE_GIVEN:-qemu}
 }
 
-# check_choice: of KERNEL= and ENGINE=, for a guest.
+# check_choice: the same for a guest.
 check_choice() {
 	check_kernel
-	case $ENGINE in
-	uml | qemu) ;;
-	*) die "ENGINE=$ENGINE is not known; it can be: uml, qemu" ;;
-	esac
 	[ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] ||
 		die "the lab runs on x86-64 Linux only; this is $(uname -s) on $(uname -m)"
 }

@@ -120,4 +120,4 @@ for part in "${parts[@]}"; do
 	echo "$result $number $part"
 done
 echo "$((number - failed)) passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]
+[ $failed -eq 0 ] || exit 1

@@ -7,7 +7,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-kdir=$(expand_home "$1")
+kdir=$1
 [ -d "$kdir" ] ||
 	die "there is no kernel in '$kdir'" \
 		"install the headers of the running kernel (on Debian: apt-get install linux-headers-\$(uname -r)), or name another kernel build: make modules KDIR=/path"

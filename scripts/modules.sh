@@ -9,6 +9,9 @@
 #   modules.sh KDIR OUTPUT [SOURCES]
 #
 # SOURCES: a directory with what is built, if it is not this checkout.
+#
+# KBUILD_WORDS: NAME=VALUE, a line each, what the user says to the kernel's makefiles:
+# ARCH, CROSS_COMPILE, LLVM, CC, V, W, C, KCFLAGS and more (see variables.py).
 
 . "$(dirname "$0")/lib.sh"
 
@@ -50,15 +53,32 @@ esac
 if has KUNIT; then
 	parts+=(kunit)
 fi
-arch=()
-if has UML; then
-	arch=(ARCH=um)
+
+given=()
+[ -z "${KBUILD_WORDS-}" ] || mapfile -t given <<<"$KBUILD_WORDS"
+cflags=
+words=()
+verbose=
+again=
+for word in "${given[@]}"; do
+	case $word in
+	KCFLAGS=*) cflags=" ${word#*=}" ;;
+	V=0) ;;
+	# What it shows and what is looked at again does not depend on what was built.
+	V=*) words+=("$word") verbose=1 again=1 ;;
+	[CW]=*) words+=("$word") again=1 ;;
+	*) words+=("$word") ;;
+	esac
+done
+said() { [[ $'\n'${KBUILD_WORDS-} == *$'\n'"$1="* ]]; }
+
+if has UML && ! said ARCH; then
+	words+=(ARCH=um)
 fi
 # With another compiler than its own the kernel's options do not fit.
-if has CC_IS_CLANG; then
-	arch+=(LLVM=1)
+if has CC_IS_CLANG && ! said LLVM && ! said CC; then
+	words+=(LLVM=1)
 fi
-cflags=
 gcov=()
 # make lint: C=1 has sparse look at what is compiled
 lint=()
@@ -67,7 +87,7 @@ if [ -n "${LINT-}" ]; then
 fi
 # A warning is an error with the lab's own kernels; a mutant may well have one
 if [ $# -lt 3 ] && [[ $kdir == "$CACHE"/kernel/* ]]; then
-	cflags=-Werror
+	cflags+=' -Werror'
 fi
 if has GCOV_KERNEL; then
 	# Expanded by kbuild in each directory: the driver and not its suites.
@@ -78,9 +98,9 @@ if has GCOV_KERNEL; then
 	cflags+=' -fno-early-inlining -fno-partial-inlining -fno-thread-jumps'
 fi
 
-key=$(hash_text "$(hash_files "${parts[@]}")" "$kdir" "$release" "$(cat "$0")" \
+key=$(hash_text "$(hash_files "${parts[@]}")" "$kdir" "$release" "$(cat "$0")" "${given[*]}" \
 	"$(cat "$kdir/.mtty-mig-stamp" 2>/dev/null || stat -c %Y "$config")")
-if stamped "$out" "$key"; then
+if [ -z "$again" ] && stamped "$out" "$key"; then
 	used "$out"
 	exit 0
 fi
@@ -112,11 +132,16 @@ printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
 
 # __FILE__, which KUnit and WARN print, as a name in the checkout.
 build() {
-	make -C "$kdir" "${arch[@]}" M="$out" "${gcov[@]}" "${lint[@]}" \
-		KCFLAGS="-fmacro-prefix-map=$out/= $cflags" -j"$JOBS" modules
+	make -C "$kdir" M="$out" "${gcov[@]}" "${lint[@]}" "${words[@]}" \
+		KCFLAGS="-fmacro-prefix-map=$out/=$cflags" -j"$JOBS" modules
 }
 copied_to=$out
-step modules build
+if [ -n "$verbose" ]; then
+	log=$CACHE/logs/modules.log
+	build 9>&- </dev/null 2>&1 | tee "$log" >&2 || die_or_full "the modules could not be built" "$log"
+else
+	step modules build
+fi
 
 stamp "$out" "$key"
 say "built the modules in $(took "$start")"

@@ -10,10 +10,6 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=mutants
-[ "$ENGINE" = uml ] || die "mutants are hunted with ENGINE=uml only: leave it out"
-[ "$KERNEL" != debian ] ||
-	die "Debian's kernel has neither KUnit nor sanitizers" "say KERNEL=lts or KERNEL=latest, or leave it out"
-[ -z "${SAN-}" ] || die "mutants are hunted with sanitizers: leave SAN out"
 # With TEST= one sees what some of the tests notice by themselves.
 units=()
 wanted_units units kunit
@@ -38,7 +34,7 @@ TEST_TIMEOUT=${TEST_TIMEOUT:-100}
 guest_options options
 [ "${KEEP_GOING:-0}" = 0 ] || options+=(--keep-going)
 [ -z "${TEST-}" ] || options+=(--some)
-wait_for "$SCRIPTS/mutants.py" "${options[@]}" \
+end_with "$SCRIPTS/mutants.py" "${options[@]}" \
 	--repo "$REPO" --kdir "$kernel" --scratch "$scratch" \
 	--key "$(hash_text "$(cat "$modules/.mtty-mig-stamp" \
 		"$programs/selftests/.mtty-mig-stamp" "$kernel/.mtty-mig-stamp")" "${units[*]}")" \

@@ -82,12 +82,11 @@ inside() {
 		cp -r "$root/home/newcomer/.cache/mtty-mig/logs" "$log.lab" 2>/dev/null &&
 			say "$suite: the lab's own logs: $log.lab" || true
 	fi
-	return "$status"
+	exit "$status"
 }
 
 if [ "${1-}" = inside ]; then
 	inside "${@:2}"
-	exit
 fi
 
 "$SCRIPTS/packages.sh" newcomer
@@ -112,7 +111,8 @@ for suite in "${suites[@]}"; do
 	: >"$log"
 	one=0
 	inside_namespace "$0" inside "$root" "$suite" "$log" "$rows.bundle" "${words[@]}" || one=$?
-	[ $one -eq 0 ] || status=1
+	# What a command showed counts more than that there was no root for another one.
+	[ $one -eq 0 ] || [ $status -eq 1 ] || status=$one
 	[ -e "$log.rows" ] || echo "$suite|root|FAILED|0|see $log" >"$log.rows"
 	cat "$log.rows" >>"$rows.rows"
 	rm -f "$log.rows" "$log.now"

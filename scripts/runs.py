@@ -24,6 +24,7 @@ import sys
 import time
 from typing import Iterator
 
+import exits
 import ktap
 import table
 
@@ -48,6 +49,7 @@ class Run:
         self.engine = variables.get('ENGINE', '')
         self.numbers = None
         self.why = None
+        self.status = 0
         self.seconds = 0
 
     def command(self):
@@ -55,8 +57,9 @@ class Run:
             f"{name}='{value}'" if re.search(r'[^\w.,:/=-]', value) else f'{name}={value}'
             for name, value in self.variables.items()])
 
-    def ended(self, status, lines):
+    def ended(self, ended_with, lines):
         """What it came to, by its last line and its exit status."""
+        self.status = ended_with
         for line in lines:
             found = re.match(r'lab: .*\bon Linux (\S+) in (QEMU \(\w+\)|User Mode Linux)', line)
             if found:
@@ -64,9 +67,9 @@ class Run:
         found = LAST_LINE.fullmatch(lines[-1]) if lines else None
         if found:
             self.numbers = [int(number) for number in found.groups()]
-        if status and not (self.numbers and self.numbers[1]):
+        if ended_with and not (self.numbers and self.numbers[1]):
             self.why = next((line for line in lines if 'error: ' in line or 'the run failed' in line),
-                            f'ended with exit status {status}')
+                            f'ended with exit status {ended_with}')
 
     def failed(self):
         return bool(self.why or not self.numbers or self.numbers[1])
@@ -146,14 +149,19 @@ def follow(command: list[str], log_name: str, show: bool) -> tuple[int, list[str
 def execute(run, log_name, show):
     """Run it; its lines."""
     begun = time.monotonic()
+    # As make, but it ends with the status that tells what failed
     status, lines = follow(
-        ['make', '--no-print-directory', '-C', REPO, run.verb,
+        [f'{REPO}/scripts/verb.sh', run.verb,
          *(f'{name}={value}' for name, value in run.variables.items())], log_name, show)
     run.seconds = time.monotonic() - begun
-    # make's own word about a failure is none of the run's
-    lines = [line for line in lines if line and not re.match(r'make(\[\d+\])?: ', line)]
+    lines = [line for line in lines if line]
     run.ended(status, lines)
     return lines
+
+
+def refuse(why):
+    print(f'lab: error: {why}', file=sys.stderr)
+    sys.exit(exits.REFUSED)
 
 
 def choose(args):
@@ -170,12 +178,12 @@ def choose(args):
                 run.variables['ENGINE'] = args.engine
                 run.packages.append(args.engine)
     elif any(given.values()):
-        sys.exit('lab: error: the runs of make check-all have their own '
-                 + ' and '.join(name for name, value in given.items() if value)
-                 + '\n     leave that out; ONLY= takes some of the runs')
+        refuse('the runs of make check-all have their own '
+               + ' and '.join(name for name, value in given.items() if value)
+               + '\n     leave that out; ONLY= takes some of the runs')
     if not wanted:
-        sys.exit(f'lab: error: no run is called {args.only!r}; there are: '
-                 + ', '.join(run.name for run in runs))
+        refuse(f'no run is left with ONLY={args.only} ENGINE={args.engine} TEST={args.test}; there are: '
+               + ', '.join(run.name for run in runs))
     return wanted, [run for run in runs if run not in wanted]
 
 
@@ -227,7 +235,17 @@ def main():
         json.dump([dict(zip(TITLES, run.row())) for run in runs], out, indent=1)
         out.write('\n')
     print(ktap.LAST_LINE.format(passed=sums[0], failed=sums[1], skipped=sums[2]), flush=True)
-    return 1 if sums[1] else 0
+    return kind(runs)
+
+
+def kind(runs):
+    """The exit status: a test that failed counts more than a run that could not be done."""
+    failed = [run for run in runs if run.failed()]
+    if not failed:
+        return 0
+    # A run that ended well and counted nothing, or in disorder, has failed, too.
+    real = any(run.numbers and run.numbers[1] or run.status in (0, exits.FAILED) for run in failed)
+    return exits.FAILED if real else exits.BROKEN
 
 
 def interrupted(*_):
@@ -237,8 +255,5 @@ def interrupted(*_):
 if __name__ == '__main__':
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, interrupted)
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        # The run that was interrupted had the signal, too, and cleaned up.
-        sys.exit(130)
+    # The run that was interrupted had the signal, too, and cleaned up.
+    exits.end_with(main)

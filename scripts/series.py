@@ -22,6 +22,8 @@ import sys
 import tempfile
 import textwrap
 
+import exits
+
 SCRIPTS = os.path.dirname(os.path.abspath(__file__))
 REPO = os.path.dirname(SCRIPTS)
 TEXTS = os.path.join(SCRIPTS, 'series')
@@ -541,9 +543,9 @@ def main():
         write_series(args.tree, args.out)
     except SeriesError as why:
         print(f'lab: error: {why}', file=sys.stderr)
-        return 1
+        return exits.BROKEN
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    exits.end_with(main)

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$SCRIPTS/series_tree.sh"
 
-out=$(expand_home "${2:-$REPO/build/series}")
+out=${2:-$REPO/build/series}
 
 "$SCRIPTS/packages.sh" git
 if [ -z "${1-}" ]; then

@@ -15,7 +15,6 @@
 proofs=()
 held=1
 failed=0
-proved=0
 
 # prove NAME COMMAND...: one thing that has to hold.  Its output goes to a log;
 # what matters of it is shown if it fails, and the rest goes on.  TEST= selects.
@@ -31,7 +30,6 @@ prove() {
 		held=1
 		return
 	fi
-	proved=$((proved + 1))
 	log=$scratch/log-${name//[^A-Za-z0-9_.=-]/-}
 	say "$name ..."
 	start=$(now)
@@ -39,6 +37,7 @@ prove() {
 	# process group of its own, so that what it started ends with us.
 	set -m
 	(
+		trap - ERR
 		set -e
 		"$@"
 	) >"$log" 2>&1 8>&- </dev/null &
@@ -65,7 +64,6 @@ prove() {
 # show_proofs: the table, on stdout.
 show_proofs() {
 	printf '%s\n' "${proofs[@]}"
-	[ $proved -gt 0 ] || die "nothing is called '${TEST-}'; see above for what there is"
 }
 
 # given_tree [TREE]: the tree that was named, or the source of KERNEL=.  A source
@@ -73,7 +71,7 @@ show_proofs() {
 given_tree() {
 	# shellcheck disable=SC2153 # it is lib.sh's
 	local given kernel=$KERNEL
-	given=$(expand_home "${1-}")
+	given=${1-}
 	[ "$kernel" != debian ] || kernel=lts
 	if [ -z "$given" ]; then
 		if [[ $kernel == */* ]]; then
@@ -82,7 +80,7 @@ given_tree() {
 			given=$CACHE/src/$kernel
 		else
 			lock_cache
-			given=$("$SCRIPTS/source.sh") || exit 1
+			given=$("$SCRIPTS/source.sh")
 			unlock_cache
 		fi
 	fi
@@ -151,7 +149,7 @@ series_tree() {
 	fi
 	touch "$scratch/.mtty-mig-stamp"
 	touch "$scratch/before"
-	"$SCRIPTS/series.py" "$origin" "$patches" || exit 1
+	"$SCRIPTS/series.py" "$origin" "$patches"
 	key=$(hash_text "$(cat "$patches"/*.patch | grep -v '^Date: ')" "$(cat "$0")" \
 		"$(cat "$origin/.mtty-mig-stamp" 2>/dev/null || now)")
 	if [ "$(cat "$scratch/applied" 2>/dev/null)" != "$key" ]; then

@@ -13,22 +13,8 @@
 
 verb=soak
 RUNS=${RUNS-} MINUTES=${MINUTES-} SEED=${SEED-} LOAD=${LOAD-}
-for each in RUNS MINUTES; do
-	case ${!each} in
-	'' | [1-9] | [1-9]*[0-9]) [[ ${!each} != *[!0-9]* ]] || die "$each=${!each} is no number" ;;
-	*) die "$each=${!each} is no number above 0" ;;
-	esac
-done
-[ -z "$RUNS" ] || [ -z "$MINUTES" ] || die "RUNS= says how often, and MINUTES= how long: leave one out"
 [ -n "$RUNS$MINUTES" ] || MINUTES=10
-case $SEED in
-random) SEED= ;;
-*[!0-9]*) die "SEED=$SEED is no number" ;;
-esac
-case $LOAD in
-'' | 0 | 1) ;;
-*) die "LOAD=$LOAD is not known; it can be: 0, 1, or nothing for half and half" ;;
-esac
+[ "$SEED" != random ] || SEED=
 check_choice
 
 # Which kernels: where nobody asks for one, lts and latest.  A kernel that has two
@@ -119,5 +105,5 @@ for KERNEL_NR in "${!kernels[@]}"; do
 	done
 done
 
-wait_for "$SCRIPTS/soak.py" --run "$run" --log "$logs" --runs "${RUNS:-0}" \
+end_with "$SCRIPTS/soak.py" --run "$run" --log "$logs" --runs "${RUNS:-0}" \
 	--seconds "$seconds" --seed "$first" --load "$LOAD" "${units[@]}"

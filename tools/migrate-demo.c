@@ -35,6 +35,9 @@
 /* So many pages at most are changed between two reads of the data fd */
 #define BURST_MAX	4096
 
+/* Exit status of a call that makes no sense; nothing was done then */
+#define EXIT_USAGE	2
+
 static const char program[] = "migrate-demo";
 
 static struct {
@@ -119,6 +122,13 @@ static struct {
 	__u64 pages_written;
 	const char *difference;
 } account;
+
+/* What the caller said makes no sense */
+#define refuse(fmt, ...)						\
+	do {								\
+		fprintf(stderr, "%s: " fmt "\n", program, ##__VA_ARGS__); \
+		exit(EXIT_USAGE);					\
+	} while (0)
 
 /* Errors end the program; an exit handler removes the devices */
 #define fail(fmt, ...)							\
@@ -544,7 +554,8 @@ static void usage(void)
 	printf("Usage: %s [OPTION]...\n"
 	       "\n"
 	       "Create two mtty_mig devices, fill the first, migrate it to the second while it\n"
-	       "changes, and compare them.  The exit status is 0 if they are identical.\n"
+	       "changes, and compare them.  The exit status is 0 if they are identical, 2 if an\n"
+	       "option makes no sense, and 1 otherwise.\n"
 	       "\n"
 	       "  -m, --mem SIZE         device memory: 0, or a power of two from 4K (64M)\n"
 	       "  -t, --type TYPE        base, p2p, precopy or full (full)\n"
@@ -580,8 +591,8 @@ static __u64 to_number(const char *name, const char *text, __u64 max)
 		end++;
 	}
 	if (*text < '0' || *text > '9' || *end || errno || val > max)
-		fail("--%s %s: not a number up to %llu", name, text,
-		     (unsigned long long)max);
+		refuse("--%s %s: not a number up to %llu", name, text,
+		       (unsigned long long)max);
 	return val;
 }
 
@@ -599,10 +610,11 @@ static void parse_options(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
+	const char *no_color = getenv("NO_COLOR");
 	int c;
 
 	opt.live = isatty(STDOUT_FILENO);
-	opt.colour = opt.live && !getenv("NO_COLOR");
+	opt.colour = opt.live && !(no_color && *no_color);
 	while ((c = getopt_long(argc, argv, "m:t:d:b:r:s:p:j:h", options,
 				NULL)) != -1) {
 		switch (c) {
@@ -630,8 +642,8 @@ static void parse_options(int argc, char **argv)
 			else if (!strcmp(optarg, "never"))
 				opt.live = false;
 			else if (strcmp(optarg, "auto"))
-				fail("--progress %s: not always, never or auto",
-				     optarg);
+				refuse("--progress %s: not always, never or auto",
+				       optarg);
 			break;
 		case 'j':
 			opt.json = optarg;
@@ -640,14 +652,14 @@ static void parse_options(int argc, char **argv)
 			usage();
 			exit(EXIT_SUCCESS);
 		default:
-			exit(2);
+			exit(EXIT_USAGE);
 		}
 	}
 	if (optind < argc)
-		fail("'%s' is not understood, --help tells what is",
-		     argv[optind]);
+		refuse("'%s' is not understood, --help tells what is",
+		       argv[optind]);
 	if (!opt.buffer)
-		fail("--buffer 0: nothing can be copied through no buffer");
+		refuse("--buffer 0: nothing can be copied through no buffer");
 }
 
 /* Removing the devices is all that must be done, and may be done, here */

@@ -63,7 +63,7 @@ class Load(unittest.TestCase):
     def refused(self, verb, *words):
         """The call fails with one error, one line of what to do, and these words."""
         status, said = self.call(verb)
-        self.assertEqual(status, 1, said)
+        self.assertEqual(status, 3, said)
         errors = [line for line in said.splitlines() if line.startswith('lab: error: ')]
         self.assertEqual(len(errors), 1, said)
         self.assertTrue(said.splitlines()[-1].startswith('     '), said)

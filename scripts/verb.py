@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Do a verb: look at its variables first, then call its script, then say how it ended.
+
+    verb.py [--make GOALS] [-jN] VERB [NAME=VALUE]...
+
+With --make it is called by make, for one of its goals; then what the command line said
+is in MAKEFLAGS and in the environment.  variables.py knows what may be said.
+
+Exit status: 0 all is well, 1 a test failed, 2 the call makes no sense, 3 the lab could
+not do its work; 128 and more for a signal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+from types import FrameType
+
+import variables
+from exits import BROKEN, FAILED, REFUSED, end_with
+
+
+def said_to_make(flags: str) -> tuple[list[str], str]:
+    """The names of variables on make's command line, and its -j: N, 'all' or nothing."""
+    options, _, rest = f' {flags}'.partition(' -- ')
+    names = [re.split(r'[:+?!]*=', word, maxsplit=1)[0]
+             for word in re.findall(r'(?:\\.|[^\\\s])+', rest) if '=' in word]
+    jobs = re.search(r'(?:^| )-j([0-9]*)(?= |$)', options)
+    return names, (jobs[1] or 'all') if jobs else ''
+
+
+class Asked:
+    """What the caller wants."""
+
+    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
+        self.verb = ''
+        self.goals: list[str] = []
+        self.given: dict[str, str] = {}
+        self.jobs = environment.get('LAB_JOBS', '')
+        words = list(argv)
+        by_make = words[:1] == ['--make']
+        if by_make:
+            goals = words[1].split() or ['help']
+            names, self.jobs = said_to_make(environment.get('MAKEFLAGS', ''))
+            # A name that no shell knows is in no environment.
+            self.given = {name: environment.get(name, '') for name in names}
+            words = words[2:]
+        for word in words:
+            name, equals, value = word.partition('=')
+            if equals:
+                self.given[name] = value
+            elif re.fullmatch('-j[0-9]*', word):
+                self.jobs = word[2:] or 'all'
+            else:
+                self.goals.append(word)
+        if not by_make and len(self.goals) > 1:
+            raise variables.Wrong('one verb at a time: ' + ' '.join(self.goals),
+                                  'make takes several')
+        self.verb = self.goals[0] if self.goals else 'help'
+        self.goals = goals if by_make else [self.verb]
+        if self.jobs == '0':
+            raise variables.Wrong('-j0: no job can be done so')
+
+
+def environment_for(verb: str, values: dict[str, str], asked: Asked,
+                    environment: dict[str, str]) -> dict[str, str]:
+    """What the verb's script finds there: nothing but what was looked at."""
+    result = {name: text for name, text in environment.items()
+              if name not in variables.BY_NAME or variables.BY_NAME[name].foreign
+              or variables.BY_NAME[name].kbuild}
+    result.update({name: text for name, text in values.items() if not variables.BY_NAME[name].kbuild})
+    for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR'):
+        result.pop(name, None)
+    if asked.jobs and asked.jobs != 'all':
+        result['LAB_JOBS'] = asked.jobs
+    # A line each, for modules.sh; everybody else is protected from them by lib.sh.
+    words = [f'{name}={text}' for name, text in values.items() if variables.BY_NAME[name].kbuild]
+    if words:
+        result['KBUILD_WORDS'] = '\n'.join(words)
+    if values.get('KERNEL') == 'debian' and 'ENGINE' in variables.takes(variables.VERBS[verb]):
+        result['ENGINE'] = 'qemu'
+    if verb == 'fuzz' and 'SECONDS' in values:
+        # bash has a SECONDS of its own.
+        result['FOR'] = result.pop('SECONDS')
+    if verb == 'kunit' and 'TEST' in values:
+        result['KUNIT_FILTER'] = result.pop('TEST')
+    if verb == 'stress':
+        # They see for themselves whether they still move.
+        result.setdefault('TEST', '@(stress|ioctl_fuzz)_test')
+        result.setdefault('TIMEOUT', '86400')
+        result.setdefault('TEST_TIMEOUT', '0')
+        if 'STEPS' not in result:
+            result.setdefault('MINUTES', '1')
+    return result
+
+
+def tell_inherited(asked: Asked, values: dict[str, str]) -> None:
+    inherited = [f'{name}={text}' for name, text in values.items()
+                 if variables.BY_NAME[name].kbuild and not asked.given.get(name)]
+    if inherited:
+        print("lab: from the environment, for the kernel's makefiles: " + ' '.join(inherited),
+              file=sys.stderr)
+
+
+def call(command: list[str], environment: dict[str, str]) -> int:
+    """Its exit status; whoever ends us ends it."""
+    child = 0
+
+    def hand_on(number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if child:
+                os.kill(child, number)
+    # From the keyboard it has that signal, too.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, hand_on)
+    child = os.posix_spawnp(command[0], command, environment)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    child = 0
+    return 128 - status if status < 0 else status
+
+
+def closing(verb: str, status: int) -> str:
+    """The last words of a call that did not end well."""
+    if verb == 'shell' and status != BROKEN:
+        return ''               # it is the shell's own status
+    failure = variables.VERBS[verb].failure
+    if status == FAILED and failure:
+        return f'lab: make {verb}: {failure} (exit status {FAILED})'
+    if status == REFUSED:
+        return f'lab: make {verb}: the call makes no sense, see above (exit status {REFUSED})'
+    if status == BROKEN:
+        return f'lab: make {verb}: the lab could not do its work, so that is no verdict (exit status {BROKEN})'
+    return ''
+
+
+def main() -> int:
+    environment = dict(os.environ)
+    try:
+        asked = Asked(sys.argv[1:], environment)
+        result = variables.check(asked.goals, asked.given, environment)
+        if asked.verb == 'help':
+            print(variables.help_text())
+            return 0
+        variables.known_verb(asked.verb)
+    except variables.Wrong as why:
+        print(f'lab: error: {why}', *(f'     {hint}' for hint in why.hints),
+              f'lab: nothing was done: the call makes no sense (exit status {REFUSED})',
+              sep='\n', file=sys.stderr)
+        return REFUSED
+    verb = variables.VERBS[asked.verb]
+    values = result[verb.name]
+    tell_inherited(asked, values)
+    if isinstance(verb.command, str):
+        script, *words = verb.command.split()
+        command = [f'{variables.SCRIPTS}/{script}', *words]
+    else:
+        command = verb.command(variables.Call(verb.name, values, {}))
+    status = call(command, environment_for(verb.name, values, asked, environment))
+    if verb.name != 'shell' and REFUSED < status < 128:
+        status = BROKEN         # whatever the script's last command meant by it
+    words = closing(verb.name, status)
+    if words:
+        print(words, file=sys.stderr)
+    return status
+
+
+if __name__ == '__main__':
+    end_with(main)
