@@ -496,17 +496,27 @@ static struct other *call(struct kunit *test, struct mtty_device *mtty,
 }
 
 /*
- * Whether a call waits: either it returns or it sleeps until it is woken,
- * which is seen when nobody else holds the lock that it takes.
+ * Whether a call waits: either it returns or it sleeps until it is woken. It
+ * may also sleep for hw_lock, which on another processor is free a moment before
+ * who waits for it is woken. So it has to be one and the same sleep, seen more
+ * than once with nobody holding the lock.
  */
 static bool waits(struct other *other)
 {
+	unsigned long sleep = 0, looks = 0;
+
 	for (;;) {
+		unsigned long sleeps = READ_ONCE(other->task->nvcsw);
+
 		if (completion_done(&other->done))
 			return false;
-		if (READ_ONCE(other->task->__state) & TASK_NORMAL &&
-		    !mutex_is_locked(&other->mtty->hw_lock))
+		if (!(READ_ONCE(other->task->__state) & TASK_NORMAL) ||
+		    mutex_is_locked(&other->mtty->hw_lock) ||
+		    sleep != sleeps)
+			looks = 0;
+		else if (++looks == 3)
 			return true;
+		sleep = sleeps;
 		schedule_timeout_uninterruptible(1);
 	}
 }
@@ -1214,7 +1224,7 @@ static void engine_goes_on_after_a_step(struct kunit *test)
 
 /* Under way */
 
-static void engine_has_a_thread_for_each_channel(struct kunit *test)
+static void engine_channels_have_threads_of_their_own(struct kunit *test)
 {
 	static const struct transfer t = { .op = OP_FILL, .len = 2 * PAGE };
 	struct mtty_device *mtty = engine_device(test);
@@ -1461,13 +1471,14 @@ static void expect_drain_of_both(struct kunit *test, unsigned int first)
 		unsigned int channel = (first + i) % MTTY_MIG_NR_DMA;
 
 		KUNIT_EXPECT_TRUE(test, waits(drain));
+		/* As engine_end() does it */
 		smp_store_release(&mtty->engine[channel].in_flight, false);
 		wake_up_all(&mtty->engine_wait);
 	}
 	wait_for_completion(&drain->done);
 }
 
-static void engine_drain_waits_for_each_channel(struct kunit *test)
+static void engine_drain_waits_for_both_channels(struct kunit *test)
 {
 	expect_drain_of_both(test, 0);
 	expect_drain_of_both(test, 1);
@@ -1569,7 +1580,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_hold_waits_for_the_chunk_under_way),
 	KUNIT_CASE(engine_stepped_by_two),
 	KUNIT_CASE(engine_goes_on_after_a_step),
-	KUNIT_CASE(engine_has_a_thread_for_each_channel),
+	KUNIT_CASE(engine_channels_have_threads_of_their_own),
 	KUNIT_CASE(engine_aborted_under_way),
 	KUNIT_CASE(engine_begun_anew_under_way),
 	KUNIT_CASE(engine_begun_anew_while_the_old_one_fails),
@@ -1580,7 +1591,7 @@ static struct kunit_case engine_cases[] = {
 	KUNIT_CASE(engine_drain_waits_for_what_was_aborted),
 	KUNIT_CASE(engine_drain_does_not_mind_what_was_aborted),
 	KUNIT_CASE(engine_stopped_by_set_state),
-	KUNIT_CASE(engine_drain_waits_for_each_channel),
+	KUNIT_CASE(engine_drain_waits_for_both_channels),
 	KUNIT_CASE(engine_without_bus_master),
 	KUNIT_CASE(engine_stop_leaves_no_work),
 	KUNIT_CASE(engine_start_without_memory),
