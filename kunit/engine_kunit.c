@@ -169,7 +169,7 @@ static bool bus_mod(struct kthread_worker *worker,
 	struct mtty_engine *engine = container_of(work, struct mtty_engine,
 						  work);
 
-	if (!bus.manual || engine->stepping)
+	if (!bus.manual || engine->step)
 		return kthread_mod_delayed_work(worker, work, delay);
 	bus_put_off(engine, delay);
 	return true;

@@ -31,6 +31,20 @@
 /* How often in a row it has to be, so that it is not one that just takes its time */
 #define ENGINE_DYING	10
 
+/**
+ * struct mtty_engine_step - a channel is moved by hand
+ * @bytes: how far it is to be moved
+ * @moved: how far it was
+ * @ended: it will not be moved further
+ *
+ * Belongs to who waits for it; while it is in mtty_engine.step, under hw_lock.
+ */
+struct mtty_engine_step {
+	u64 bytes;
+	u64 moved;
+	bool ended;
+};
+
 static bool engine_to_peer(const struct mtty_engine *engine)
 {
 	const struct mtty_hw *hw = &engine->mtty->hw;
@@ -125,9 +139,13 @@ static int engine_transfer(struct mtty_device *mtty,
 	return ret;
 }
 
+/* Let go of who waits for a step, if there is one. Context: Under hw_lock. */
 static void engine_end_step(struct mtty_engine *engine)
 {
-	WRITE_ONCE(engine->stepping, false);
+	if (!engine->step)
+		return;
+	WRITE_ONCE(engine->step->ended, true);
+	engine->step = NULL;
 	wake_up_all(&engine->mtty->engine_wait);
 }
 
@@ -159,7 +177,7 @@ static bool engine_next(struct mtty_engine *engine,
 	if (!engine->worker || !engine_may_run(engine) ||
 	    !mtty_dma_next(&mtty->hw.dma[engine->channel], chunk))
 		return false;
-	if (engine->stepping)
+	if (engine->step)
 		return true;
 	return !mtty->engine_held && engine_rate_allows(engine);
 }
@@ -178,8 +196,7 @@ static bool engine_begin(struct mtty_engine *engine,
 		flush_signals(current);
 	begin = engine_next(engine, chunk);
 	if (!begin) {
-		if (engine->stepping)
-			engine_end_step(engine);
+		engine_end_step(engine);
 		goto out;
 	}
 	if (chunk->op == MTTY_MIG_DMA_OP_WRITE)
@@ -210,12 +227,12 @@ static void engine_book(struct mtty_engine *engine,
 		return;
 	}
 	mtty_dma_advance(dma, chunk->len);
-	if (!engine->stepping) {
+	if (!engine->step) {
 		engine->spent += chunk->len;
 		return;
 	}
-	engine->stepped += chunk->len;
-	if (engine->stepped >= engine->step)
+	engine->step->moved += chunk->len;
+	if (engine->step->moved >= engine->step->bytes)
 		engine_end_step(engine);
 }
 
@@ -433,28 +450,27 @@ int mtty_engine_hold(struct mtty_device *mtty, bool hold)
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
 	struct mtty_engine *engine = &mtty->engine[channel];
-	s64 done;
+	struct mtty_engine_step step = { .bytes = bytes };
 	int ret;
 
 	mutex_lock(&mtty->hw_lock);
-	if (!engine->worker || engine->stepping) {
+	if (!engine->worker || engine->step) {
 		mutex_unlock(&mtty->hw_lock);
 		return 0;
 	}
-	WRITE_ONCE(engine->stepping, true);
-	engine->step = bytes;
-	engine->stepped = 0;
+	engine->step = &step;
 	kthread_mod_delayed_work(engine->worker, &engine->work, 0);
 	mutex_unlock(&mtty->hw_lock);
 
 	ret = wait_event_interruptible(mtty->engine_wait,
-				       !READ_ONCE(engine->stepping));
+				       READ_ONCE(step.ended));
 
+	/* Also waits for who has just ended it */
 	mutex_lock(&mtty->hw_lock);
-	WRITE_ONCE(engine->stepping, false);
-	done = engine->stepped;
+	if (engine->step == &step)
+		engine->step = NULL;
 	mutex_unlock(&mtty->hw_lock);
-	return done ?: ret;
+	return (s64)step.moved ?: ret;
 }
 
 /**

@@ -46,6 +46,7 @@ struct dentry;
 struct eventfd_ctx;
 struct mem_cgroup;
 struct mtty_dirty_range;
+struct mtty_engine_step;
 struct mtty_faults;
 struct mtty_migf;
 struct task_struct;
@@ -107,9 +108,7 @@ struct mtty_irqs {
  * @transfer: counts transfers: changes when the registers describe another one
  * @spent: bytes transferred since the rate last made it wait, and those that
  *	were transferred before their time then
- * @stepping: somebody waits for a step
- * @step: how many bytes this is to have
- * @stepped: how many it has had
+ * @step: what somebody waits for who moves it by hand, or NULL
  *
  * All of it under hw_lock, but for what @buf holds.
  */
@@ -123,9 +122,7 @@ struct mtty_engine {
 	bool to_peer;
 	unsigned int transfer;
 	u64 spent;
-	bool stepping;
-	u64 step;
-	u64 stepped;
+	struct mtty_engine_step *step;
 };
 
 /**
