@@ -3,6 +3,7 @@
  * The data fd: what is read from it and written to it, what it answers in
  * which state, and how long it lives.
  */
+#include <linux/math64.h>
 #include <linux/serial_reg.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -1042,6 +1043,28 @@ static void data_size_after_giving_up_pre_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, size, mtty_test_data_size(test, mtty));
 }
 
+/* What a long cannot tell where it has 32 bits is not told as something small */
+static void data_size_of_4_gib(struct kunit *test)
+{
+	/* The last ones whose stream is shorter, the first ones with a longer one */
+	const unsigned int most = div_u64((1ULL << 32) - MTTY_TEST_MIN_SIZE,
+					  MTTY_TEST_PAGE_SIZE);
+	const unsigned int nr_pages[] = { most, most + 1, most + 1000 };
+	struct mtty_device *mtty = filled(test);
+	unsigned long real = mtty->mem->nr_pages;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(nr_pages); i++) {
+		u64 len = (u64)nr_pages[i] * MTTY_TEST_PAGE_SIZE +
+			  MTTY_TEST_MIN_SIZE;
+
+		mtty->mem->nr_pages = nr_pages[i];
+		KUNIT_EXPECT_EQ(test, min_t(u64, len, ULONG_MAX),
+				mtty_test_data_size(test, mtty));
+	}
+	mtty->mem->nr_pages = real;
+}
+
 static void data_size_while_closed(struct kunit *test)
 {
 	struct mtty_device *mtty = mtty_test_get(test, MTTY_MIG_TYPE_FULL,
@@ -1202,6 +1225,7 @@ static struct kunit_case migf_cases[] = {
 	KUNIT_CASE_PARAM(data_size_in, data_sizes_gen_params),
 	KUNIT_CASE(data_size_in_resuming),
 	KUNIT_CASE(data_size_after_giving_up_pre_copy),
+	KUNIT_CASE(data_size_of_4_gib),
 	KUNIT_CASE(data_size_while_closed),
 	KUNIT_CASE_PARAM(migrate_both_ways_to_the_same_device,
 			 paths_gen_params),
