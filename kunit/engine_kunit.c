@@ -289,6 +289,7 @@ static void set_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
+	mtty->dma_run = run;
 	test_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }

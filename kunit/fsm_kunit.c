@@ -600,6 +600,7 @@ static void force_state(struct mtty_device *mtty, unsigned int state)
 	mutex_unlock(&mtty->state_mutex);
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run_in(state);
+	mtty->dma_run = run_in(state);
 	mutex_unlock(&mtty->hw_lock);
 }
 

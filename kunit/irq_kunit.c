@@ -69,7 +69,7 @@ static int irq_test_init(struct kunit *test)
 	mutex_init(&mtty->hw_lock);
 	mtty_hw_reset(&mtty->hw, 0);
 	mtty->type = mtty_type_get(MTTY_MIG_TYPE_FULL);
-	mtty->run = MTTY_RUNNING;
+	mtty->dma_run = MTTY_RUNNING;
 	memset(eventfds, 0, sizeof(eventfds));
 	test->priv = mtty;
 	return 0;
@@ -109,7 +109,7 @@ static void irq_source(struct mtty_device *mtty, unsigned int port, bool assert)
 static void irq_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
-	mtty->run = run;
+	mtty->dma_run = run;
 	test_irq_update(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }

@@ -43,6 +43,7 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
+	mtty->dma_run = run;
 	/* A drain ends, or is given up, when the device runs again */
 	if (run == MTTY_RUNNING) {
 		mtty->draining = false;
@@ -52,6 +53,21 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 	mtty_irq_update(mtty);
 	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
+}
+
+/*
+ * Let no DMA begin that has no place in @run any more, and wait for what is
+ * under way. All else goes on meanwhile: a signal may end the wait, and then
+ * nothing that the guest has done is lost.
+ */
+static int quiesce_dma(struct mtty_device *mtty, enum mtty_run run)
+{
+	mutex_lock(&mtty->hw_lock);
+	mtty->dma_run = run;
+	mutex_unlock(&mtty->hw_lock);
+
+	/* uAPI: outstanding operations complete before the arc does */
+	return mtty_engine_drain(mtty);
 }
 
 /**
@@ -69,12 +85,23 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
  */
 int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run)
 {
+	int ret = quiesce_dma(mtty, run);
+
+	if (ret)
+		return ret;
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
 	mutex_unlock(&mtty->hw_lock);
+	return 0;
+}
 
-	/* uAPI: outstanding operations complete before the arc does */
-	return mtty_engine_drain(mtty);
+/* Whether page requests forbid to stop. Context: Under hw_lock. */
+static int pri_blocks(struct mtty_device *mtty)
+{
+	if (!mtty->hw.pri.nr_open)
+		return 0;
+	mtty->draining = mtty->pri_drain;
+	return -EBUSY;
 }
 
 /**
@@ -90,19 +117,24 @@ int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run)
  */
 int mtty_device_stop(struct mtty_device *mtty)
 {
-	int ret = 0;
+	int ret;
 
+	/* Not to wait for DMA in vain */
 	mutex_lock(&mtty->hw_lock);
-	if (mtty->hw.pri.nr_open) {
-		mtty->draining = mtty->pri_drain;
-		ret = -EBUSY;
-	} else {
-		/* Under the same lock: no request can come in between */
-		mtty->run = MTTY_STOPPED;
-	}
+	ret = pri_blocks(mtty);
 	mutex_unlock(&mtty->hw_lock);
 
-	return ret ?: mtty_engine_drain(mtty);
+	ret = ret ?: quiesce_dma(mtty, MTTY_STOPPED);
+	if (ret)
+		return ret;
+
+	/* A request may have come meanwhile, and none can once it has stopped */
+	mutex_lock(&mtty->hw_lock);
+	ret = pri_blocks(mtty);
+	if (!ret)
+		mtty->run = MTTY_STOPPED;
+	mutex_unlock(&mtty->hw_lock);
+	return ret;
 }
 
 /* After what may have answered a page request. Context: Under hw_lock. */
@@ -815,6 +847,7 @@ static int mtty_device_init(struct vfio_device *vdev)
 	}
 	mtty->state = VFIO_DEVICE_STATE_RUNNING;
 	mtty->run = MTTY_RUNNING;
+	mtty->dma_run = MTTY_RUNNING;
 	return 0;
 }
 

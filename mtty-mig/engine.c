@@ -5,8 +5,8 @@
  *
  * A chunk is chosen and booked under hw_lock, but transferred without it:
  * vfio_dma_rw() may wait for user memory for as long as userspace likes
- * (userfaultfd, FUSE). Whether it may begin depends on mtty_device.run, and who
- * lowers that waits until none is in flight that should not be: that is all
+ * (userfaultfd, FUSE). Whether it may begin depends on mtty_device.dma_run, and
+ * who lowers that waits until none is in flight that should not be: that is all
  * there is to quiescing.
  *
  * A thread of its own, and not a workqueue, because a thread can be killed. A
@@ -62,7 +62,7 @@ static bool run_allows(enum mtty_run run, bool to_peer)
 static bool engine_may_run(const struct mtty_engine *engine)
 {
 	return mtty_pci_bus_master(&engine->mtty->hw.pci) &&
-	       run_allows(engine->mtty->run, engine_to_peer(engine));
+	       run_allows(engine->mtty->dma_run, engine_to_peer(engine));
 }
 
 /*
@@ -74,7 +74,8 @@ static bool engine_quiet(const struct mtty_engine *engine)
 {
 	/* Pairs with the release in engine_end() */
 	return !smp_load_acquire(&engine->in_flight) ||
-	       run_allows(engine->mtty->run, READ_ONCE(engine->to_peer));
+	       run_allows(READ_ONCE(engine->mtty->dma_run),
+			  READ_ONCE(engine->to_peer));
 }
 
 static bool engines_quiet(const struct mtty_device *mtty)
@@ -399,7 +400,7 @@ void mtty_engine_kick(struct mtty_device *mtty)
 
 /**
  * mtty_engine_drain - wait for DMA under way that should no longer be
- * @mtty: the device, after mtty_device.run was lowered
+ * @mtty: the device, after mtty_device.dma_run was lowered
  *
  * Context: Under state_mutex. Waits for one chunk at most of each channel, but
  * for that as long as user memory is missing.

@@ -72,8 +72,11 @@ void mtty_irq_update(struct mtty_device *mtty)
 		hw->irq_pending |= level & ~hw->irq_level;
 	hw->irq_level = level;
 
-	/* A stopped device must not generate interrupts (uAPI, on STOP) */
-	if (mtty->run == MTTY_STOPPED)
+	/*
+	 * A stopped device must not generate interrupts (uAPI, on STOP). One
+	 * that is being stopped keeps them, too, until it has or runs on.
+	 */
+	if (mtty->dma_run == MTTY_STOPPED)
 		return;
 
 	if (irq_any(irqs->msix)) {

@@ -179,6 +179,8 @@ enum mtty_fault_point {
  *
  * @hw_lock: serialises what touches the device itself
  * @run: enum mtty_run; under @hw_lock
+ * @dma_run: the same of DMA and of interrupts, which stop first; written under
+ *	@hw_lock and @state_mutex
  * @hw: the registers; under @hw_lock
  * @mem: device memory; under @hw_lock
  * @irqs: where interrupts go; under @hw_lock
@@ -216,6 +218,7 @@ struct mtty_device {
 
 	struct mutex hw_lock;		/* the device itself */
 	enum mtty_run run;
+	enum mtty_run dma_run;
 	struct mtty_hw hw;
 	struct mtty_mem *mem;
 	struct mtty_irqs irqs;
