@@ -247,10 +247,15 @@ static void let_walk(struct frontier *frontier, __u64 flags, unsigned int mask,
 
 		if (thread == walker || mask & 1 << thread || !call)
 			continue;
-		/* All else waits until the SET is done */
+		/*
+		 * All else waits until the SET is done. The SET's own thread
+		 * has the device open, so to reopen it does nothing to it.
+		 */
 		if (call->op == HISTORY_GET || call->ret == -ENOTTY)
 			walking[mask | 1 << thread] |=
 				each_after(flags, walking[mask], call);
+		else if (call->op == HISTORY_REOPEN)
+			walking[mask | 1 << thread] |= walking[mask];
 	}
 }
 
@@ -302,6 +307,46 @@ static bool has_happened(struct frontier *frontier, unsigned int thread)
 	return any;
 }
 
+/* How many events before the one that nothing explains are of interest */
+#define CONTEXT	40
+
+static const char * const op_names[] = {
+	[HISTORY_SET]		= "SET",
+	[HISTORY_GET]		= "GET",
+	[HISTORY_RESET]		= "reset",
+	[HISTORY_REOPEN]	= "reopen",
+};
+
+/* The calls that led there; a state that GET tells is known at its end */
+static void print_events(const struct history *history, unsigned int last)
+{
+	unsigned int i = last > CONTEXT ? last - CONTEXT : 0;
+	bool begun[HISTORY_THREADS] = {};
+	unsigned int j;
+
+	for (j = 0; j <= last; j++) {
+		const struct history_event *event = &history->events[j];
+		const struct history_call *call = event->call;
+		bool begins = !begun[event->thread];
+
+		begun[event->thread] = begins;
+		if (j < i)
+			continue;
+		if (begins)
+			printf("# event %u: thread %u begins %s %s\n", j,
+			       event->thread, op_names[call->op],
+			       call->op == HISTORY_SET ?
+			       mig_state_name(call->state) : "");
+		else
+			printf("# event %u: thread %u has %s %s = %d%s\n", j,
+			       event->thread, op_names[call->op],
+			       call->op == HISTORY_SET ||
+			       call->op == HISTORY_GET ?
+			       mig_state_name(call->state) : "", call->ret,
+			       call->new_fd ? ", fd" : "");
+	}
+}
+
 /**
  * history_explain - whether some order of the calls explains the results
  * @history: the history; all calls have ended
@@ -325,12 +370,14 @@ const char *history_explain(struct history *history, unsigned int *states)
 		}
 		*states = frontier.states[0];
 		let_happen(&frontier, history->flags);
-		if (!has_happened(&frontier, event->thread))
+		if (!has_happened(&frontier, event->thread)) {
+			print_events(history, i);
 			return WRONG("no order explains %s %s of thread %u (%d, %s), in states %#x",
-				     call->op == HISTORY_SET ? "SET" : "GET",
+				     op_names[call->op],
 				     mig_state_name(call->state),
 				     event->thread, call->ret,
 				     call->new_fd ? "fd" : "no fd", *states);
+		}
 	}
 	*states = frontier.states[0];
 	return NULL;

@@ -17,7 +17,10 @@ __thread char stress_trouble[256];
 
 #define S(state)	VFIO_DEVICE_STATE_##state
 
-enum event { END, SET, GET, RESET, SET_GIVES, GET_TELLS, RESET_GIVES };
+enum event {
+	END, SET, GET, RESET, REOPEN,
+	SET_GIVES, GET_TELLS, RESET_GIVES, REOPEN_GIVES,
+};
 
 /* With a result that has a new data fd */
 #define NEW_FD		1
@@ -103,6 +106,18 @@ static const struct story stories[] = {
 		{ SET, 0, S(STOP), 0 }, { RESET, 1, 0, 0 },
 		{ SET_GIVES, 0, 0, 0 }, { RESET_GIVES, 1, 0, 0 },
 		{ GET, 0, 0, 0 }, { GET_TELLS, 0, S(RUNNING), 0 } } },
+	{ "a reset in the middle of a SET", false, {
+		{ SET, 0, S(STOP), 0 },
+		{ GET, 1, 0, 0 }, { GET_TELLS, 1, S(RUNNING_P2P), 0 },
+		{ RESET, 1, 0, 0 }, { RESET_GIVES, 1, 0, 0 },
+		{ GET, 1, 0, 0 }, { GET_TELLS, 1, S(RUNNING_P2P), 0 },
+		{ SET_GIVES, 0, 0, 0 } } },
+	{ "one reopens in the middle of a SET of another", true, {
+		{ SET, 0, S(STOP), 0 },
+		{ GET, 1, 0, 0 }, { GET_TELLS, 1, S(RUNNING_P2P), 0 },
+		{ REOPEN, 1, 0, 0 }, { REOPEN_GIVES, 1, 0, 0 },
+		{ GET, 1, 0, 0 }, { GET_TELLS, 1, S(RUNNING_P2P), 0 },
+		{ SET_GIVES, 0, 0, 0 } } },
 	{ "a reset that is forgotten", false, {
 		{ SET, 0, S(STOP), 0 }, { SET_GIVES, 0, 0, 0 },
 		{ RESET, 1, 0, 0 }, { RESET_GIVES, 1, 0, 0 },
@@ -113,14 +128,14 @@ static void tell(struct history *history, const struct story *story)
 {
 	static const enum history_op ops[] = {
 		[SET] = HISTORY_SET, [GET] = HISTORY_GET,
-		[RESET] = HISTORY_RESET,
+		[RESET] = HISTORY_RESET, [REOPEN] = HISTORY_REOPEN,
 	};
 	struct history_call *calls[HISTORY_THREADS];
 	const struct moment *m;
 
 	history_begin(history, MIG_FLAGS_ALL);
 	for (m = story->moments; m->event != END; m++) {
-		if (m->event <= RESET) {
+		if (m->event <= REOPEN) {
 			calls[m->thread] = history_call(history, m->thread,
 							ops[m->event],
 							m->state);
