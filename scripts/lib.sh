@@ -267,11 +267,7 @@ kernel_fragments() {
 	case $1 in
 	uml)
 		echo "$config/uml"
-		if [ -n "$generic_pt" ]; then
-			printf '%s\n' "$config/uml-iomem" "$config/generic_pt"
-		else
-			echo "$config/uml-no_iomem"
-		fi
+		[ -z "$generic_pt" ] || echo "$config/generic_pt"
 		# Where UML has several processors, to switch interrupts off and
 		# on is a system call, and with lockdep everything takes ten
 		# times as long.
