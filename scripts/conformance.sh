@@ -5,7 +5,11 @@
 #
 #   DRIVER=mtty_mig	this project's, type by type (the default)
 #   DRIVER=mtty		the kernel's own sample
-#   ISOLATE=0|1		a boot for each test; 1 for other drivers than ours
+#   DRIVER=NAME		one of the kernel's, without its hardware: see selftests/standins
+#   ISOLATE=0|1		a boot for each test, or none; by default one for each test of a
+#			program that the kernel did not survive
+#   RULE=MIG-...	only what judges this rule
+#   CASE=PATTERN	only the test cases of that name
 #   TYPES='...'		only these types of mediated device
 #   TEST=PATTERN	only the programs of that name
 
@@ -25,6 +29,11 @@ mtty)
 	types=mtty-1
 	isolate=1
 	;;
+*)
+	# What stands in for its parent has made the devices.
+	types=$driver
+	isolate=auto
+	;;
 esac
 types=${TYPES:-$types}
 isolate=${ISOLATE:-$isolate}
@@ -42,6 +51,12 @@ mtty_mig)
 mtty)
 	module=$kernel/samples/vfio-mdev/mtty.ko
 	;;
+*)
+	setup_standin "$driver"
+	# shellcheck disable=SC2154 # setup_standin's
+	module=$standin_module
+	bind=$standin_driver
+	;;
 esac
 setup_programs selftests
 setup_run "$module" -- selftests
@@ -49,15 +64,17 @@ unlock_cache
 
 out=$REPO/build/conformance
 mkdir -p "$out"
-guest_options options "$driver"
+name=${module##*/}
+guest_options options "${name%.ko}"
 options+=(
 	--driver "$driver" --release "$(release)"
 	--isolate "$isolate" --types "$types" --tap "$out/$driver.tap"
 	--junit "$out/$driver.xml" --json "$out/$driver.json"
 	--ktap "$out/$driver.ktap" --rst "$out/$driver.rst"
+	--bind "${bind-}" --rule "${RULE-}" --case "${CASE-}"
 )
 grep -q '^CONFIG_VFIO_IOMMU_TYPE1=[ym]' "$kernel/include/config/auto.conf" ||
 	options+=(--no-type1)
 say "conformance of $driver on Linux $(release) $(engine): $types"
-[ "$isolate" = 0 ] || say "each test has a boot of its own (ISOLATE=0: all in one)"
+[ "$isolate" != 1 ] || say "each test has a boot of its own (ISOLATE=0: all in one)"
 end_with "$SCRIPTS/conformance_lab.py" "${options[@]}" "${tests[@]}"

@@ -4,13 +4,17 @@
 
 With --isolate each test has a boot of its own, so that a driver that crashes
 or hangs the kernel costs that test and no other.  The same test by another way
-in may follow in the same boot, if the first one passed.
+in may follow in the same boot, if the first one passed.  With --isolate=auto
+that is so for the tests of a program that the kernel did not survive.
 """
 
+import argparse
 import contextlib
 import os
+import shutil
 import sys
 
+import exits
 import guest
 import ktap
 
@@ -23,25 +27,32 @@ import conformance  # pylint: disable=wrong-import-position,wrong-import-order
 class Conformance(guest.Check):
     """The generic tests, for some types of device."""
 
-    def __init__(self, args, catalogue, report):
-        self.catalogue = catalogue
+    def __init__(self, args, report, units, isolate):
         self.report = report
-        self.isolate = bool(args.isolate)
-        self.programs = [os.path.basename(path) for path in args.tests]
-        args.tests = self._units(args)
+        self.isolate = isolate
+        args = argparse.Namespace(**vars(args))
+        args.tests = self._units(args, units)
+        shutil.rmtree(f'{args.run}/claims', ignore_errors=True)
         super().__init__(args)
         self.live = False
-        self.tap = open(args.tap, 'w', encoding='utf-8')
+        self.tap = open(args.tap, 'w' if not report.judged else 'a', encoding='utf-8')
         self._results = []
 
-    def _units(self, args):
-        units = [f'generic/{program}@{kind}' for kind in args.types for program in self.programs]
-        if not self.isolate:
-            return units
-        return [f'{unit}@-r@{test}' for unit in units
-                for test in self._by_test(
-                    conformance.list_tests(f'{args.run}/selftests/{unit.split("@")[0]}'))
-                if not self._no_way(args, test)]
+    def _units(self, args, units):
+        words = []
+        for unit in units:
+            program = unit.split('@')[0]
+            tests = conformance.list_tests(f'{args.run}/selftests/{program}')
+            wanted = [test for test in tests if self.report.wanted(
+                os.path.basename(program), test, args.rule, args.case)]
+            if self.isolate:
+                words += [f'{unit}@-r@{test}' for test in self._by_test(wanted)
+                          if not self._no_way(args, test)]
+            elif wanted == tests:
+                words.append(unit)
+            elif wanted:
+                words.append('@-r@'.join([unit, *wanted]))
+        return words
 
     @staticmethod
     def _by_test(tests):
@@ -71,13 +82,19 @@ class Conformance(guest.Check):
     def write(self, lines):
         print('\n'.join(lines), file=self.tap, flush=True)
 
-    def add_to_report(self):
-        """What came of each test, with what its kernel reported meanwhile."""
+    def add_to_report(self, without=()):
+        """What came of each test, with what its kernel reported meanwhile.
+
+        without: units that are run again.
+        """
         traces = {}
         for tester in self.guests:
             for report in tester.scanner.reports:
-                traces.setdefault(report.unit, []).append(report)
+                if report.unit not in without:
+                    traces.setdefault(report.unit, []).append(report)
         for unit, cases in self._results:
+            if unit in without:
+                continue
             program = os.path.basename(unit.split('@')[0])
             alone = unit.rsplit('@-r@', 1)[1] if self.isolate else ''
             trace = [line for report in traces.pop(unit, []) for line in report]
@@ -99,7 +116,6 @@ class Conformance(guest.Check):
     def main(self):
         self.run_all()
         self.tap.close()
-        self.add_to_report()
         failed = [tester for tester in self.guests if tester.broken or tester.scanner.reports or
                   tester.failed]
         if self.isolate:
@@ -113,8 +129,21 @@ class Conformance(guest.Check):
 def run(args):
     catalogue = conformance.load_catalogue(f'{args.run}/selftests/generic')
     report = conformance.Report(catalogue)
-    check = Conformance(args, catalogue, report)
+    units = [f'generic/{os.path.basename(program)}@{kind}' for kind in args.types
+             for program in args.tests]
+    check = Conformance(args, report, units, args.isolate == '1')
+    if not check.units:
+        print('lab: error: no test judges that')
+        return exits.REFUSED
     failed = check.main()
+    again = check.lost if args.isolate == 'auto' else []
+    check.add_to_report(without=again)
+    if again:
+        print('lab: the kernel did not survive ' + ', '.join(map(guest.label, again)) +
+              ': each test of that gets a boot of its own', flush=True)
+        alone = Conformance(args, report, [unit.split('@-r@')[0] for unit in again], True)
+        failed += alone.main()
+        alone.add_to_report()
     about = f'{args.driver} ({" ".join(args.types)}), Linux {args.release}'
     report.write(args, about)
     print(f'\nConformance of {about}\n')
@@ -132,7 +161,9 @@ def main():
     args = guest.arguments(__doc__.split('\n', maxsplit=1)[0])
     args.add_argument('--driver', required=True, help='for the title')
     args.add_argument('--release', required=True, help='for the title')
-    args.add_argument('--isolate', type=int, default=0)
+    args.add_argument('--isolate', choices=('0', '1', 'auto'), default='0')
+    args.add_argument('--rule', default='', help='only what judges this rule')
+    args.add_argument('--case', default='', help='only test cases of that name')
     args.add_argument('--no-type1', action='store_true')
     args.add_argument('--types', required=True, type=str.split)
     args.add_argument('--tap', required=True, help="where the tests' output goes")

@@ -88,6 +88,26 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
+# The VFs of a card without hardware go to the driver that is looked at, which tests
+# find by their addresses.
+bind_vfs() {
+	number=
+	for vf in /sys/bus/pci/devices/*/physfn; do
+		vf=${vf%/physfn}
+		echo "$1" >"$vf/driver_override"
+		echo "${vf##*/}" >/sys/bus/pci/drivers_probe
+		if [ ! -e "$vf/driver" ]; then
+			mark broken "the driver $1 did not take the VF ${vf##*/}"
+			finish 1
+		fi
+		export "VFIO_TEST_DEVICE$number=${vf##*/}"
+		case $number in
+		'') number=_2 ;;
+		_*) number=_$((${number#_} + 1)) ;;
+		esac
+	done
+}
+
 # make interop: a root for a VMM, which has the device and little else of us.
 # Like LAB, it may lie below what is hidden by /tmp and /run.
 mount_vmm() {
@@ -180,7 +200,7 @@ run_units() {
 		mkdir "claims/$number" 2>/dev/null || continue
 		[ ! -d $gcov ] || begin_trace
 		# A test that unloads it may have been ended before it put it back.
-		if [ ! -d "/sys/module/${MODULES##* }" ]; then
+		if [ ! -d "/sys/module/$(echo "${MODULES##* }" | tr - _)" ]; then
 			mark "broken the driver was not loaded before $unit"
 			load "${MODULES##* }"
 		fi
@@ -224,6 +244,7 @@ if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 fi
 
 [ -z "$VMM" ] || mount_vmm
+[ -z "$BIND" ] || bind_vfs "$BIND"
 
 case $JOB in
 run)

@@ -97,7 +97,7 @@ def start_file(args, **job):
     size = shutil.get_terminal_size()
     job = {'COLUMNS': size.columns, 'LINES': size.lines,
            'TERM': os.environ.get('TERM', 'dumb'), 'MODULES': args.modules,
-           'VMM': args.vmm,
+           'VMM': args.vmm, 'BIND': args.bind,
            # Seconds after which a task is stuck: before the guest is given up
            'HUNG': max(30, args.silence // 2) if args.silence else 0, **job}
     job.update((name, os.environ.get(name, '')) for name in ENVIRONMENT)
@@ -311,6 +311,7 @@ class Tester(Job):
         super().ended()
         if self.unit:
             why = self.guest.why or 'the guest ended'
+            self.check.lost.append(self.unit)
             self.check.told.add(why)
             self.end(None, why)
 
@@ -332,6 +333,7 @@ class Check:
         self.live = self.wanted == 1 and not self.hosts
         self.cases = []
         self.finished = []
+        self.lost = []          # units that their guest did not survive
         self.told = set()
         os.mkdir(f'{args.run}/claims')
         self.guests = []
@@ -452,6 +454,8 @@ def arguments(description):
     args.add_argument('--args', default='', help='words for the program in the guest')
     args.add_argument('--modules', default='mdev mtty_mig',
                       help='what is loaded, the driver last')
+    args.add_argument('--bind', default='',
+                      help='the PCI driver that the VFs of a card without hardware go to')
     args.add_argument('--vmm', default='', help="a VMM's root, which the guest has as /run/vmm")
     args.add_argument('--kunit', action='store_true')
     args.add_argument('--leaks', type=int, default=1)

@@ -81,6 +81,21 @@ setup_kernel() {
 # setup_modules: the driver and its KUnit suites.
 setup_modules() { "$SCRIPTS/modules.sh" "$kernel" "$modules"; }
 
+# setup_standin NAME: one of the kernel's VFIO drivers, with what it needs in the place
+# of its hardware.  Sets standin_module and standin_driver, of the VFIO driver; what is
+# loaded before it comes to guest_modules.
+setup_standin() {
+	local out=$work/standin-$1-${kernel##*/} names
+	"$SCRIPTS/standins.sh" "$1" "$kernel" "$source" "$out"
+	mapfile -t names < <(sed "s,.*,$out/&.ko," "$out/modules")
+	# shellcheck disable=SC2034 # the verb's
+	standin_driver=$(cat "$out/driver-name") standin_module=${names[-1]}
+	guest_modules+=("${names[@]::${#names[@]}-1}")
+	# The bus in software has no interrupts that are known to be isolated.
+	APPEND="iommufd.allow_unsafe_interrupts=1 ${APPEND-}"
+	prune 24 "$work" 'standin-*'
+}
+
 # setup_programs PART...: tools or selftests.
 setup_programs() {
 	local part

@@ -365,6 +365,28 @@ def types(call: Call, name: str, text: str) -> str:
     return text
 
 
+def standins() -> list[str]:
+    """The kernel's drivers that run without their hardware."""
+    import glob  # pylint: disable=import-outside-toplevel
+    return sorted(os.path.basename(os.path.dirname(path)) for path in
+                  glob.glob(f'{REPO}/selftests/standins/*/standin'))
+
+
+def driver(call: Call, name: str, text: str) -> str:
+    known = ['mtty_mig', 'mtty', *standins()]
+    if text not in known:
+        not_known(call, name, text, known)
+    return text
+
+
+def rule(call: Call, name: str, text: str) -> str:
+    known = re.findall(r'^(MIG-[A-Z0-9]+-[0-9]+)$', read(f'{REPO}/Documentation/rules.rst'), re.M)
+    if text not in known:
+        raise Wrong(f'there is no rule {text} ({call.show(name, text)}); see Documentation/rules.rst',
+                    mean(name, nearest(text, known)))
+    return text
+
+
 def only(call: Call, name: str, text: str) -> str:
     """A regular expression for the names of the runs of check and check-all."""
     import runs  # pylint: disable=import-outside-toplevel
@@ -575,8 +597,10 @@ VARIABLES = [
     Variable('LEAKS', '1: with a search for leaked memory', FLAG),
     Variable('APPEND', 'more for the guest kernel\'s command line', free),
     Variable('ONLY', 'a regular expression: only these runs of check and check-all', only),
-    Variable('DRIVER', 'the driver that conformance is about: mtty_mig or mtty',
-             choice('mtty_mig', 'mtty')),
+    Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
+             'without its hardware', driver),
+    Variable('RULE', 'a rule: only what judges it', rule),
+    Variable('CASE', 'a pattern: only test cases of that name', free),
     Variable('TYPES', 'words: only these types of device', types),
     Variable('ISOLATE', '1: a boot for each test', FLAG),
     Variable('MUTANT', 'patterns: only the mutants of that name; for interop one name, the mistake '
@@ -694,8 +718,8 @@ ALL_VERBS = [
     Verb('mutants', 'put mistakes into the driver and see that the tests notice; MUTANT=PATTERN',
          'mutants.sh', 'KERNEL ENGINE CACHE APPEND MEM PROCESSORS TIMEOUT SILENCE TEST_TIMEOUT GUESTS '
          'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS'),
-    Verb('conformance', 'hold a driver against the rules: DRIVER=mtty_mig or mtty', 'conformance.sh',
-         f'{TESTS} DRIVER TYPES ISOLATE TEST ARGS'),
+    Verb('conformance', 'hold a driver against the rules: DRIVER=mtty_mig, mtty or one of the kernel\'s',
+         'conformance.sh', f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE ARGS'),
     Verb('fuzz', 'fuzz the reader of the migration stream, on the host', 'fuzz.sh run',
          'KERNEL CACHE SECONDS RUNS SEED INPUT MERGE', 'the fuzzer found something'),
     Verb('stress', 'calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program',
@@ -888,6 +912,11 @@ def check_together(call: Call) -> None:
                     'say ENGINE=qemu, or KERNEL=latest SAN=0')
     if call.verb == 'interop' and which == 'debian' and call.get('BACKEND') == 'iommufd':
         raise Wrong("Debian's kernel has no iommufd", 'leave BACKEND out, or say BACKEND=container')
+    if call.get('DRIVER') in standins() and engine != 'uml':
+        raise Wrong(f'the bus that {call.show("DRIVER", call.get("DRIVER"))} is on is one of User Mode Linux',
+                    'leave ENGINE= out, and say KERNEL=lts, latest or a tree')
+    if call.get('DRIVER') in standins() and call.get('TYPES'):
+        raise Wrong('TYPES= has no effect: a stand-in has one type of device')
     if call.verb == 'conformance' and which == 'debian' and call.get('DRIVER') == 'mtty':
         raise Wrong("Debian's kernel has no samples, so there is no mtty in it",
                     'leave KERNEL= out, or name a kernel tree')
