@@ -33,6 +33,8 @@ mtty)
 	# What stands in for its parent has made the devices.
 	types=$driver
 	isolate=auto
+	# What holds others up takes its time to be seen.
+	TEST_TIMEOUT=${TEST_TIMEOUT:-600} TIMEOUT=${TIMEOUT:-1800}
 	;;
 esac
 types=${TYPES:-$types}

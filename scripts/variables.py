@@ -373,9 +373,10 @@ def standins() -> list[str]:
 
 
 def driver(call: Call, name: str, text: str) -> str:
-    known = ['mtty_mig', 'mtty', *standins()]
-    if text not in known:
-        not_known(call, name, text, known)
+    known = standins() if call.verb == 'drivers' else ['mtty_mig', 'mtty', *standins()]
+    for word in text.split() if call.verb == 'drivers' else [text]:
+        if word not in known:
+            not_known(call, name, word, known)
     return text
 
 
@@ -599,6 +600,7 @@ VARIABLES = [
     Variable('ONLY', 'a regular expression: only these runs of check and check-all', only),
     Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
              'without its hardware', driver),
+    Variable('RECORD', '1: what comes out is what is expected from now on', FLAG),
     Variable('RULE', 'a rule: only what judges it', rule),
     Variable('CASE', 'a pattern: only test cases of that name', free),
     Variable('TYPES', 'words: only these types of device', types),
@@ -720,6 +722,8 @@ ALL_VERBS = [
          'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS'),
     Verb('conformance', 'hold a driver against the rules: DRIVER=mtty_mig, mtty or one of the kernel\'s',
          'conformance.sh', f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE ARGS'),
+    Verb('drivers', 'the kernel\'s drivers, without their hardware, beside what is recorded of them',
+         'drivers.sh', 'KERNEL CACHE DRIVER RECORD TEST'),
     Verb('fuzz', 'fuzz the reader of the migration stream, on the host', 'fuzz.sh run',
          'KERNEL CACHE SECONDS RUNS SEED INPUT MERGE', 'the fuzzer found something'),
     Verb('stress', 'calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program',
@@ -776,10 +780,12 @@ CHECKS: dict[tuple[str, str], Check] = {
     ('interop', 'TEST'): named('scenario', scenarios),
     ('conformance', 'TEST'): named('generic test', lambda: [each for each in selftests()
                                                             if each.startswith('generic/')]),
+    ('drivers', 'TEST'): named('test', selftests),
     ('mutants', 'TEST'): named('test', lambda: ['kunit', *selftests()]),
     ('series-check', 'TEST'): named('proof', lambda: proofs('series_check.sh')),
     ('portability', 'TEST'): named('proof', lambda: proofs('portability.sh')),
     ('mutants', 'KERNEL'): kernels('lts', 'latest', '/'),
+    ('drivers', 'KERNEL'): kernels('lts', 'latest', '/'),
     ('kunit', 'KERNEL'): kernels('lts', 'latest', '/'),
     ('coverage', 'KERNEL'): kernels('lts'),
     ('mutants', 'ENGINE'): choice('uml'),
@@ -912,10 +918,10 @@ def check_together(call: Call) -> None:
                     'say ENGINE=qemu, or KERNEL=latest SAN=0')
     if call.verb == 'interop' and which == 'debian' and call.get('BACKEND') == 'iommufd':
         raise Wrong("Debian's kernel has no iommufd", 'leave BACKEND out, or say BACKEND=container')
-    if call.get('DRIVER') in standins() and engine != 'uml':
+    if call.verb == 'conformance' and call.get('DRIVER') in standins() and engine != 'uml':
         raise Wrong(f'the bus that {call.show("DRIVER", call.get("DRIVER"))} is on is one of User Mode Linux',
                     'leave ENGINE= out, and say KERNEL=lts, latest or a tree')
-    if call.get('DRIVER') in standins() and call.get('TYPES'):
+    if call.verb == 'conformance' and call.get('DRIVER') in standins() and call.get('TYPES'):
         raise Wrong('TYPES= has no effect: a stand-in has one type of device')
     if call.verb == 'conformance' and which == 'debian' and call.get('DRIVER') == 'mtty':
         raise Wrong("Debian's kernel has no samples, so there is no mtty in it",

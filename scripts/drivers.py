@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""make drivers: hold the kernel's drivers against the rules, and compare with what is recorded.
+
+    drivers.py run [--drivers WORDS] [--kernels WORDS] [--record]
+    drivers.py tables           prints the table of Documentation/drivers/index.rst
+
+Each driver is one run of make conformance on each kernel.  What it comes to is in
+Documentation/drivers/, a JSON file for each version of the kernel.  A run fails if it
+comes to something else, in either direction: a rule that is kept today and was not is
+news, too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import json
+import os
+import re
+import sys
+import time
+from typing import Any, Iterable, NamedTuple
+
+import exits
+import ktap
+import runs
+import table
+
+REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+RECORDS = f'{REPO}/Documentation/drivers'
+STANDINS = f'{REPO}/selftests/standins'
+TITLES = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'seconds', 'beside the record')
+
+Verdicts = dict[str, Any]
+
+
+class Result(NamedTuple):
+    """What became of a driver on a kernel."""
+    driver: str
+    kernel: str
+    verdicts: Verdicts
+    seconds: float
+    differences: list[str]
+    why: str                # not run at all
+    recorded: bool
+
+    def row(self) -> tuple[str, ...]:
+        words = list(self.verdicts.get('rules', {}).values())
+        numbers = [str(words.count(word)) for word in ('pass', 'FAIL', 'skip')] if words else ['-'] * 3
+        beside = self.why or ('not recorded' if not self.recorded else
+                              f'{len(self.differences)} differ' if self.differences else 'as recorded')
+        return (self.driver, self.kernel, *numbers, f'{self.seconds:.0f}', beside)
+
+    def case(self) -> ktap.Case:
+        name = f'{self.driver} on Linux {self.kernel}'
+        if self.why:
+            return ktap.Case(name, 'skipped', self.why)
+        if not self.verdicts:
+            return ktap.Case(name, 'failed', 'the run came to no end')
+        if self.differences:
+            return ktap.Case(name, 'failed', '; '.join(self.differences))
+        return ktap.Case(name, 'passed' if self.recorded else 'skipped',
+                         '' if self.recorded else 'nothing is recorded for this kernel')
+
+
+def standins() -> dict[str, dict[str, str]]:
+    """What each description says, by the stand-in's name."""
+    found = {}
+    for path in sorted(glob.glob(f'{STANDINS}/*/standin')):
+        with open(path, encoding='utf-8') as file:
+            found[os.path.basename(os.path.dirname(path))] = dict(
+                re.findall(r'^(\w+) = (.*)$', file.read(), re.M))
+    return found
+
+
+def version(release: str) -> tuple[int, ...]:
+    """(6, 12) of 6.12.117"""
+    return tuple(int(number) for number in re.findall(r'\d+', release)[:2])
+
+
+def record_name(release: str) -> str:
+    return f'{RECORDS}/{".".join(map(str, version(release)))}.json'
+
+
+def read_record(release: str) -> dict[str, Verdicts]:
+    try:
+        with open(record_name(release), encoding='utf-8') as file:
+            return dict(json.load(file))
+    except FileNotFoundError:
+        return {}
+
+
+def verdicts_of(report: dict[str, Any]) -> Verdicts:
+    """What of a report does not change from run to run."""
+    return {'rules': {row['rule']: row['verdict'] for row in report['rules']},
+            'failures': sorted({name for name, _ in report['nameless']})}
+
+
+def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
+    """In words; nothing if both are the same.  whole: all tests have run."""
+    words = []
+    for rule in sorted({*now['rules'], *(then['rules'] if whole else ())}):
+        new, old = (verdicts['rules'].get(rule, 'not judged') for verdicts in (now, then))
+        if new != old:
+            words.append(f'{rule}: {new}, recorded: {old}')
+    words += [f'new failure: {name}' for name in now['failures'] if name not in then['failures']]
+    words += [f'fails no more: {name}' for name in then['failures']
+              if name not in now['failures'] and whole]
+    return words
+
+
+def run_driver(driver: str, kernel: str, test: str, logs: str
+               ) -> tuple[str, Verdicts, float, list[str]]:
+    """(release, verdicts, seconds, output) of a run."""
+    path = f'{REPO}/build/conformance/{driver}.json'
+    if os.path.exists(path):
+        os.unlink(path)
+    begun = time.monotonic()
+    _, lines = runs.follow([f'{REPO}/scripts/verb.sh', 'conformance', f'DRIVER={driver}',
+                            f'KERNEL={kernel}', *([f'TEST={test}'] if test else [])],
+                           f'{logs}-{driver}-{os.path.basename(kernel)}.log', False)
+    seconds = time.monotonic() - begun
+    release = next((found[1] for line in lines
+                    if (found := re.match(r'lab: conformance of .* on Linux (\S+) ', line))), '')
+    if not os.path.exists(path):
+        return release, {}, seconds, lines
+    with open(path, encoding='utf-8') as file:
+        return release, verdicts_of(json.load(file)), seconds, lines
+
+
+def too_old(lines: Iterable[str]) -> str:
+    """Why a kernel has no such driver, if that is so."""
+    return next((line.removeprefix('lab: error: ') for line in lines
+                 if re.match(r'lab: error: Linux .* that can migrate', line)), '')
+
+
+def hold(driver: str, kernel: str, test: str, logs: str) -> Result:
+    release, verdicts, seconds, lines = run_driver(driver, kernel, test, logs)
+    why = too_old(lines)
+    if why:
+        found = re.search(r'Linux (\S+)', why)
+        return Result(driver, found[1] if found else kernel, {}, seconds, [], 'not there yet', False)
+    if not verdicts:
+        for line in lines[-20:]:
+            print('     | ' + line)
+        return Result(driver, release or kernel, {}, seconds, ['no report'], '', False)
+    then = read_record(release).get(driver)
+    return Result(driver, release, verdicts, seconds,
+                  differences(verdicts, then, not test) if then else [], '', bool(then))
+
+
+def write_record(result: Result) -> None:
+    record = read_record(result.kernel)
+    record[result.driver] = result.verdicts
+    with open(record_name(result.kernel), 'w', encoding='utf-8') as file:
+        json.dump(dict(sorted(record.items())), file, indent=1, sort_keys=True)
+        file.write('\n')
+
+
+def table_of_records() -> str:
+    """All records, as a table of reStructuredText."""
+    rows = []
+    kernels = sorted((os.path.basename(path).removesuffix('.json')
+                      for path in glob.glob(f'{RECORDS}/*.json')), key=version)
+    for driver, about in standins().items():
+        for kernel in kernels:
+            verdicts = read_record(kernel).get(driver)
+            if not verdicts:
+                old = 'since' in about and version(about['since']) > version(kernel)
+                rows.append((f':doc:`{driver}`', kernel, '', '', '',
+                             f'migration since {about["since"]}' if old else 'not run'))
+                continue
+            words = list(verdicts['rules'].values())
+            broken = [rule for rule, verdict in sorted(verdicts['rules'].items()) if verdict == 'FAIL']
+            rows.append((f':doc:`{driver}`', kernel,
+                         *(str(words.count(word)) for word in ('pass', 'FAIL', 'skip')),
+                         ', '.join(broken) or 'none'))
+    titles = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'rules that are violated')
+    lines = ['.. list-table::', '   :header-rows: 1', '']
+    for row in [titles, *rows]:
+        lines += [f'   {"*" if number == 0 else " "} - {cell}'.rstrip() for number, cell in enumerate(row)]
+    return '\n'.join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('what', choices=('run', 'tables'))
+    parser.add_argument('--drivers', default='', help='words: only these')
+    parser.add_argument('--kernels', default='', help='words: on these; by default lts and latest')
+    parser.add_argument('--test', default='', help='a pattern: only these programs')
+    parser.add_argument('--record', action='store_true', help='this is what it comes to from now on')
+    parser.add_argument('--logs', default='', help='what logs begin with')
+    args = parser.parse_args()
+    if args.what == 'tables':
+        print(table_of_records())
+        return 0
+    drivers = args.drivers.split() or list(standins())
+    results: list[Result] = []
+    for kernel in args.kernels.split() or ['lts', 'latest']:
+        for driver in drivers:
+            result = hold(driver, kernel, args.test, args.logs)
+            results.append(result)
+            print('lab: ' + ', '.join(result.row()[:2]) + ': ' + result.row()[-1]
+                  + f' ({result.seconds:.0f} s)', flush=True)
+            for words in result.differences:
+                print(f'lab:   {words}')
+            if args.record and result.verdicts:
+                write_record(result)
+    print()
+    print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
+    cases = [result.case() for result in results]
+    ktap.write_json(f'{args.logs}.json', cases)
+    ktap.write_junit(f'{args.logs}.xml', cases)
+    print(f'\nlab: logs and results: {args.logs}*')
+    print(ktap.last_line(cases), flush=True)
+    numbers = ktap.count(cases)
+    return exits.FAILED if numbers['failed'] and not args.record else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
