@@ -31,9 +31,11 @@ static const struct standin *current_kind;
 static struct swpci_card current_card;
 static struct swpci_slot *slot;
 
-/* Over the list of cards */
-static DEFINE_MUTEX(pfs_lock);
-static LIST_HEAD(pfs);
+/*
+ * Its card, while the PF is bound.  Whoever can reach a register or a VF's model is bound
+ * to a function of it, and the PF's driver goes last: nobody needs a lock.
+ */
+static struct standin_pf *the_pf;
 static struct dentry *root;
 
 /* Calls */
@@ -257,13 +259,9 @@ static void reset_vf(struct standin_vf *vf)
  */
 struct standin_pf *standin_pf_of(struct pci_dev *pdev)
 {
-	struct standin_pf *pf;
+	struct standin_pf *pf = READ_ONCE(the_pf);
 
-	guard(mutex)(&pfs_lock);
-	list_for_each_entry(pf, &pfs, list)
-		if (pf->pdev == pci_physfn(pdev))
-			return pf;
-	return NULL;
+	return pf && pf->pdev == pci_physfn(pdev) ? pf : NULL;
 }
 EXPORT_SYMBOL_GPL(standin_pf_of);
 
@@ -298,19 +296,13 @@ struct pci_dev *standin_vf_pdev(struct standin_vf *vf)
 }
 EXPORT_SYMBOL_GPL(standin_vf_pdev);
 
-/* Registers */
+/* Registers.  The kernel writes to the table of MSI-X where it may not sleep. */
 
 static struct standin_vf *vf_number(struct standin_pf *pf, int vf)
 {
 	return vf >= 0 && vf < pf->nr_vfs ? &pf->vfs[vf] : NULL;
 }
 
-/* The card is plugged in before its PF is bound. */
-static struct standin_pf *only_pf(void)
-{
-	guard(mutex)(&pfs_lock);
-	return list_first_entry_or_null(&pfs, struct standin_pf, list);
-}
 
 static bool in_state(const struct standin_vf *vf, unsigned int bar, u64 offset, unsigned int size)
 {
@@ -320,7 +312,7 @@ static bool in_state(const struct standin_vf *vf, unsigned int bar, u64 offset, 
 static bool read_register(void *priv, int number, unsigned int bar, u64 offset, unsigned int size,
 			  u64 *value)
 {
-	struct standin_pf *pf = only_pf();
+	struct standin_pf *pf = READ_ONCE(the_pf);
 	struct standin_vf *vf = pf ? vf_number(pf, number) : NULL;
 
 	if (!pf)
@@ -338,7 +330,7 @@ static bool read_register(void *priv, int number, unsigned int bar, u64 offset, 
 static bool write_register(void *priv, int number, unsigned int bar, u64 offset,
 			   unsigned int size, u64 value)
 {
-	struct standin_pf *pf = only_pf();
+	struct standin_pf *pf = READ_ONCE(the_pf);
 	struct standin_vf *vf = pf ? vf_number(pf, number) : NULL;
 
 	if (!pf)
@@ -354,7 +346,7 @@ static bool write_register(void *priv, int number, unsigned int bar, u64 offset,
 
 static void reset_function(void *priv, int number)
 {
-	struct standin_pf *pf = only_pf();
+	struct standin_pf *pf = READ_ONCE(the_pf);
 	struct standin_vf *vf = pf ? vf_number(pf, number) : NULL;
 
 	if (!vf)
@@ -627,8 +619,7 @@ static int enable_vfs(struct pci_dev *pdev, int number)
 
 static void forget_pf(struct standin_pf *pf)
 {
-	scoped_guard(mutex, &pfs_lock)
-		list_del(&pf->list);
+	WRITE_ONCE(the_pf, NULL);
 	free_pf(pf);
 }
 
@@ -645,8 +636,7 @@ static int pf_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pf = new_pf(pdev);
 	if (!pf)
 		return -ENOMEM;
-	scoped_guard(mutex, &pfs_lock)
-		list_add_tail(&pf->list, &pfs);
+	WRITE_ONCE(the_pf, pf);
 	ret = pci_enable_device(pdev);
 	if (ret)
 		goto forget;
@@ -737,7 +727,7 @@ int standin_register(const struct standin *standin, struct module *owner)
 		ret = PTR_ERR(slot);
 		goto driver;
 	}
-	if (!only_pf()) {
+	if (!the_pf) {
 		ret = -ENODEV;
 		goto unplug;
 	}

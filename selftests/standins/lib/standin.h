@@ -65,9 +65,6 @@ struct standin_pf {
 	struct standin_vf *vfs;
 	unsigned int nr_vfs;
 	void *priv;
-
-	/* private: the library's */
-	struct list_head list;
 };
 
 /**
@@ -83,7 +80,8 @@ struct standin_pf {
  * @written: a VF wrote to memory: for those that log it themselves.  Called with the
  *	VF's lock held
  * @read: a register of a BAR, for what is not simply state or memory; vf is NULL for
- *	the PF's.  False: it is.  Called with no lock held
+ *	the PF's.  False: it is.  Called with no lock held, but for the table of MSI-X,
+ *	where it may not sleep
  * @write: the same
  *
  * Each function may be missing.

@@ -43,7 +43,8 @@
  * @hw: what it can do
  * @ops: what happens at migration: the kernel's
  * @pf: ours
- * @drained: of each VF, the banks that have drained
+ * @drained: of each VF, the banks that have drained, until the PF says that it knows.
+ *	The register is the PF's: a reset of the VF lets it run, and leaves that
  */
 struct card {
 	struct adf_accel_dev dev;
@@ -255,11 +256,6 @@ static bool qat_write(struct standin_pf *pf, struct standin_vf *vf, unsigned int
 	return true;
 }
 
-static void qat_reset(struct standin_vf *vf)
-{
-	the_card->drained[vf->id] = 0;
-}
-
 /* What the PF's driver would know and do */
 
 struct adf_accel_dev *adf_devmgr_pci_to_accel_dev(struct pci_dev *pdev)
@@ -464,7 +460,6 @@ static const struct standin qat = {
 	.size = STATE_SIZE,
 	.probe = qat_probe,
 	.remove = qat_remove,
-	.reset = qat_reset,
 	.read = qat_read,
 	.write = qat_write,
 };
