@@ -82,6 +82,13 @@ class Report:
         words = test.split('.')
         return self.tests.get(program, {}).get('.'.join(words[:1] + words[-1:]), [])
 
+    def wanted(self, program, test, rule='', pattern=''):
+        """Is it one that judges this rule, and has such a name?"""
+        words = test.split('.')
+        return (not rule or rule in self.named_by(program, test)) and (
+            not pattern or fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(words[-1], pattern) or
+            fnmatch.fnmatch('.'.join(words[:1] + words[-1:]), pattern))
+
     def add(self, program, test, case, trace=()):
         """A test's result; trace is what the kernel reported meanwhile."""
         where = f'{program} {test}'.strip()
