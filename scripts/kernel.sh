@@ -33,8 +33,10 @@ esac
 recipe=2
 # Everything that the result depends on, and the place: a build directory
 # knows its own path and the source's.  What make finds in a user's tree is
-# make's to judge, at each call.
-key=$(hash_text "$recipe" "$arch" "$source" "$(cat "$source/.mtty-mig-stamp" 2>/dev/null)" \
+# make's to judge, at each call.  How much of a package is unpacked is no matter:
+# what is left out no kernel of ours is built of.
+stamp=$(cat "$source/.mtty-mig-stamp" 2>/dev/null || true)
+key=$(hash_text "$recipe" "$arch" "$source" "${stamp%% layout *}" \
 	"$(cat "${fragments[@]}")" "$(gcc --version | head -n 1)" "$(ld --version | head -n 1)")
 build=$CACHE/kernel/$flavour-$arch-$key
 tree=
