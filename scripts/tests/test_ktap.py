@@ -97,6 +97,14 @@ class Counting(unittest.TestCase):
         self.assertIn('Expected x == 2, but', cases[0].diagnostics)
         self.assertIn('x == 1', cases[0].diagnostics)
 
+    def test_failed_case_keeps_violations(self):
+        violated = '# generic/a_test.c:3:c:MIG-SEC-10 violated: expected an answer, seen none'
+        stack = '#   [<0>] schedule+0xb7/0x250\n' * 100
+        cases = parse(f'1..1\n{stack}{violated}\n{stack}# judged: MIG-SEC-10\nnot ok 1 c\n')
+        self.check(cases, 0, 1, 0)
+        self.assertEqual([violated], [line for line in cases[0].diagnostics if 'violated' in line])
+        self.assertEqual(ktap.MAX_DIAGNOSTICS, len(cases[0].diagnostics))
+
     def test_suite_that_fails_as_a_whole(self):
         cases = parse('''\
             1..1

@@ -25,6 +25,10 @@ DIRECTIVE = re.compile(r'(?:^|\s)#\s*(?P<what>SKIP|XFAIL|TODO|TIMEOUT|ERROR)\b:?
 SUBTEST = re.compile(r'^# Subtest: (.*)$')
 BROKEN = re.compile(r'^# .*: (?:EXPECTATION|ASSERTION) FAILED at ')
 MAX_DIAGNOSTICS = 40
+# What is kept of a test's output, however much follows: which rules it saw violated
+WEIGHTY = re.compile(r'^# \S+:\d+:.* violated: ')
+# Exit statuses of what timeout(1) ended, or had to kill
+CUT_OFF = (124, 137)
 
 
 class Case:
@@ -110,7 +114,9 @@ class Parser:
         if text:
             kept = self._group_at(indent).diagnostics
             kept.append(text.rstrip())
-            del kept[:-MAX_DIAGNOSTICS]
+            if len(kept) > MAX_DIAGNOSTICS:
+                del kept[next((number for number, line in enumerate(kept)
+                               if not WEIGHTY.match(line)), 0)]
         return ours
 
     def _group_at(self, indent):
@@ -220,7 +226,7 @@ class Parser:
                                    self.skipped_all or ' '.join(top.diagnostics[-1:])))
             if exit_status in (None, 0, 4):
                 return self
-        if exit_status in (124, 137) and timeout:
+        if exit_status in CUT_OFF and timeout:
             failed(f'did not end within {timeout} s')
         elif exit_status is not None and exit_status > 128:
             failed(f'ended by signal {exit_status - 128}')
