@@ -17,9 +17,11 @@
 
 /* iommu_domain_ops.attach_dev is told what was attached before, since 6.19. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
-#define STANDIN_OLD_DOMAIN
+#define STANDIN_ATTACH(name) \
+	int name(struct iommu_domain *domain, struct device *dev)
 #else
-#define STANDIN_OLD_DOMAIN		, struct iommu_domain *old
+#define STANDIN_ATTACH(name) \
+	int name(struct iommu_domain *domain, struct device *dev, struct iommu_domain *old)
 #endif
 
 /* iommu_ops.domain_alloc_user has lost an argument and its name. */

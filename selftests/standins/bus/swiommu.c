@@ -70,7 +70,7 @@ static struct swdomain *to_swdomain(struct iommu_domain *iommu)
 
 /* Domains */
 
-static int attach(struct iommu_domain *domain, struct device *dev STANDIN_OLD_DOMAIN)
+static STANDIN_ATTACH(attach)
 {
 	struct swdevice *device = dev_iommu_priv_get(dev);
 
@@ -379,8 +379,9 @@ static int access(struct pci_dev *pdev, dma_addr_t iova, void *data, size_t size
  * @data: what
  * @size: in bytes
  *
- * Return: 0; -ENODEV for a device that is behind no IOMMU of ours, -EACCES if Bus Master Enable is off, -EFAULT where nothing is mapped, or
- * not for this.  What comes before such a page is written.
+ * Return: 0; -ENODEV for a device that is behind no IOMMU of ours, -EACCES if Bus Master
+ * Enable is off, -EFAULT where nothing is mapped, or not for this.  What comes before such
+ * a page is written.
  */
 int swiommu_write(struct pci_dev *pdev, dma_addr_t iova, const void *data, size_t size)
 {

@@ -303,7 +303,6 @@ static struct standin_vf *vf_number(struct standin_pf *pf, int vf)
 	return vf >= 0 && vf < pf->nr_vfs ? &pf->vfs[vf] : NULL;
 }
 
-
 static bool in_state(const struct standin_vf *vf, unsigned int bar, u64 offset, unsigned int size)
 {
 	return vf && !bar && offset + size <= vf->size;
