@@ -8,6 +8,7 @@
 #   DRIVER=NAME		one of the kernel's, without its hardware: see selftests/standins
 #   ISOLATE=0|1		a boot for each test, or none; by default one for each test of a
 #			program that the kernel did not survive
+#   PATCH=FILE	with this change to one of the kernel's
 #   RULE=MIG-...	only what judges this rule
 #   CASE=PATTERN	only the test cases of that name
 #   TYPES='...'		only these types of mediated device
@@ -34,7 +35,7 @@ mtty)
 	types=$driver
 	isolate=auto
 	# What holds others up takes its time to be seen.
-	TEST_TIMEOUT=${TEST_TIMEOUT:-600} TIMEOUT=${TIMEOUT:-1800}
+	TEST_TIMEOUT=${TEST_TIMEOUT:-300} TIMEOUT=${TIMEOUT:-1800}
 	;;
 esac
 types=${TYPES:-$types}
@@ -44,7 +45,7 @@ tests=()
 wanted_tests tests "${all[@]}"
 
 flavour=$(flavour 1)
-setup_kernel "$flavour"
+setup_kernel "$flavour" ${PATCH:+patch}
 case $driver in
 mtty_mig)
 	setup_modules

@@ -139,7 +139,7 @@ def run(args):
     again = check.lost if args.isolate == 'auto' else []
     check.add_to_report(without=again)
     if again:
-        print('lab: the kernel did not survive ' + ', '.join(map(guest.label, again)) +
+        print('lab: the kernel did not survive, or could not end, ' + ', '.join(map(guest.label, again)) +
               ': each test of that gets a boot of its own', flush=True)
         alone = Conformance(args, report, [unit.split('@-r@')[0] for unit in again], True)
         failed += alone.main()

@@ -3,17 +3,24 @@
 """make drivers: hold the kernel's drivers against the rules, and compare with what is recorded.
 
     drivers.py run [--drivers WORDS] [--kernels WORDS] [--record]
-    drivers.py tables           prints the table of Documentation/drivers/index.rst
+    drivers.py mutants --drivers WORDS [--kernels WORD] [--pattern PATTERN]
+    drivers.py tables           writes the table of Documentation/drivers/index.rst
 
 Each driver is one run of make conformance on each kernel.  What it comes to is in
 Documentation/drivers/, a JSON file for each version of the kernel.  A run fails if it
 comes to something else, in either direction: a rule that is kept today and was not is
 news, too.
+
+A mutant is a mistake that somebody could make in such a driver: a patch in
+selftests/standins/DRIVER/mutants.  It is killed if the driver with it comes to other
+verdicts than the driver as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import email.parser
+import fnmatch
 import glob
 import json
 import os
@@ -30,6 +37,11 @@ import table
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 RECORDS = f'{REPO}/Documentation/drivers'
 STANDINS = f'{REPO}/selftests/standins'
+# Where the table is in the index
+BEGIN = '.. What follows is written by make drivers RECORD=1'
+END = '.. End of what is written'
+# What waits for memory that does not come takes minutes where a driver holds others up.
+WITHOUT_WAITING = '!(*stuck_test)'
 TITLES = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'seconds', 'beside the record')
 
 Verdicts = dict[str, Any]
@@ -66,11 +78,12 @@ class Result(NamedTuple):
 
 def standins() -> dict[str, dict[str, str]]:
     """What each description says, by the stand-in's name."""
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for path in sorted(glob.glob(f'{STANDINS}/*/standin')):
         with open(path, encoding='utf-8') as file:
-            found[os.path.basename(os.path.dirname(path))] = dict(
-                re.findall(r'^(\w+) = (.*)$', file.read(), re.M))
+            about = dict(re.findall(r'^(\w+) = (.*)$', file.read(), re.M))
+        if 'source' in about:
+            found[os.path.basename(os.path.dirname(path))] = about
     return found
 
 
@@ -110,7 +123,7 @@ def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
     return words
 
 
-def run_driver(driver: str, kernel: str, test: str, logs: str
+def run_driver(driver: str, kernel: str, test: str, logs: str, patch: str = ''
                ) -> tuple[str, Verdicts, float, list[str]]:
     """(release, verdicts, seconds, output) of a run."""
     path = f'{REPO}/build/conformance/{driver}.json'
@@ -118,8 +131,9 @@ def run_driver(driver: str, kernel: str, test: str, logs: str
         os.unlink(path)
     begun = time.monotonic()
     _, lines = runs.follow([f'{REPO}/scripts/verb.sh', 'conformance', f'DRIVER={driver}',
-                            f'KERNEL={kernel}', *([f'TEST={test}'] if test else [])],
-                           f'{logs}-{driver}-{os.path.basename(kernel)}.log', False)
+                            f'KERNEL={kernel}', *([f'TEST={test}'] if test else []),
+                            *([f'PATCH={patch}', 'TEST_TIMEOUT=60', 'TIMEOUT=240', 'ISOLATE=0'] if patch else [])],
+                           f'{logs}-{driver}-{os.path.basename(patch or kernel)}.log', False)
     seconds = time.monotonic() - begun
     release = next((found[1] for line in lines
                     if (found := re.match(r'lab: conformance of .* on Linux (\S+) ', line))), '')
@@ -183,19 +197,103 @@ def table_of_records() -> str:
     return '\n'.join(lines)
 
 
+def index_with(text: str, rows: str) -> str:
+    """The page with that table in the place of the one that it has."""
+    head, _, rest = text.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f'{head}{BEGIN}\n\n{rows}\n\n{END}{tail}'
+
+
+def write_index() -> None:
+    path = f'{RECORDS}/index.rst'
+    with open(path, encoding='utf-8') as file:
+        text = file.read()
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(index_with(text, table_of_records()))
+
+
+class Mutant(NamedTuple):
+    """A patch, with a header as of a mail."""
+    name: str
+    path: str
+    subject: str
+    survives: str           # why no test can notice it
+
+    @classmethod
+    def read(cls, path: str) -> Mutant:
+        with open(path, encoding='utf-8') as file:
+            head = email.parser.Parser().parse(file, headersonly=True)
+        return cls(os.path.basename(path).removesuffix('.patch'), path, str(head['Subject'] or ''),
+                   ' '.join(str(head['Survives'] or '').split()))
+
+
+def hunt_one(driver: str, kernel: str, mutant: Mutant, then: Verdicts, logs: str) -> ktap.Case:
+    """What notices a mistake, if anything does."""
+    _, verdicts, seconds, lines = run_driver(driver, kernel, WITHOUT_WAITING, logs, mutant.path)
+    name = f'{driver} {mutant.name}'
+    if not verdicts:
+        return ktap.Case(name, 'failed', next((line for line in lines if 'error: ' in line),
+                                              'the run came to no end'))
+    seen = differences(verdicts, then)
+    if seen:
+        print(f'# killed   {name}  by {seen[0]}' + (f' and {len(seen) - 1} more' if seen[1:] else '')
+              + f'  {seconds:.0f} s', flush=True)
+        return ktap.Case(name, 'passed')
+    if mutant.survives:
+        print(f'# survives {name}: {mutant.survives}', flush=True)
+        return ktap.Case(name, 'skipped', mutant.survives)
+    print(f'# SURVIVES {name}: {mutant.subject}  {seconds:.0f} s', flush=True)
+    return ktap.Case(name, 'failed', 'no test noticed it')
+
+
+def hunt(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.Case]:
+    cases = []
+    for driver in drivers:
+        mutants = [Mutant.read(path) for path in sorted(glob.glob(f'{STANDINS}/{driver}/mutants/*.patch'))]
+        mutants = [mutant for mutant in mutants
+                   if any(fnmatch.fnmatch(mutant.name, each) for each in pattern.split() or ['*'])]
+        if not mutants:
+            continue
+        # A driver that a kernel does not have yet is looked at on the newest one.
+        where = kernel or ('latest' if 'since' in standins()[driver] and
+                           version(standins()[driver]['since']) > (6, 12) else 'lts')
+        _, then, seconds, lines = run_driver(driver, where, WITHOUT_WAITING, logs)
+        if not then:
+            cases.append(ktap.Case(driver, 'failed', lines[-1] if lines else 'it did not run'))
+            continue
+        print(f'# {driver} as it is: {seconds:.0f} s', flush=True)
+        for number, mutant in enumerate(mutants, start=1):
+            case = hunt_one(driver, where, mutant, then, logs)
+            cases.append(case)
+            print(f'{"not ok" if case.status == "failed" else "ok"} {number} {case.name}'
+                  + (' # SKIP' if case.status == 'skipped' else ''), flush=True)
+    return cases
+
+
+def finish(cases: list[ktap.Case], logs: str) -> int:
+    ktap.write_json(f'{logs}.json', cases)
+    ktap.write_junit(f'{logs}.xml', cases)
+    print(f'\nlab: logs and results: {logs}*')
+    print(ktap.last_line(cases), flush=True)
+    return exits.FAILED if ktap.count(cases)['failed'] else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('what', choices=('run', 'tables'))
+    parser.add_argument('what', choices=('run', 'mutants', 'tables'))
     parser.add_argument('--drivers', default='', help='words: only these')
     parser.add_argument('--kernels', default='', help='words: on these; by default lts and latest')
     parser.add_argument('--test', default='', help='a pattern: only these programs')
+    parser.add_argument('--pattern', default='', help='words: only mutants of such names')
     parser.add_argument('--record', action='store_true', help='this is what it comes to from now on')
     parser.add_argument('--logs', default='', help='what logs begin with')
     args = parser.parse_args()
     if args.what == 'tables':
-        print(table_of_records())
+        write_index()
         return 0
     drivers = args.drivers.split() or list(standins())
+    if args.what == 'mutants':
+        return finish(hunt(drivers, args.kernels, args.pattern, args.logs), args.logs)
     results: list[Result] = []
     for kernel in args.kernels.split() or ['lts', 'latest']:
         for driver in drivers:
@@ -209,13 +307,11 @@ def main() -> int:
                 write_record(result)
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
-    cases = [result.case() for result in results]
-    ktap.write_json(f'{args.logs}.json', cases)
-    ktap.write_junit(f'{args.logs}.xml', cases)
-    print(f'\nlab: logs and results: {args.logs}*')
-    print(ktap.last_line(cases), flush=True)
-    numbers = ktap.count(cases)
-    return exits.FAILED if numbers['failed'] and not args.record else 0
+    status = finish([result.case() for result in results], args.logs)
+    if args.record:
+        write_index()
+        return 0
+    return status
 
 
 if __name__ == '__main__':

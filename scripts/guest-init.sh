@@ -88,16 +88,16 @@ unload() {
 	rmmod "$1" || mark "broken the module $1 cannot be unloaded after the tests"
 }
 
-# The VFs of a card without hardware go to the driver that is looked at, which tests
-# find by their addresses.
-bind_vfs() {
+# The functions of the bus in software that have no driver, which are VFs as a rule, go
+# to the driver that is looked at, and tests find them by their addresses.
+bind_functions() {
 	number=
-	for vf in /sys/bus/pci/devices/*/physfn; do
-		vf=${vf%/physfn}
+	for vf in /sys/bus/pci/devices/0000:80:*; do
+		[ ! -e "$vf/driver" ] || continue
 		echo "$1" >"$vf/driver_override"
 		echo "${vf##*/}" >/sys/bus/pci/drivers_probe
 		if [ ! -e "$vf/driver" ]; then
-			mark broken "the driver $1 did not take the VF ${vf##*/}"
+			mark broken "the driver $1 did not take ${vf##*/}"
 			finish 1
 		fi
 		export "VFIO_TEST_DEVICE$number=${vf##*/}"
@@ -213,6 +213,10 @@ run_units() {
 		status=$?
 		before=${test-}
 		mark end $status
+		# What did not end may still hold a device that there is no other of.
+		if [ -n "$BIND" ] && { [ $status = 124 ] || [ $status = 137 ]; }; then
+			break
+		fi
 		# Whoever comes next may want to unload the driver.
 		if [ -d /sys/module/mtty_mig_kunit ]; then
 			unload mtty_mig_kunit
@@ -244,7 +248,7 @@ if [ -w $leak ] && [ "$LEAKS" != 0 ]; then
 fi
 
 [ -z "$VMM" ] || mount_vmm
-[ -z "$BIND" ] || bind_vfs "$BIND"
+[ -z "$BIND" ] || bind_functions "$BIND"
 
 case $JOB in
 run)

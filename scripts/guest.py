@@ -248,6 +248,8 @@ class Tester(Job):
             self._rest_out = ''
         timeout = None if self.unit == 'kunit' else self.args.test_timeout
         cases = self._parser.finish(status, timeout, cut_off).cases
+        if self.args.bind and status in ktap.CUT_OFF:
+            self.check.lost.append(self.unit)
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
         self.failed |= any(case.status == 'failed' for case in cases)

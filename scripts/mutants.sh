@@ -5,11 +5,19 @@
 # and see that the tests notice.  See Documentation/mutants.rst.
 #
 #   mutants.sh
+#
+#   DRIVER='...'	into these of the kernel's instead, without their hardware: drivers.py
 
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/setup.sh"
 
 verb=mutants
+if [ -n "${DRIVER-}" ]; then
+	"$SCRIPTS/packages.sh" patch
+	make_cache
+	end_with "$SCRIPTS/drivers.py" mutants --drivers "$DRIVER" --kernels "$KERNEL_GIVEN" \
+		--pattern "${MUTANT-}" --logs "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
+fi
 # With TEST= one sees what some of the tests notice by themselves.
 units=()
 wanted_units units kunit

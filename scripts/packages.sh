@@ -5,7 +5,8 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [modules|lint|lint-quick|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm]...
+#   packages.sh [modules|lint|lint-quick|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm|
+#	patch|vfio-selftests]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -44,6 +45,8 @@ for what; do
 		[ "$KERNEL" = debian ] || headers+=('libelf.h:libelf-dev')
 		;;
 	git) need+=(git:git) ;;
+	patch) need+=(patch:patch) ;;
+	vfio-selftests) headers+=('uuid/uuid.h:uuid-dev') ;;
 	interop)
 		need+=(busybox:busybox-static)
 		headers+=('libelf.h:libelf-dev')

@@ -85,8 +85,8 @@ setup_modules() { "$SCRIPTS/modules.sh" "$kernel" "$modules"; }
 # of its hardware.  Sets standin_module and standin_driver, of the VFIO driver; what is
 # loaded before it comes to guest_modules.
 setup_standin() {
-	local out=$work/standin-$1-${kernel##*/} names
-	"$SCRIPTS/standins.sh" "$1" "$kernel" "$source" "$out"
+	local out=$work/standin-$1${PATCH:+-patched}-${kernel##*/} names
+	"$SCRIPTS/standins.sh" "$1" "$kernel" "$source" "$out" "${PATCH-}"
 	mapfile -t names < <(sed "s,.*,$out/&.ko," "$out/modules")
 	# shellcheck disable=SC2034 # the verb's
 	standin_driver=$(cat "$out/driver-name") standin_module=${names[-1]}

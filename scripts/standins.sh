@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Build a stand-in and the VFIO driver that it is for, as external modules against a
+# Build a stand-in and, if it has one, the VFIO driver that it is for, as external modules against a
 # prepared kernel: the bus, the IOMMU, the library, the stand-in, and the driver's own
 # folder of the kernel's source, by its own Makefile.  See Documentation/standins.rst.
 #
-#   standins.sh NAME KDIR SOURCE OUTPUT
+#   standins.sh NAME KDIR SOURCE OUTPUT [PATCH]
 #
+# PATCH: of the driver's folder, with paths as in the kernel's tree; applied to the copy.
 # OUTPUT gets modules in the order in which they are loaded, a name a line, as "modules",
 # and the driver's name as "driver".
 
@@ -16,6 +17,7 @@ name=$1
 kdir=$2
 source=$3
 out=$4
+patch=${5-}
 here=selftests/standins
 description=$REPO/$here/$name/standin
 
@@ -31,6 +33,7 @@ if [ -n "$since" ] && ! printf '%s\n' "$since" "$release" | sort -CV; then
 		"choose a newer one: KERNEL=latest, or a tree of yours"
 fi
 [ -d "$source/$folder" ] || die "the source of Linux $release has no $folder"
+parts=(bus lib "$name" ${folder:+driver})
 mapfile -t sources < <(value kernel_sources)
 mapfile -t config < <(value config | tr ' ' '\n')
 
@@ -39,14 +42,14 @@ for file in "${sources[@]}"; do
 	[ ! -e "$source/$file" ] || kept+=("$file")
 done
 key=$(hash_text "$(hash_files "$here"/{bus,lib,"$name"} "$here/compat.h")" "$name" "$kdir" "$release" "$(cat "$0")" \
-	"$(cd "$source" && cat "$folder"/* "${kept[@]}" | sha256sum)" \
+	"$(cat "$patch" /dev/null 2>/dev/null)" "$(cd "$source" && cat ${folder:+"$folder"/*} "${kept[@]}" </dev/null | sha256sum)" \
 	"$(cat "$kdir/.mtty-mig-stamp" 2>/dev/null || stat -c %Y "$kdir/include/config/auto.conf")")
 if stamped "$out" "$key"; then
 	used "$out"
 	exit 0
 fi
 
-say "building $module and what stands in for its parent, for Linux $release"
+say "building ${module:-cards in software}${module:+ and what stands in for its parent}, for Linux $release"
 start=$(now)
 [ "$(cat "$out/.built-for" 2>/dev/null)" = "$kdir $release" ] || rm -rf "$out"
 build_on "$out"
@@ -60,17 +63,30 @@ copy() {
 }
 for part in bus lib "$name"; do
 	for file in "$REPO/$here/$part"/*; do
-		copy "$file" "$out/$part/${file##*/}"
+		[ ! -f "$file" ] || copy "$file" "$out/$part/${file##*/}"
 	done
 done
 copy "$REPO/$here/compat.h" "$out/compat.h"
 for file in "${kept[@]}"; do
 	copy "$source/$file" "$out/$name/kernel/${file##*/}"
 done
-for file in "$source/$folder"/*; do
-	copy "$file" "$out/driver/${file##*/}"
-done
-printf 'obj-m += %s/\n' bus lib "$name" driver >"$out/Kbuild"
+from=$source/$folder
+if [ -n "$patch" ]; then
+	rm -rf "$out/patched"
+	mkdir -p "$out/patched/$folder"
+	cp --no-preserve=all "$from"/* "$out/patched/$folder/"
+	if ! patch -s -f -p1 -d "$out/patched" <"$patch" >"$out/patch.log" 2>&1; then
+		quote <"$out/patch.log" >&2
+		die "$patch does not apply to $folder of Linux $release"
+	fi
+	from=$out/patched/$folder
+fi
+if [ -n "$folder" ]; then
+	for file in "$from"/*; do
+		copy "$file" "$out/driver/${file##*/}"
+	done
+fi
+printf 'obj-m += %s/\n' "${parts[@]}" >"$out/Kbuild"
 
 # As if it were configured: for its Makefile, and for its sources.
 words=()
@@ -89,7 +105,8 @@ build() {
 }
 step "standin-$name" build
 
-printf '%s\n' bus/swpci bus/swiommu lib/standin "$name/standin_$name" "driver/$module" >"$out/modules"
+printf '%s\n' bus/swpci bus/swiommu lib/standin "$name/standin_$name" ${module:+"driver/$module"} \
+	>"$out/modules"
 value driver >"$out/driver-name"
 stamp "$out" "$key"
 say "built them in $(took "$start")"

@@ -335,15 +335,18 @@ def suite(call: Call, name: str, text: str) -> str:
     return f'mtty_mig_{one}.{case or "*"}'
 
 
-def mutants() -> list[str]:
-    return sorted(name.removesuffix('.patch') for name in os.listdir(f'{REPO}/selftests/mutants')
-                  if name.endswith('.patch'))
+def mutants(drivers: str = '') -> list[str]:
+    """Of our driver, or of these of the kernel's."""
+    folders = [f'standins/{driver}/mutants' for driver in drivers.split()] or ['mutants']
+    return sorted(name.removesuffix('.patch') for folder in folders
+                  if os.path.isdir(f'{REPO}/selftests/{folder}')
+                  for name in os.listdir(f'{REPO}/selftests/{folder}') if name.endswith('.patch'))
 
 
 def mutant(call: Call, name: str, text: str) -> str:
     """Patterns as of file names; make interop takes one name."""
     import fnmatch  # pylint: disable=import-outside-toplevel
-    known = mutants()
+    known = mutants(call.get('DRIVER') if call.verb == 'mutants' else '')
     for word in [text] if call.verb == 'interop' else text.split():
         if word not in known and (call.verb == 'interop' or not fnmatch.filter(known, word)):
             raise Wrong(f"no mutant is called '{word}' ({call.show(name, text)}); see selftests/mutants/",
@@ -369,15 +372,22 @@ def standins() -> list[str]:
     """The kernel's drivers that run without their hardware."""
     import glob  # pylint: disable=import-outside-toplevel
     return sorted(os.path.basename(os.path.dirname(path)) for path in
-                  glob.glob(f'{REPO}/selftests/standins/*/standin'))
+                  glob.glob(f'{REPO}/selftests/standins/*/standin') if '\nsource = ' in read(path))
 
 
 def driver(call: Call, name: str, text: str) -> str:
-    known = standins() if call.verb == 'drivers' else ['mtty_mig', 'mtty', *standins()]
-    for word in text.split() if call.verb == 'drivers' else [text]:
+    known = standins() if call.verb in ('drivers', 'mutants') else ['mtty_mig', 'mtty', *standins()]
+    for word in text.split() if call.verb != 'conformance' else [text]:
         if word not in known:
             not_known(call, name, word, known)
     return text
+
+
+def readable(call: Call, name: str, text: str) -> str:
+    path = os.path.abspath(expanded(text))
+    if not os.access(path, os.R_OK) or not os.path.isfile(path):
+        raise Wrong(f'{call.show(name, text)} is no file that can be read')
+    return path
 
 
 def rule(call: Call, name: str, text: str) -> str:
@@ -602,6 +612,7 @@ VARIABLES = [
              'without its hardware', driver),
     Variable('RECORD', '1: what comes out is what is expected from now on', FLAG),
     Variable('RULE', 'a rule: only what judges it', rule),
+    Variable('PATCH', 'a file: a change to the driver of the kernel\'s that conformance is about', readable),
     Variable('CASE', 'a pattern: only test cases of that name', free),
     Variable('TYPES', 'words: only these types of device', types),
     Variable('ISOLATE', '1: a boot for each test', FLAG),
@@ -719,11 +730,13 @@ ALL_VERBS = [
          f'{TESTS} {RANDOM} TEST TYPES ARGS', kbuild=KBUILD_LAB),
     Verb('mutants', 'put mistakes into the driver and see that the tests notice; MUTANT=PATTERN',
          'mutants.sh', 'KERNEL ENGINE CACHE APPEND MEM PROCESSORS TIMEOUT SILENCE TEST_TIMEOUT GUESTS '
-         'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS'),
+         'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS DRIVER'),
     Verb('conformance', 'hold a driver against the rules: DRIVER=mtty_mig, mtty or one of the kernel\'s',
-         'conformance.sh', f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE ARGS'),
+         'conformance.sh', f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE PATCH ARGS'),
     Verb('drivers', 'the kernel\'s drivers, without their hardware, beside what is recorded of them',
          'drivers.sh', 'KERNEL CACHE DRIVER RECORD TEST'),
+    Verb('vfio-selftests', 'the kernel\'s own VFIO selftests, on cards in software', 'vfio-selftests.sh',
+         'KERNEL CACHE APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS SAN TEST'),
     Verb('fuzz', 'fuzz the reader of the migration stream, on the host', 'fuzz.sh run',
          'KERNEL CACHE SECONDS RUNS SEED INPUT MERGE', 'the fuzzer found something'),
     Verb('stress', 'calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program',
@@ -780,6 +793,8 @@ CHECKS: dict[tuple[str, str], Check] = {
     ('interop', 'TEST'): named('scenario', scenarios),
     ('conformance', 'TEST'): named('generic test', lambda: [each for each in selftests()
                                                             if each.startswith('generic/')]),
+    ('vfio-selftests', 'TEST'): free,
+    ('vfio-selftests', 'KERNEL'): kernels('latest', '/'),
     ('drivers', 'TEST'): named('test', selftests),
     ('mutants', 'TEST'): named('test', lambda: ['kunit', *selftests()]),
     ('series-check', 'TEST'): named('proof', lambda: proofs('series_check.sh')),
@@ -921,6 +936,9 @@ def check_together(call: Call) -> None:
     if call.verb == 'conformance' and call.get('DRIVER') in standins() and engine != 'uml':
         raise Wrong(f'the bus that {call.show("DRIVER", call.get("DRIVER"))} is on is one of User Mode Linux',
                     'leave ENGINE= out, and say KERNEL=lts, latest or a tree')
+    if call.verb == 'conformance' and call.get('DRIVER') not in standins() and call.get('PATCH'):
+        raise Wrong('PATCH= has no effect: it changes a driver of the kernel\'s',
+                    'say DRIVER=' + ', '.join(standins()))
     if call.verb == 'conformance' and call.get('DRIVER') in standins() and call.get('TYPES'):
         raise Wrong('TYPES= has no effect: a stand-in has one type of device')
     if call.verb == 'conformance' and which == 'debian' and call.get('DRIVER') == 'mtty':

@@ -55,7 +55,7 @@ class Rendering(unittest.TestCase):
 
 class Ours(unittest.TestCase):
     def test_all(self) -> None:
-        paths = glob.glob(f'{SCRIPTS}/../Documentation/*.rst')
+        paths = glob.glob(f'{SCRIPTS}/../Documentation/**/*.rst', recursive=True)
         self.assertTrue(paths)
         for path in paths:
             with self.subTest(os.path.basename(path)):

@@ -132,7 +132,15 @@ REFUSED = [
     ('run ARCH=arm64', 'has no use for ARCH=', 'as the lab has them', 'ARCH= is for: modules install'),
     ('check V=1', 'has no use for V='),
     ('check MUTANT=fsm-fd-twice', 'MUTANT= is for: mutants interop'),
+    ('drivers RECORD=maybe', 'RECORD=maybe is not known'),
+    ('drivers DRIVER=qta', 'did you mean DRIVER=qat?'),
+    ('drivers DRIVER=mtty', 'it can be'),
+    ('conformance RULE=MIG-RES-99', 'there is no rule MIG-RES-99'),
+    ('conformance DRIVER=qat PATCH=/nonexistent', 'no file that can be read'),
     # Two that do not go together
+    ('conformance DRIVER=qat ENGINE=qemu', 'User Mode Linux'),
+    ('conformance DRIVER=qat TYPES=mtty_mig-full', 'TYPES= has no effect'),
+    ('conformance PATCH=Makefile', 'it changes a driver of the kernel'),
     ('run KERNEL=debian ENGINE=uml', 'an image for PCs', 'ENGINE=qemu'),
     ('selftests KERNEL=debian SAN=1', 'leave SAN out'),
     ('selftests SAN=kcsan', 'KCSAN is not there for User Mode Linux', 'ENGINE=qemu'),
@@ -164,7 +172,8 @@ TAKEN = [
     'selftests KERNEL=debian ENGINE=qemu TYPES=mtty_mig-full', 'selftests ENGINE=qemu PROCESSORS=4',
     'mutants MUTANT=fsm-fd-twice\\ pri-* KEEP_GOING=1 TEST=kunit', 'mutants KERNEL=lts ENGINE=uml',
     'coverage KERNEL=lts ENGINE=uml', 'conformance DRIVER=mtty TYPES=mtty-1 ISOLATE=0',
-    'interop TEST=@(type-*|file) QEMU=latest MUTANT=fsm-fd-twice', 'interop KERNEL=lts ENGINE=qemu',
+    'conformance DRIVER=qat RULE=MIG-RES-03 CASE=*stream* PATCH=Makefile', 'drivers DRIVER=qat\\ pds RECORD=1',
+    'mutants DRIVER=qat MUTANT=reset-*', 'interop TEST=@(type-*|file) QEMU=latest MUTANT=fsm-fd-twice', 'interop KERNEL=lts ENGINE=qemu',
     'fuzz SECONDS=60 SEED=7', 'fuzz RUNS=10', 'fuzz MERGE=0 SEED=1', 'stress MINUTES=10 SEED=random',
     'soak RUNS=5 TEST=race_test KERNEL=lts LOAD=0 LEAKS=0 SAN=1', 'deb DEBEMAIL=a@b.example',
     'newcomer SUITES=bookworm\\ trixie VERBS=run\\ check', 'portability TEST=arm64*',
@@ -205,7 +214,7 @@ class Variables(unittest.TestCase):
     def test_each_variable_has_a_row_that_is_refused_for_its_value(self):
         # Words for somebody else, who judges them
         words = {'APPEND', 'CF', 'KCFLAGS', 'KCPPFLAGS', 'KBUILD_EXTRA_SYMBOLS', 'INSTALL_MOD_STRIP',
-                 'DEBFULLNAME'}
+                 'DEBFULLNAME', 'CASE'}
         for variable in variables.VARIABLES:
             if variable.name in words:
                 self.assertIs(variable.check, variables.free)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""make drivers: what is compared, and what is recorded."""
+
+import os
+import sys
+import unittest
+
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+sys.path.insert(0, os.path.join(TOP, 'scripts'))
+
+import drivers  # pylint: disable=wrong-import-position
+
+
+def verdicts(failures=(), **rules):
+    return {'rules': {name.replace('_', '-'): word for name, word in rules.items()},
+            'failures': list(failures)}
+
+
+class Differences(unittest.TestCase):
+
+    def test_none(self):
+        self.assertEqual(drivers.differences(verdicts(A='pass'), verdicts(A='pass')), [])
+
+    def test_both_directions(self):
+        self.assertEqual(drivers.differences(verdicts(A='FAIL', B='pass'), verdicts(A='pass', B='FAIL')),
+                         ['A: FAIL, recorded: pass', 'B: pass, recorded: FAIL'])
+
+    def test_a_rule_that_is_not_judged_any_more(self):
+        self.assertEqual(drivers.differences(verdicts(), verdicts(A='pass')),
+                         ['A: not judged, recorded: pass'])
+
+    def test_a_rule_is_missing_only_if_all_have_run(self):
+        self.assertEqual(drivers.differences(verdicts(), verdicts(A='pass'), whole=False), [])
+
+    def test_failures_without_a_rule(self):
+        self.assertEqual(drivers.differences(verdicts(['x']), verdicts(['y'])),
+                         ['new failure: x', 'fails no more: y'])
+
+
+class Records(unittest.TestCase):
+
+    def test_the_index_has_the_table_of_what_is_recorded(self):
+        with open(f'{drivers.RECORDS}/index.rst', encoding='utf-8') as file:
+            text = file.read()
+        self.assertEqual(drivers.index_with(text, drivers.table_of_records()), text,
+                         'call scripts/drivers.py tables')
+
+    def test_each_driver_has_a_page_and_a_description(self):
+        for name, about in drivers.standins().items():
+            with self.subTest(name):
+                self.assertTrue(os.path.exists(f'{drivers.RECORDS}/{name}.rst'))
+                for key in ('description', 'module', 'driver', 'source', 'config'):
+                    self.assertIn(key, about)
+
+    def test_each_mutant_has_a_subject_and_a_patch_of_its_driver(self):
+        for name, about in drivers.standins().items():
+            folder = f'{drivers.STANDINS}/{name}/mutants'
+            for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                with self.subTest(f'{name} {file}'):
+                    mutant = drivers.Mutant.read(f'{folder}/{file}')
+                    self.assertTrue(mutant.subject)
+                    with open(mutant.path, encoding='utf-8') as patch:
+                        self.assertIn(f'\n--- a/{about["source"]}/', patch.read())
+
+    def test_versions(self):
+        self.assertEqual(drivers.version('6.12.117'), (6, 12))
+        self.assertLess(drivers.version('6.9'), drivers.version('6.13'))
+
+
+if __name__ == '__main__':
+    unittest.main()
