@@ -45,7 +45,8 @@ VIOLATED = re.compile(r'^# \S+?:\d+:[^:]+:(?P<rule>MIG-[A-Z0-9]+-\d\d) violated:
 JUDGED = re.compile(r'^# judged: (?P<rules>.*)$')
 WAYS = {'cdev': 'cdev', 'group-type1': 'group_type1', 'group-iommufd': 'group_iommufd'}
 # /proc/sys/kernel/tainted: what the kernel noticed about itself
-TAINTS = {1 << 7: 'the kernel died (Oops or BUG)', 1 << 9: 'the kernel warned',
+TAINTS = {1 << 5: 'the kernel found memory misused (KASAN, or a bad page)',
+          1 << 7: 'the kernel died (Oops or BUG)', 1 << 9: 'the kernel warned',
           1 << 14: 'a soft lockup occurred'}
 
 
