@@ -89,8 +89,10 @@ unload() {
 }
 
 # The functions of the bus in software that have no driver, which are VFs as a rule, go
-# to the driver that is looked at, and tests find them by their addresses.
+# to the driver that is looked at, and tests find them by their addresses, and may remove
+# them: nobody misses them.
 bind_functions() {
+	export VFIO_TEST_REMOVE=1
 	number=
 	for vf in /sys/bus/pci/devices/0000:80:*; do
 		[ ! -e "$vf/driver" ] || continue

@@ -330,6 +330,12 @@ def why_not(device):
     return None
 
 
+def lasting_name(device):
+    """What a node in /dev/vfio/devices is the name of: the next one may be another's."""
+    sysfs = f'/sys/class/vfio-dev/{os.path.basename(device)}/device'
+    return os.path.basename(os.path.realpath(sysfs)) if os.path.exists(sysfs) else device
+
+
 def tainted():
     try:
         with open('/proc/sys/kernel/tainted', encoding='ascii') as file:
@@ -379,7 +385,8 @@ def run_here(args, catalogue):
     """All programs on this machine, one after the other."""
     report = Report(catalogue)
     env = {**os.environ, 'VFIO_TEST_DEVICE': args.device or '',
-           'VFIO_TEST_DEVICE_2': args.second or '', 'VFIO_TEST_TYPE': args.type or ''}
+           'VFIO_TEST_DEVICE_2': args.second or '', 'VFIO_TEST_DEVICE_3': args.third or '',
+           'VFIO_TEST_TYPE': args.type or '', 'VFIO_TEST_REMOVE': '1' if args.remove else ''}
     for program in programs(catalogue, args.test, args.rule):
         begun = time.monotonic()
         before = tainted()
@@ -412,6 +419,10 @@ def main():
     what.add_argument('--type', help='type of mediated device to make')
     what.add_argument('--list', action='store_true', help='only list the rules and their tests')
     args.add_argument('--second', help='another device like it, for tests with two')
+    args.add_argument('--third', help='and one more')
+    args.add_argument('--remove', action='store_true',
+                      help='unbind the device, and let its PF take back all of its VFs (others, '
+                      'too); all of them come back')
     args.add_argument('--way', action='append', choices=WAYS, help='only this way in (repeatable)')
     args.add_argument('--test', metavar='PATTERN', help='only programs of that name')
     args.add_argument('--rule', metavar='MIG-...', help='only programs that judge this rule')
@@ -445,11 +456,14 @@ def main():
     if not programs(catalogue, args.test, args.rule):
         print(f'{prog}: no test program is called {args.test}', file=sys.stderr)
         return 2
-    for device in filter(None, (args.device, args.second)):
+    for device in filter(None, (args.device, args.second, args.third)):
         why = why_not(device)
         if why:
             print(f'{prog}: {why}', file=sys.stderr)
             return 2
+    if args.remove and args.device:
+        args.device, args.second, args.third = (
+            device and lasting_name(device) for device in (args.device, args.second, args.third))
     report = run_here(args, catalogue)
     about = f'{args.device or args.type}, Linux {platform.release()}'
     report.write(args, about)

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The device under test. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
+#include "../lib/removal.h"
 #include "dut.h"
 
 static const char *env(const char *name, const char *otherwise)
@@ -52,10 +54,15 @@ static const char *no_way(struct dut *dut, int error)
 	return NULL;
 }
 
+static const char *made_type(void)
+{
+	return env("VFIO_TEST_TYPE", "mtty_mig-full");
+}
+
 /* The device that the user gave, or a new one */
 static const char *find_and_open(struct dut *dut, const char *given)
 {
-	const char *type = env("VFIO_TEST_TYPE", "mtty_mig-full");
+	const char *type = made_type();
 	static char why[256];
 	const char *missing;
 	int ret;
@@ -133,6 +140,29 @@ const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs)
 	return why;
 }
 
+static const char *open_another(struct dut *dut, const struct dut *first,
+				const char *variable)
+{
+	const char *given = env(variable, NULL);
+	static char none[64];
+	const char *why;
+
+	if (!first->made && !given) {
+		snprintf(none, sizeof(none),
+			 "no device like the first: %s names none", variable);
+		return none;
+	}
+	dut->way = first->way;
+	why = find_and_open(dut, given);
+	if (why)
+		return why;
+	if (dut->flags != first->flags)
+		return "the other device has other capabilities";
+	if (dut->flags)
+		dut_fresh(dut);
+	return NULL;
+}
+
 /**
  * dut_open_second - open a second device like the first
  * @dut: filled in
@@ -142,20 +172,19 @@ const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs)
  */
 const char *dut_open_second(struct dut *dut, const struct dut *first)
 {
-	const char *given = env("VFIO_TEST_DEVICE_2", NULL);
-	const char *why;
+	return open_another(dut, first, "VFIO_TEST_DEVICE_2");
+}
 
-	if (!first->made && !given)
-		return "no second device: VFIO_TEST_DEVICE_2 names none";
-	dut->way = first->way;
-	why = find_and_open(dut, given);
-	if (why)
-		return why;
-	if (dut->flags != first->flags)
-		return "the second device has other capabilities";
-	if (dut->flags)
-		dut_fresh(dut);
-	return NULL;
+/**
+ * dut_open_third - open a third device like the first
+ * @dut: filled in
+ * @first: the first
+ *
+ * Return: NULL, or why there is no third device.
+ */
+const char *dut_open_third(struct dut *dut, const struct dut *first)
+{
+	return open_another(dut, first, "VFIO_TEST_DEVICE_3");
 }
 
 /**
@@ -169,26 +198,113 @@ void dut_reopen(struct dut *dut)
 }
 
 /**
- * __dut_remove - remove a device that was made for the test
- * @dut: the device; closed by this
+ * dut_removal_name - a way to remove a device in words
+ * @how: the way
  *
- * Return: 0, or -errno: -EPERM for a device that is the user's.
+ * Return: for instance "unbinding".
  */
-int __dut_remove(struct dut *dut)
+const char *dut_removal_name(enum dut_removal how)
 {
-	if (!dut->made)
-		return -EPERM;
-	vfio_dev_close(&dut->dev);
-	return __mdev_remove(&dut->mdev);
+	static const char * const names[DUT_NR_REMOVALS] = {
+		[DUT_REMOVE] = "removal",
+		[DUT_UNBIND] = "unbinding",
+		[DUT_TAKE_VFS] = "its PF took its VFs back",
+	};
+
+	return names[how];
 }
 
 /**
- * dut_close_all - close all devices and data fds, remove what was made
+ * dut_irremovable - whether a device can be removed
+ * @dut: the device
+ * @how: how
+ *
+ * Return: NULL if it can, and may; or why not.
+ */
+const char *dut_irremovable(const struct dut *dut, enum dut_removal how)
+{
+	if (!dut->made && strcmp(env("VFIO_TEST_REMOVE", "0"), "1"))
+		return "the device is the user's, and not to be removed: see VFIO_TEST_REMOVE";
+	if (dut->made)
+		return how == DUT_TAKE_VFS ? "the device is no VF" : NULL;
+	if (how == DUT_REMOVE)
+		return "the device was not made for the test";
+	return removal_impossible(dut->name, how == DUT_UNBIND ?
+				  REMOVAL_UNBIND : REMOVAL_VFS);
+}
+
+/**
+ * dut_removal - how to remove a device if it does not matter how
+ * @dut: the device
+ *
+ * Return: DUT_REMOVE or DUT_UNBIND.
+ */
+enum dut_removal dut_removal(const struct dut *dut)
+{
+	return dut->made ? DUT_REMOVE : DUT_UNBIND;
+}
+
+/**
+ * __dut_remove - remove a device
+ * @dut: the device; as long as somebody has it open, this waits
+ * @how: how; what dut_irremovable() finds nothing against
+ *
+ * Return: 0 or -errno.
+ */
+int __dut_remove(struct dut *dut, enum dut_removal how)
+{
+	char sysfs[PATH_MAX];
+	int ret;
+
+	if (how == DUT_REMOVE)
+		return __mdev_remove(&dut->mdev);
+	if (dut->made)
+		return __mdev_attr_write(&dut->mdev, "driver/unbind",
+					 dut->mdev.uuid);
+	ret = __vfio_dev_sysfs(dut->name, sysfs);
+	if (ret)
+		return ret;
+	/* Its character device may come back under another name */
+	snprintf(dut->name, sizeof(dut->name), "%.127s",
+		 strrchr(sysfs, '/') + 1);
+	return __removal_do(dut->name, how == DUT_UNBIND ? REMOVAL_UNBIND :
+							   REMOVAL_VFS);
+}
+
+/**
+ * __dut_bring_back - undo __dut_remove()
+ * @dut: the device; not opened by this
+ * @how: how it was removed
+ *
+ * In the place of one that was made for the test there is another one of its
+ * type: a mediated device that was unbound stays that.
+ *
+ * Return: 0 or -errno.
+ */
+int __dut_bring_back(struct dut *dut, enum dut_removal how)
+{
+	int ret = 0;
+
+	if (!dut->made)
+		return __removal_undo();
+	if (how == DUT_UNBIND)
+		ret = __mdev_remove(&dut->mdev);
+	if (!ret)
+		ret = __mdev_create(&dut->mdev, made_type());
+	if (!ret)
+		snprintf(dut->name, sizeof(dut->name), "%s", dut->mdev.uuid);
+	return ret;
+}
+
+/**
+ * dut_close_all - close all devices and data fds, remove what was made, bring
+ *	back what was removed
  *
  * Tests leave file descriptors open when they fail.
  */
 void dut_close_all(void)
 {
+	removal_cleanup();
 	mdev_cleanup();
 }
 
@@ -208,7 +324,8 @@ void dut_fresh(struct dut *dut)
 	    vfio_mig_get(&dut->dev) == VFIO_DEVICE_STATE_RUNNING)
 		return;
 	if (dut->made) {
-		must(__dut_remove(dut));
+		vfio_dev_close(&dut->dev);
+		must(__dut_remove(dut, DUT_REMOVE));
 		find_and_open(dut, NULL);
 	} else {
 		dut_reopen(dut);

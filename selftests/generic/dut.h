@@ -5,8 +5,11 @@
  * VFIO_TEST_DEVICE	the device: UUID of a mediated device, PCI address, or
  *			path of its character device in /dev/vfio/devices
  * VFIO_TEST_DEVICE_2	another one like it, for tests with two
+ * VFIO_TEST_DEVICE_3	and one more, for tests that can do with two, too
  * VFIO_TEST_TYPE	or: the type of mediated device to make one of, or
- *			two; mtty_mig-full if nothing is said
+ *			some; mtty_mig-full if nothing is said
+ * VFIO_TEST_REMOVE	1: the device may be taken from its driver, and its PF
+ *			may take back all of its VFs; both are undone
  */
 #ifndef SELFTESTS_GENERIC_DUT_H
 #define SELFTESTS_GENERIC_DUT_H
@@ -46,10 +49,29 @@ struct dut {
 #define DUT_NONE	0x4000000000000000ULL	/* no migration */
 #define DUT_LOG		0x8000000000000000ULL	/* DMA logging, beside the others */
 
+/**
+ * enum dut_removal - how a device is removed
+ * @DUT_REMOVE: for good: one that was made for the test
+ * @DUT_UNBIND: its driver is unbound
+ * @DUT_TAKE_VFS: its PF takes its VFs back
+ * @DUT_NR_REMOVALS: how many there are
+ */
+enum dut_removal {
+	DUT_REMOVE,
+	DUT_UNBIND,
+	DUT_TAKE_VFS,
+	DUT_NR_REMOVALS
+};
+
 const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs);
 const char *dut_open_second(struct dut *dut, const struct dut *first);
+const char *dut_open_third(struct dut *dut, const struct dut *first);
 void dut_reopen(struct dut *dut);
-int __dut_remove(struct dut *dut);
+const char *dut_removal_name(enum dut_removal how);
+const char *dut_irremovable(const struct dut *dut, enum dut_removal how);
+enum dut_removal dut_removal(const struct dut *dut);
+int __dut_remove(struct dut *dut, enum dut_removal how);
+int __dut_bring_back(struct dut *dut, enum dut_removal how);
 void dut_close_all(void);
 void dut_fresh(struct dut *dut);
 int dut_go(struct dut *dut, __u32 state);

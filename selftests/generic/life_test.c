@@ -170,71 +170,6 @@ TEST_F(life, data_fd_of_a_closed_device_is_dead_when_it_has_another)
 	mig_stream_free(&stream);
 }
 
-/* "Nothing in the core keeps the device while a data fd is open" */
-TEST_F(life, data_fd_of_a_removed_device_is_dead_and_harmless)
-{
-	__u32 state;
-
-	if (!self->dut.made)
-		SKIP(return, "the device is the user's, and not to be removed");
-	for (state = 0; dut_has_state(&self->dut, &state); state++) {
-		struct vfio_precopy_info info;
-		const char *touch, *why;
-		struct dut doomed;
-		int data_fd;
-
-		if (!mig_model_session(state))
-			continue;
-		why = dut_open_second(&doomed, &self->dut);
-		if (why)
-			SKIP(return, "%s", why);
-		if (!doomed.made)
-			SKIP(return, "the second device is the user's");
-		if (step_go(&doomed, state, NULL, &data_fd))
-			continue;
-		RULE_OK("MIG-LIFE-04", __dut_remove(&doomed),
-			"removal in %s, the data_fd open",
-			mig_state_name(state));
-		touch = step_touch(data_fd, state);
-		RULE("MIG-LIFE-04", !touch,
-		     "the end of the session, seen %s: after removal in %s",
-		     touch, mig_state_name(state));
-		RULE_FAILS("MIG-LIFE-04", __vfio_precopy_info(data_fd, &info),
-			   "pre-copy info after removal in %s",
-			   mig_state_name(state));
-		fd_poll(data_fd, POLLIN | POLLOUT);
-		RULE_OK("MIG-LIFE-04", close(data_fd) ? -errno : 0,
-			"close of the data_fd after removal in %s",
-			mig_state_name(state));
-	}
-}
-
-/* Removed in the midst of a session whose fd nobody holds any more */
-TEST_F(life, device_is_removed_in_every_state)
-{
-	__u32 state;
-
-	if (!self->dut.made)
-		SKIP(return, "the device is the user's, and not to be removed");
-	for (state = 0; dut_has_state(&self->dut, &state); state++) {
-		struct dut doomed;
-		const char *why;
-		int data_fd;
-
-		why = dut_open_second(&doomed, &self->dut);
-		if (why)
-			SKIP(return, "%s", why);
-		if (!doomed.made)
-			SKIP(return, "the second device is the user's");
-		if (step_go(&doomed, state, NULL, &data_fd))
-			continue;
-		if (data_fd >= 0)
-			close(data_fd);
-		RULE_OK("MIG-LIFE-04", __dut_remove(&doomed), "removal in %s",
-			mig_state_name(state));
-	}
-}
-
 /* Threads */
 
 /*
@@ -795,6 +730,12 @@ static int set_RUNNING(struct dut *dut)
 	return __vfio_mig_set(&dut->dev, VFIO_DEVICE_STATE_RUNNING, &none);
 }
 
+static int remove_it(struct dut *dut)
+{
+	vfio_dev_close(&dut->dev);
+	return __dut_remove(dut, dut_removal(dut));
+}
+
 /*
  * The first device in each state, the second one in the same; then something
  * is done to the second, and the first must not notice.
@@ -837,7 +778,10 @@ static void do_to_the_other(struct __test_metadata *_metadata, struct dut *one,
 		if (other_fd >= 0)
 			close(other_fd);
 		vfio_dev_close(&other.dev);
-		__dut_remove(&other);
+		if (other.made && act != remove_it)
+			__dut_remove(&other, DUT_REMOVE);
+		else if (!other.made && act == remove_it)
+			must(__dut_bring_back(&other, DUT_UNBIND));
 	}
 	mig_stream_free(&stream);
 }
@@ -859,9 +803,11 @@ TEST_F(life, device_does_not_notice_close_of_another)
 
 TEST_F(life, device_does_not_notice_removal_of_another)
 {
-	if (!self->dut.made)
-		SKIP(return, "the device is the user's, and not to be removed");
-	do_to_the_other(_metadata, &self->dut, __dut_remove, "removal");
+	const char *why = dut_irremovable(&self->dut, dut_removal(&self->dut));
+
+	if (why)
+		SKIP(return, "%s", why);
+	do_to_the_other(_metadata, &self->dut, remove_it, "removal");
 }
 
 /* Two sessions at a time, read in turns */

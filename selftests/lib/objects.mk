@@ -4,7 +4,7 @@
 # They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
 
 LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check child file fuse_file guarded \
-	held_mem kernel mdev mig_model missing rule vfio_dev vfio_dma vfio_mig worker)
+	held_mem kernel mdev mig_model missing removal rule vfio_dev vfio_dma vfio_mig worker)
 
 # Where the driver's registers are described: beside this project's tests, or
 # where a kernel tree has its driver

@@ -29,11 +29,15 @@ static int open_node(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/*
- * Where sysfs keeps a device, which a person may call by the UUID of a
- * mediated device, by a PCI address, or by the path of its character device.
+/**
+ * __vfio_dev_sysfs - where sysfs keeps a device
+ * @name: UUID of a mediated device, PCI address, or the path of a character
+ *	device in /dev/vfio/devices
+ * @path: set to the device's folder; PATH_MAX bytes
+ *
+ * Return: 0, or -ENODEV if there is no such device.
  */
-static int find_device(const char *name, char *path)
+int __vfio_dev_sysfs(const char *name, char *path)
 {
 	static const char * const places[] = {
 		"/sys/bus/mdev/devices/%s",
@@ -239,7 +243,7 @@ int __vfio_dev_open(struct vfio_dev *dev, const char *name, enum vfio_way way)
 	dev->iommu_fd = -1;
 	dev->way = way;
 
-	ret = find_device(name, sysfs);
+	ret = __vfio_dev_sysfs(name, sysfs);
 	if (ret)
 		return ret;
 	ret = ways[way].open(dev, sysfs);

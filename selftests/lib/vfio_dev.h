@@ -48,6 +48,7 @@ struct vfio_dev {
 const char *vfio_way_name(enum vfio_way way);
 enum vfio_way vfio_way_from_env(void);
 
+int __vfio_dev_sysfs(const char *name, char *path);
 int __vfio_dev_open(struct vfio_dev *dev, const char *name, enum vfio_way way);
 void vfio_dev_open(struct vfio_dev *dev, const char *name);
 void vfio_dev_close(struct vfio_dev *dev);
