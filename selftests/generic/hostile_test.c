@@ -6,12 +6,14 @@
  * Most of it may succeed or fail as the driver likes.  The kernel has to
  * survive, and the device has to be as good as before after a reset.
  */
+#include <endian.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/kernel.h"
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
 #include "session.h"
@@ -246,6 +248,78 @@ TEST_F(hostile, stream_of_noise)
 	}
 	mig_stream_free(&bad);
 	mig_stream_free(&stream);
+}
+
+/* Lengths up to the end */
+
+/* Every word of a stream of this length, and some of what is behind it */
+#define EACH_WORD	4096
+
+static size_t next_word(size_t at, size_t len)
+{
+	size_t step = (len / 64 & ~3UL) + 4;
+
+	return at + (at < EACH_WORD ? 4 : step);
+}
+
+/* What is behind a word that can be a length: in the end a part of it is */
+static bool can_be_length(const struct mig_stream *stream, size_t at)
+{
+	__u32 word;
+
+	if (at + sizeof(word) > stream->len)
+		return false;
+	memcpy(&word, stream->data + at, sizeof(word));
+	word = le32toh(word);
+	return word && word <= stream->len - at - sizeof(word);
+}
+
+/*
+ * Where a length reaches just to the end, and there is to be more behind it, the
+ * next header is behind the end: a driver has to look whether there is room
+ * for it before it looks at it. Only a kernel with KASAN sees if one does not.
+ */
+TEST_F_TIMEOUT(hostile, stream_whose_lengths_reach_its_end, 120)
+{
+	/* How much of what is behind the length is left out: a header, say */
+	static const __u32 less[] = { 0, 4, 8, 12, 16, 24, 32 };
+	struct mig_stream stream = {}, bad = {};
+	unsigned int i, n = 0;
+	size_t at;
+
+	session_save(&self->dut, &stream);
+	for (at = 0; at < stream.len; at = next_word(at, stream.len)) {
+		unsigned long taint = kernel_taint();
+		const char *complaint;
+
+		if (!can_be_length(&stream, at))
+			continue;
+		n++;
+		for (i = 0; i < ARRAY_LEN(less); i++) {
+			__u32 left = stream.len - at - sizeof(left);
+			__u32 word = htole32(left - less[i]);
+
+			if (left < less[i])
+				break;
+			mig_stream_copy(&bad, &stream);
+			memcpy(bad.data + at, &word, sizeof(word));
+			load_bad(&self->dut, &bad);
+		}
+		complaint = kernel_complaint(taint);
+		RULE("MIG-SEC-01", !complaint,
+		     "nothing for the kernel to report, seen %s: the word at byte %zu of %zu is a length up to the end",
+		     complaint, at, stream.len);
+		if (each_time(&self->dut))
+			RULE_OK("MIG-SEC-01",
+				__session_load(&self->dut, &stream,
+					       VFIO_DEVICE_STATE_STOP),
+				"load of a good stream after one with a length up to the end at byte %zu of %zu",
+				at, stream.len);
+	}
+	mig_stream_free(&bad);
+	mig_stream_free(&stream);
+	if (!n)
+		SKIP(return, "there is no word in a stream that can be a length");
 }
 
 /* Memory that is not there */
