@@ -200,27 +200,30 @@ static int set_dirty_tracking(struct iommu_domain *iommu, bool on)
 	return 0;
 }
 
+/* The first page from @page on that is marked; the mark goes if it is to be cleared */
+static bool find_dirty(struct swdomain *domain, unsigned long *page, unsigned long last, bool clear)
+{
+	guard(spinlock)(&lock);
+	if (!xa_find(&domain->pages, page, last, DIRTY))
+		return false;
+	if (clear)
+		xa_clear_mark(&domain->pages, *page, DIRTY);
+	return true;
+}
+
 static int read_and_clear_dirty(struct iommu_domain *iommu, unsigned long iova, size_t size,
 				unsigned long flags, struct iommu_dirty_bitmap *dirty)
 {
 	struct swdomain *domain = to_swdomain(iommu);
 	unsigned long last = (iova + size - 1) >> PAGE_SHIFT;
-	unsigned long page;
-	void *entry;
+	unsigned long page = iova >> PAGE_SHIFT;
 
-	guard(spinlock)(&lock);
 	/* The core asks without a bitmap, too: then it only wants the marks gone. */
-	if (!domain->tracking && dirty->bitmap)
+	if (!READ_ONCE(domain->tracking) && dirty->bitmap)
 		return -EINVAL;
-	xa_for_each_marked(&domain->pages, page, entry, DIRTY) {
-		if (page < iova >> PAGE_SHIFT)
-			continue;
-		if (page > last)
-			break;
+	/* Without the lock: to set a bit of the user's may sleep. */
+	for (; find_dirty(domain, &page, last, !(flags & IOMMU_DIRTY_NO_CLEAR)); page++)
 		iommu_dirty_bitmap_record(dirty, page << PAGE_SHIFT, PAGE_SIZE);
-		if (!(flags & IOMMU_DIRTY_NO_CLEAR))
-			xa_clear_mark(&domain->pages, page, DIRTY);
-	}
 	return 0;
 }
 
