@@ -542,6 +542,28 @@ static const struct file_operations state_fops = {
 	.llseek = default_llseek,
 };
 
+/* Which bits of the state a test may compare, as large as the state */
+static ssize_t mask_read(struct file *file, char __user *to, size_t count, loff_t *pos)
+{
+	u8 *mask __free(kvfree) = NULL;
+	struct standin_vf *vf = file->private_data;
+
+	mask = kvmalloc(vf->size, GFP_KERNEL);
+	if (!mask)
+		return -ENOMEM;
+	memset(mask, 0xff, vf->size);
+	if (vf->pf->standin->mask)
+		vf->pf->standin->mask(vf, mask);
+	return simple_read_from_buffer(to, count, pos, mask, vf->size);
+}
+
+static const struct file_operations mask_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = mask_read,
+	.llseek = default_llseek,
+};
+
 static void make_files(struct standin_vf *vf, struct dentry *dir)
 {
 	char name[8];
@@ -553,6 +575,7 @@ static void make_files(struct standin_vf *vf, struct dentry *dir)
 	debugfs_create_file("wait", 0200, vf->dir, vf, &wait_fops);
 	debugfs_create_file("dma", 0200, vf->dir, vf, &dma_fops);
 	debugfs_create_file("state", 0600, vf->dir, vf, &state_fops);
+	debugfs_create_file("mask", 0400, vf->dir, vf, &mask_fops);
 	debugfs_create_bool("running", 0400, vf->dir, &vf->running);
 }
 

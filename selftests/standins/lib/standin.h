@@ -79,6 +79,8 @@ struct standin_pf {
  *	runs.  Called with its lock held
  * @written: a VF wrote to memory: for those that log it themselves.  Called with the
  *	VF's lock held
+ * @mask: clear the bits of what a guest cannot set as it likes, or does not find again
+ *	after a migration.  By default it can rely on all of @state
  * @read: a register of a BAR, for what is not simply state or memory; vf is NULL for
  *	the PF's.  False: it is.  Called with no lock held, but for the table of MSI-X,
  *	where it may not sleep
@@ -94,6 +96,7 @@ struct standin {
 	void (*remove)(struct standin_pf *pf);
 	void (*reset)(struct standin_vf *vf);
 	void (*written)(struct standin_vf *vf, dma_addr_t iova, size_t size);
+	void (*mask)(const struct standin_vf *vf, u8 *mask);
 	bool (*read)(struct standin_pf *pf, struct standin_vf *vf, unsigned int bar, u64 offset,
 		     unsigned int size, u64 *value);
 	bool (*write)(struct standin_pf *pf, struct standin_vf *vf, unsigned int bar, u64 offset,

@@ -256,6 +256,43 @@ static bool qat_write(struct standin_pf *pf, struct standin_vf *vf, unsigned int
 	return true;
 }
 
+/*
+ * What migrates: of a bank the registers that the kernel's bank_state has and can write,
+ * of the others those that mask interrupts and pass messages.  The interrupts that are
+ * pending do not: the guest's driver looks into its rings when it goes on.
+ */
+static void qat_mask(const struct standin_vf *vf, u8 *mask)
+{
+	static const unsigned int rings[] = {
+		ADF_RING_CSR_RING_CONFIG, ADF_RING_CSR_RING_LBASE, ADF_RING_CSR_RING_UBASE,
+		ADF_RING_CSR_RING_HEAD, ADF_RING_CSR_RING_TAIL,
+	};
+	static const unsigned int banks[] = {
+		ADF_RING_CSR_INT_FLAG_EN, ADF_RING_CSR_INT_SRCSEL, ADF_RING_CSR_INT_COL_EN,
+		ADF_RING_CSR_INT_COL_CTL, ADF_RING_CSR_INT_FLAG_AND_COL,
+		ADF_RING_CSR_EXP_INT_EN, ADF_RING_CSR_RING_SRV_ARB_EN,
+	};
+	static const unsigned int misc[] = {
+		ADF_GEN4_VINTMSK_OFFSET(0), ADF_GEN4_VINTMSKPF2VM_OFFSET(0),
+		ADF_GEN4_PF2VM_OFFSET(0), ADF_GEN4_VM2PF_OFFSET(0),
+	};
+	unsigned int bank, i;
+
+	memset(mask, 0, vf->size);
+	for (bank = 0; bank < BANKS_PER_VF; bank++) {
+		u8 *at = mask + bank * BANK_SIZE;
+
+		for (i = 0; i < ARRAY_SIZE(rings); i++)
+			memset(at + rings[i], 0xff, 4 * RINGS_PER_BANK);
+		for (i = 0; i < ARRAY_SIZE(banks); i++)
+			memset(at + banks[i], 0xff, 4);
+		/* The PF's driver sets it whenever it writes to the register. */
+		at[ADF_RING_CSR_INT_COL_CTL + 3] &= ~(ADF_RING_CSR_INT_COL_CTL_ENABLE >> 24);
+	}
+	for (i = 0; i < ARRAY_SIZE(misc); i++)
+		memset(mask + MISC_AT + misc[i] - MISC_REGISTERS, 0xff, 4);
+}
+
 /* What the PF's driver would know and do */
 
 struct adf_accel_dev *adf_devmgr_pci_to_accel_dev(struct pci_dev *pdev)
@@ -460,6 +497,7 @@ static const struct standin qat = {
 	.size = STATE_SIZE,
 	.probe = qat_probe,
 	.remove = qat_remove,
+	.mask = qat_mask,
 	.read = qat_read,
 	.write = qat_write,
 };
