@@ -102,6 +102,7 @@ static int open_cdev(struct vfio_dev *dev, const char *sysfs)
 	ret = do_ioctl(dev->fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	if (ret)
 		return ret;
+	dev->dev_id = bind.out_devid;
 	ret = do_ioctl(dev->iommu_fd, IOMMU_IOAS_ALLOC, &alloc);
 	if (ret)
 		return ret;

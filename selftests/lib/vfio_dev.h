@@ -28,6 +28,7 @@ enum vfio_way {
  * @group_fd: its group, -1 where the way in needs none
  * @iommu_fd: iommufd or container
  * @ioas_id: its address space in @iommu_fd, cdev only
+ * @dev_id: its number in @iommu_fd, cdev only
  * @way: how it was opened
  * @node: path of its character device or group, for messages
  * @info: answer of VFIO_DEVICE_GET_INFO
@@ -39,6 +40,7 @@ struct vfio_dev {
 	int group_fd;
 	int iommu_fd;
 	__u32 ioas_id;
+	__u32 dev_id;
 	enum vfio_way way;
 	char node[64];
 	struct vfio_device_info info;

@@ -110,6 +110,106 @@ void vfio_buf_unmap(struct vfio_dev *dev, struct vfio_buf *buf)
 }
 
 /**
+ * __hwpt_new - make an I/O page table of a device's address space
+ * @dev: the device, opened by its character device
+ * @flags: IOMMU_HWPT_ALLOC_*
+ * @hwpt: set to its number
+ *
+ * Return: 0 or -errno.
+ */
+int __hwpt_new(struct vfio_dev *dev, __u32 flags, __u32 *hwpt)
+{
+	struct iommu_hwpt_alloc alloc = {
+		.size = sizeof(alloc),
+		.flags = flags,
+		.dev_id = dev->dev_id,
+		.pt_id = dev->ioas_id,
+	};
+	int ret = do_ioctl(dev->iommu_fd, IOMMU_HWPT_ALLOC, &alloc);
+
+	*hwpt = alloc.out_hwpt_id;
+	return ret;
+}
+
+/**
+ * __hwpt_attach - let a device use another page table
+ * @dev: the device, opened by its character device
+ * @pt: the page table, or the address space
+ *
+ * Return: 0 or -errno.
+ */
+int __hwpt_attach(struct vfio_dev *dev, __u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = pt,
+	};
+
+	return do_ioctl(dev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
+}
+
+/**
+ * __hwpt_free - free a page table
+ * @dev: the device, opened by its character device
+ * @hwpt: the page table, which no device uses
+ *
+ * Return: 0 or -errno.
+ */
+int __hwpt_free(struct vfio_dev *dev, __u32 hwpt)
+{
+	struct iommu_destroy destroy = { .size = sizeof(destroy), .id = hwpt };
+
+	return do_ioctl(dev->iommu_fd, IOMMU_DESTROY, &destroy);
+}
+
+/**
+ * __hwpt_track - switch dirty tracking of a page table on or off
+ * @dev: the device, opened by its character device
+ * @hwpt: the page table
+ * @on: which
+ *
+ * Return: 0 or -errno.
+ */
+int __hwpt_track(struct vfio_dev *dev, __u32 hwpt, bool on)
+{
+	struct iommu_hwpt_set_dirty_tracking track = {
+		.size = sizeof(track),
+		.flags = on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE : 0,
+		.hwpt_id = hwpt,
+	};
+
+	return do_ioctl(dev->iommu_fd, IOMMU_HWPT_SET_DIRTY_TRACKING, &track);
+}
+
+/**
+ * __hwpt_dirty - which pages were written to by way of a page table
+ * @dev: the device, opened by its character device
+ * @hwpt: the page table
+ * @flags: IOMMU_HWPT_GET_DIRTY_BITMAP_*
+ * @iova: where to begin
+ * @len: bytes
+ * @page_size: what a bit stands for
+ * @bitmap: bits are set, none is cleared
+ *
+ * Return: 0 or -errno.
+ */
+int __hwpt_dirty(struct vfio_dev *dev, __u32 hwpt, __u32 flags, __u64 iova,
+		 __u64 len, __u64 page_size, __u64 *bitmap)
+{
+	struct iommu_hwpt_get_dirty_bitmap get = {
+		.size = sizeof(get),
+		.hwpt_id = hwpt,
+		.flags = flags,
+		.iova = iova,
+		.length = len,
+		.page_size = page_size,
+		.data = (uintptr_t)bitmap,
+	};
+
+	return do_ioctl(dev->iommu_fd, IOMMU_HWPT_GET_DIRTY_BITMAP, &get);
+}
+
+/**
  * __dma_log_start - VFIO_DEVICE_FEATURE_DMA_LOGGING_START
  * @dev: the device
  * @ranges: what to log

@@ -27,6 +27,13 @@ void vfio_buf_new(struct vfio_dev *dev, struct vfio_buf *buf, __u64 iova,
 		  size_t len, bool writable);
 void vfio_buf_unmap(struct vfio_dev *dev, struct vfio_buf *buf);
 
+int __hwpt_new(struct vfio_dev *dev, __u32 flags, __u32 *hwpt);
+int __hwpt_attach(struct vfio_dev *dev, __u32 pt);
+int __hwpt_free(struct vfio_dev *dev, __u32 hwpt);
+int __hwpt_track(struct vfio_dev *dev, __u32 hwpt, bool on);
+int __hwpt_dirty(struct vfio_dev *dev, __u32 hwpt, __u32 flags, __u64 iova,
+		 __u64 len, __u64 page_size, __u64 *bitmap);
+
 int __dma_log_start(struct vfio_dev *dev,
 		    const struct vfio_device_feature_dma_logging_range *ranges,
 		    __u32 count, __u64 *page_size);
