@@ -21,6 +21,7 @@
 # shellcheck disable=SC2034
 verb=conformance
 driver=${DRIVER:-mtty_mig}
+folders=generic
 case $driver in
 mtty_mig)
 	types='mtty_mig-none mtty_mig-base mtty_mig-p2p mtty_mig-precopy mtty_mig-full'
@@ -33,6 +34,7 @@ mtty)
 *)
 	# What stands in for its parent has made the devices.
 	types=$driver
+	folders='generic|standins'
 	isolate=auto
 	# What holds others up takes its time to be seen.
 	TEST_TIMEOUT=${TEST_TIMEOUT:-300} TIMEOUT=${TIMEOUT:-1800}
@@ -40,7 +42,7 @@ mtty)
 esac
 types=${TYPES:-$types}
 isolate=${ISOLATE:-$isolate}
-mapfile -t all < <(all_selftests | grep ^generic/)
+mapfile -t all < <(all_selftests | grep -E "^($folders)/")
 tests=()
 wanted_tests tests "${all[@]}"
 

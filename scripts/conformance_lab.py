@@ -44,7 +44,7 @@ class Conformance(guest.Check):
             program = unit.split('@')[0]
             tests = conformance.list_tests(f'{args.run}/selftests/{program}')
             wanted = [test for test in tests if self.report.wanted(
-                os.path.basename(program), test, args.rule, args.case)]
+                conformance.name_of(program), test, args.rule, args.case)]
             if self.isolate:
                 words += [f'{unit}@-r@{test}' for test in self._by_test(wanted)
                           if not self._no_way(args, test)]
@@ -95,7 +95,7 @@ class Conformance(guest.Check):
         for unit, cases in self._results:
             if unit in without:
                 continue
-            program = os.path.basename(unit.split('@')[0])
+            program = conformance.name_of(unit.split('@')[0])
             alone = unit.rsplit('@-r@', 1)[1] if self.isolate else ''
             trace = [line for report in traces.pop(unit, []) for line in report]
             for case in cases:
@@ -129,8 +129,7 @@ class Conformance(guest.Check):
 def run(args):
     catalogue = conformance.load_catalogue(f'{args.run}/selftests/generic')
     report = conformance.Report(catalogue)
-    units = [f'generic/{os.path.basename(program)}@{kind}' for kind in args.types
-             for program in args.tests]
+    units = [f'{program}@{kind}' for kind in args.types for program in args.tests]
     check = Conformance(args, report, units, args.isolate == '1')
     if not check.units:
         print('lab: error: no test judges that')

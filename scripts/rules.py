@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Which test checks a rule of Documentation/rules.rst, which mutant breaks it.
 
-A test names a rule by a string literal, "MIG-FSM-03", in its own body, in the
-FIXTURE_SETUP of its fixture, or in anything of its program that is reached
-from there: a function, table or macro at the top level of its own file, of
-selftests/generic or of selftests/lib.  A mutant names its rules in lines
+A test of selftests/generic or selftests/standins names a rule by a string
+literal, "MIG-FSM-03", in its own body, in the FIXTURE_SETUP of its fixture, or
+in anything of its program that is reached from there: a function, table or
+macro at the top level of its own file, of selftests/generic, selftests/standins
+or selftests/lib.  A mutant names its rules in lines
 "Rules: MIG-FSM-03 ..." before its diff.
 
 check    KTAP: no rule without a test, no test without a rule, and so on
@@ -312,28 +313,28 @@ class Source:
 
 
 class Sources:
-    """All of selftests/generic, with selftests/lib as far as it is used.
+    """All of selftests/generic and of selftests/standins, with selftests/lib as far as it is used.
 
     tests: {program: {test: [IDs]}}; where: {program: {test: (path, line)}}
+    A program of selftests/standins has its folder in its name.
     """
 
     def __init__(self, selftests):
         self.files = {}
         self.tests = {}
         self.where = {}
-        for folder in ('generic', 'lib'):
-            folder = os.path.join(selftests, folder)
+        folders = [os.path.join(selftests, name) for name in ('generic', 'lib', 'standins')]
+        for folder in filter(os.path.isdir, folders):
             for name in sorted(os.listdir(folder)):
                 path = os.path.join(folder, name)
                 if name.endswith(('.c', '.h')):
                     with open(path, encoding='utf-8') as text:
                         self.files[path] = Source(path, text.read())
-        generic = os.path.join(selftests, 'generic')
         programs = [path for path in self.files
-                    if os.path.dirname(path) == generic and self.files[path].tests]
+                    if os.path.dirname(path) != folders[1] and self.files[path].tests]
         self._shared = [path for path in self.files if path not in programs]
         for path in programs:
-            name = os.path.basename(path)[:-2]
+            name = os.path.relpath(path, folders[0] if path.startswith(folders[0]) else selftests)[:-2]
             self.tests[name] = {}
             self.where[name] = {}
             for test, fixture, piece in self.files[path].tests:

@@ -50,6 +50,12 @@ class ReportTest(unittest.TestCase):
     def details(self, rule):
         return next(row['details'] for row in self.report.rows() if row['rule'] == rule)
 
+    def test_what_takes_a_stand_in_is_not_run_here(self):
+        tests = {**CATALOGUE['tests'], 'standins/z_test': {'z.four': ['MIG-A-01']}}
+        self.assertEqual(conformance.programs({'tests': tests}), ['x_test', 'y_test'])
+        self.assertEqual(conformance.name_of('generic/x_test'), 'x_test')
+        self.assertEqual(conformance.name_of('standins/z_test'), 'standins/z_test')
+
     def test_judged_and_kept(self):
         self.report.add('x_test', 'x.cdev.one', case('passed', '# judged: MIG-A-01'))
         self.assertEqual(self.verdicts(), {'MIG-A-01': 'pass'})

@@ -311,6 +311,14 @@ class Tree(unittest.TestCase):
             },
             'b_test': {'global.b': ['MIG-A-08']}})
 
+    def test_tests_for_stand_ins(self):
+        self.write('selftests/standins/bench.c', 'void below(void)\n{\n\trule("MIG-A-02");\n}\n')
+        self.write('selftests/standins/b_test.c', 'TEST(b)\n{\n\tbelow();\n\tother_test();\n}\n')
+        tests = json.loads(self.run_main('json')[1])['tests']
+        # other_test() of generic/b_test.c is none of its own.
+        self.assertEqual(tests['standins/b_test'], {'global.b': ['MIG-A-02']})
+        self.assertEqual(tests['b_test'], {'global.b': ['MIG-A-08']})
+
     def test_failures_are_told(self):
         status, failed, _ = self.check()
         self.assertEqual(status, 1)

@@ -275,10 +275,16 @@ def load_catalogue(folder=HERE):
         return json.load(file)
 
 
+def name_of(program):
+    """The catalogue's name of generic/PROGRAM or standins/PROGRAM."""
+    return program.removeprefix('generic/')
+
+
 def programs(catalogue, pattern=None, rule=None):
-    """The test programs that are wanted."""
+    """The test programs that are wanted, of those beside this one: real devices are no stand-ins."""
     return [program for program, tests in catalogue['tests'].items()
-            if (not pattern or fnmatch.fnmatch(program, pattern)) and
+            if '/' not in program and
+            (not pattern or fnmatch.fnmatch(program, pattern)) and
             (not rule or any(rule in rules for rules in tests.values()))]
 
 
