@@ -82,6 +82,8 @@ REFUSED = [
     ('selftests TEST=fsm', "no test is called 'fsm'", 'TEST=fsm_test?', 'there are: device/'),
     ('check TEST=nosuch', "no test is called 'nosuch'"),
     ('conformance TEST=dma_test', "no generic test is called 'dma_test'"),
+    ('conformance TEST=contents_test', "no generic test is called 'contents_test'"),
+    ('conformance DRIVER=mtty TEST=fail_test', "no generic test is called 'fail_test'"),
     ('conformance DRIVER=mty', 'DRIVER=mtty?'),
     ('conformance TYPES=full', "no type of device is called 'full'", 'TYPES=mtty_mig-full?'),
     ('conformance DRIVER=mtty TYPES=mtty_mig-full', 'there are: mtty-1 mtty-2'),
@@ -161,6 +163,7 @@ REFUSED = [
 ]
 
 TAKEN = [
+    'conformance DRIVER=qat TEST=fail_test', 'conformance DRIVER=qat TEST=standins/*',
     'run', 'run SAN=', 'run SAN=0 MEM=64 TIMEOUT=0', 'run ARGS=-t\\ base\\ -j\\ /dev/stdout',
     'run ARGS=-j\\ x.json', 'run V=1 W=1 C=2 CHECK=sh KCFLAGS=-DDEBUG',
     'check LEAKS=1', 'check SAN=0 GUESTS=1 ONLY=lts', 'check KERNEL=latest TEST=fsm_test',
