@@ -32,7 +32,10 @@ static size_t next_word(size_t at, size_t len)
 	return next < BEGINNING || step < WORD ? next : at + step;
 }
 
-/* Another word in its place, all of whose bits are wrong */
+/*
+ * Another word in its place, each of whose bytes is wrong. Where it is a length,
+ * it is not longer by more than a driver may have the memory for.
+ */
 static void damage_word(struct mig_stream *bad,
 			const struct mig_stream *stream, size_t at)
 {
@@ -40,7 +43,7 @@ static void damage_word(struct mig_stream *bad,
 
 	mig_stream_copy(bad, stream);
 	for (i = at; i < at + WORD && i < bad->len; i++)
-		bad->data[i] ^= 0xff;
+		bad->data[i] ^= 0x01;
 }
 
 /* Whether the user of a device that takes a stream is told that it is wrong */
