@@ -202,14 +202,14 @@ static int run(struct owner *owner, const void *data, size_t readable, void *res
 static void carry_out(struct work_struct *work)
 {
 	struct request *request __free(kfree) = container_of(work, struct request, work);
+	u8 *result __free(kvfree) = NULL;
+	u8 *data __free(kvfree) = NULL;
 	struct owner *owner = request->owner;
 	unsigned int head = request->head;
 	struct virtio_admin_cmd_status status = {};
 	size_t readable, writable, used = 0;
 	u16 qualifier = 0;
 	int ret = -ENOMEM;
-	void *result __free(kvfree) = NULL;
-	void *data __free(kvfree) = NULL;
 
 	if (WARN(!measure(owner, head, &readable, &writable),
 		 "standin: a command's buffer is larger than memory\n")) {
