@@ -84,8 +84,6 @@ RUNS = [
     Run('check latest', 'check', True, KERNEL='latest', ENGINE='uml'),
     Run('check latest, SMP', 'selftests', True, KERNEL='latest', ENGINE='uml', SAN='0',
         TEST='@(device/@(stress|ioctl_fuzz|race|lifetime|poll|dma|attribute)|generic/@(life|reset))_test'),
-    # Without what takes as long as memory is missing
-    Run('a driver of the kernel', 'drivers', True, KERNEL='lts', DRIVER='qat', TEST='!(*stuck_test)'),
     Run('x86-64, sanitizers', 'check', KERNEL='lts', ENGINE='qemu', LEAKS='1',
         TYPES='mtty_mig-full', TEST='!(fail_nth_test|device/fail_nth_test)'),
     Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
