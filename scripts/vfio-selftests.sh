@@ -49,6 +49,9 @@ for program in "$built"/vfio_*_test; do
 	*sriov*) units+=("vfio/$name@plain@$with_vfs") ;;
 	# Several devices at once
 	*perf*) units+=("vfio/$name@plain@${cards[0]}@${cards[1]}") ;;
+	# Through iommufd's compatibility container no BAR can be mapped for DMA, and User
+	# Mode Linux has no other container: iommufd_vfio_map_dma() gives EFAULT.
+	*mmio*) units+=("vfio/$name@plain@-V@vfio_type1_iommu@-V@vfio_type1v2_iommu@${cards[0]}") ;;
 	*) units+=("vfio/$name@plain@${cards[0]}") ;;
 	esac
 done
@@ -56,6 +59,8 @@ unlock_cache
 [ "${#units[@]}" -gt 0 ] || die "no program of the suite is called ${TEST-}"
 
 name=${standin_module##*/}
+# The test of SR-IOV lets vfio-pci have a PF with VFs.
+APPEND="vfio_pci.enable_sriov=1 ${APPEND-}"
 guest_options options "${name%.ko}"
 say "the kernel's own VFIO selftests on Linux $(release) $(engine)"
 # shellcheck disable=SC2154 # guest_options sets it
