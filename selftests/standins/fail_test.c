@@ -310,10 +310,18 @@ static const char *log_works(const struct stage *stage)
 	return why;
 }
 
+/* What failed here is not to be seen again in what comes next. */
+static void start_over(struct stage *stage)
+{
+	vf_rebind(stage->vf);
+	if (stage->mem)
+		memory_remap(stage->mem);
+}
+
 static void judge_log(struct __test_metadata *_metadata,
 		      const struct failure *failure)
 {
-	struct stage *stage = failure->stage;
+	const struct stage *stage = failure->stage;
 	const char *why;
 
 	if (!failure->ret && failure->act->kind == ACT_LOG_REPORT)
@@ -326,11 +334,8 @@ static void judge_log(struct __test_metadata *_metadata,
 	RULE("MIG-DMA-03", !why,
 	     "a log that works, seen %s: after %s, STOP and START", why,
 	     failure->words);
-	/* The others are not to suffer. */
-	if (why) {
-		vf_rebind(stage->vf);
-		memory_remap(stage->mem);
-	}
+	if (why)
+		start_over(failure->stage);
 }
 
 /* The firmware works again. */
@@ -343,6 +348,8 @@ static void judge_recovery(struct __test_metadata *_metadata,
 	RULE("MIG-RST-04", !why,
 	     "a device that migrates, seen %s: after %s, and a reset", why,
 	     failure->words);
+	if (why)
+		start_over(failure->stage);
 }
 
 static void fail_once(struct __test_metadata *_metadata,
