@@ -7,6 +7,7 @@
  * through two BARs of its own.  A bank that is told to drain says when it has.
  */
 #include <linux/bitfield.h>
+#include <linux/cleanup.h>
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -121,6 +122,9 @@ static void write_state(struct standin_vf *vf, unsigned int offset, unsigned int
 
 static void drain_bank(struct standin_vf *vf, unsigned int bank)
 {
+	/* That it had once before says nothing of this time. */
+	scoped_guard(mutex, &vf->lock)
+		the_card->drained[vf->id] &= ~BIT(bank);
 	/* A bank that does not drain: the PF's driver waits for it in vain. */
 	if (standin_call(vf, "drain"))
 		return;
