@@ -58,6 +58,10 @@ shell) parts=(tools selftests) ;;
 esac
 setup_kernel "$flavour" "${packages[@]}"
 setup_modules
+bench=()
+case $verb in
+check | kunit) setup_bench ;;
+esac
 setup_programs "${parts[@]}"
 # What make check runs on the host, beside the guests
 hosts=()
@@ -66,7 +70,7 @@ if [ "$verb" = check ]; then
 	hosts+=(--host "fuzz=$SCRIPTS/fuzz.sh check $programs/fuzz/stream_fuzz"
 		--host "rules=$SCRIPTS/rules.py check")
 fi
-setup_run "$modules"/*/*.ko -- "${parts[@]}"
+setup_run "$modules"/*/*.ko "${bench[@]}" -- "${parts[@]}"
 
 unlock_cache
 

@@ -96,6 +96,18 @@ setup_standin() {
 	prune 24 "$work" 'standin-*'
 }
 
+# setup_bench: KUnit's suites of the cards in software, with what they need, in the array
+# bench; nothing where there is no such bus.
+setup_bench() {
+	local out=$work/standin-kunit-${kernel##*/}
+	bench=()
+	[ "$ENGINE" = uml ] &&
+		grep -q '^CONFIG_PCI_IOV=y' "$kernel/include/config/auto.conf" || return 0
+	"$SCRIPTS/standins.sh" kunit "$kernel" "$source" "$out"
+	# shellcheck disable=SC2034 # the verb's
+	mapfile -t bench < <(sed "s,.*,$out/&.ko," "$out/modules")
+}
+
 # setup_programs PART...: tools or selftests.
 setup_programs() {
 	local part

@@ -309,13 +309,15 @@ def named(what: str, names: Callable[[], list[str]], said: str = '') -> Check:
 
 
 def suites() -> dict[str, list[str]]:
-    """KUnit's suites without what all names begin with, and the cases of each."""
+    """KUnit's suites without what the driver's names begin with, and the cases of each."""
+    import glob  # pylint: disable=import-outside-toplevel
     found = {}
-    for name in sorted(os.listdir(f'{REPO}/kunit')):
-        text = read(f'{REPO}/kunit/{name}') if name.endswith('_kunit.c') else ''
-        suite = re.search(r'^\t\.name = "mtty_mig_(\w+)"', text, re.M)
-        if suite:
-            found[suite[1]] = re.findall(r'\bKUNIT_CASE\w*\((\w+)', text)
+    for folder in ('kunit', 'selftests/standins/kunit'):
+        for path in sorted(glob.glob(f'{REPO}/{folder}/*_kunit.c')):
+            text = read(path)
+            suite = re.search(r'^\t\.name = "(?:mtty_mig_)?(\w+)"', text, re.M)
+            if suite:
+                found[suite[1]] = re.findall(r'\bKUNIT_CASE\w*\((\w+)', text)
     return found
 
 
@@ -339,7 +341,8 @@ def suite(call: Call, name: str, text: str) -> str:
     if case and not fnmatch.filter(cases, case):
         raise Wrong(f"no case of {' '.join(hit)} is called '{case}' ({call.show(name, text)})",
                     mean(name, nearest(case, cases) and f'{one}.{nearest(case, cases)}'))
-    return f'mtty_mig_{one}.{case or "*"}'
+    prefix = '' if one.startswith('standins') else 'mtty_mig_'
+    return f'{prefix}{one}.{case or "*"}'
 
 
 def mutants(drivers: str = '') -> list[str]:

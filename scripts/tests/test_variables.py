@@ -319,7 +319,8 @@ class Variables(unittest.TestCase):
 
     def test_kunit_has_its_own_pattern(self):
         for text, glob in (('fsm', 'mtty_mig_fsm.*'), ('mtty_mig_fsm', 'mtty_mig_fsm.*'),
-                           ('d*', 'mtty_mig_d*.*'), ('fsm.*', 'mtty_mig_fsm.*')):
+                           ('d*', 'mtty_mig_d*.*'), ('fsm.*', 'mtty_mig_fsm.*'),
+                           ('standins_bus', 'standins_bus.*')):
             self.assertEqual(check(f'kunit TEST={text}')['kunit']['TEST'], glob)
 
     def test_the_account_of_the_demo_leaves_the_guest(self):

@@ -28,9 +28,11 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define STANDIN_ALLOC_PAGING_FLAGS	domain_alloc_user
 #define STANDIN_PARENT_DOMAIN		struct iommu_domain *parent,
+#define STANDIN_NO_PARENT		NULL,
 #else
 #define STANDIN_ALLOC_PAGING_FLAGS	domain_alloc_paging_flags
 #define STANDIN_PARENT_DOMAIN
+#define STANDIN_NO_PARENT
 #endif
 
 #endif /* STANDINS_COMPAT_H */
