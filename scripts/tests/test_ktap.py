@@ -97,6 +97,12 @@ class Counting(unittest.TestCase):
         self.assertIn('Expected x == 2, but', cases[0].diagnostics)
         self.assertIn('x == 1', cases[0].diagnostics)
 
+    def test_plans_of_several_modules_add_up(self):
+        parser = ktap.Parser('kunit', plan_needed=False)
+        for line in 'KTAP version 1\n1..1\nok 1 a\nKTAP version 1\n1..2\nok 1 b\nok 2 c'.split('\n'):
+            parser.feed(line)
+        self.check(parser.finish().cases, 3, 0, 0)
+
     def test_failed_case_keeps_violations(self):
         violated = '# generic/a_test.c:3:c:MIG-SEC-10 violated: expected an answer, seen none'
         stack = '#   [<0>] schedule+0xb7/0x250\n' * 100

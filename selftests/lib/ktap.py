@@ -94,7 +94,9 @@ class Parser:
         match = PLAN.match(text)
         if match:
             self._enter(indent)
-            self.groups[-1].plan = int(match.group(1))
+            # Each module of KUnit's has a plan of its own.
+            more = self.groups[0].plan if len(self.groups) == 1 and not self.plan_needed else None
+            self.groups[-1].plan = (more or 0) + int(match.group(1))
             if match.group('skip') and int(match.group(1)) == 0:
                 self.skipped_all = match.group('skip')[4:].strip(' :')
             return True
