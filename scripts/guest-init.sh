@@ -193,6 +193,13 @@ run_kunit() {
 	done
 }
 
+# KASAN, an Oops, a warning or lockdep have told of something.  Each tells of its kind
+# once: a test that asks the kernel afterwards would learn nothing.
+spoiled() {
+	[ $(($(cat /proc/sys/kernel/tainted) & (1 << 5 | 1 << 7 | 1 << 9))) != 0 ] ||
+		grep -q 'debug_locks: *0$' /proc/lockdep_stats 2>/dev/null
+}
+
 # The guests of one run share the list of units; each takes the next one that
 # nobody has: mkdir on the host's directory succeeds for one of them only.
 run_units() {
@@ -227,7 +234,7 @@ run_units() {
 		before=${test-}
 		mark end $status
 		# What did not end may still hold a device that there is no other of.
-		if [ -n "$BIND" ] && { [ $status = 124 ] || [ $status = 137 ]; }; then
+		if [ -n "$BIND" ] && { [ $status = 124 ] || [ $status = 137 ] || spoiled; }; then
 			break
 		fi
 		# Whoever comes next may want to unload the driver.
