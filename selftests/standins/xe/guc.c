@@ -68,6 +68,11 @@ static struct guc_vf *guc_of(struct xe_gt *gt, unsigned int vfid)
 	return &gt_to_xe(gt)->guc[gt->info.id][vfid - 1];
 }
 
+static u8 *contexts_of(struct guc_vf *guc)
+{
+	return guc->vf->state + CONTEXTS_AT(guc->gt->info.id);
+}
+
 /* A VF works if both of its GTs do. */
 static void enter(struct guc_vf *guc, enum guc_state state, bool reset)
 {
@@ -125,6 +130,8 @@ static int control(struct guc_vf *guc, u32 command)
 		enter(guc, GUC_STOPPED, guc->reset);
 		return 0;
 	case GUC_PF_TRIGGER_VF_FLR_START:
+		/* Until then what was under way went on, a restore, too. */
+		memset(contexts_of(guc), 0, CONTEXTS_SIZE);
 		enter(guc, GUC_CLEANED, false);
 		tell_pf(guc, GUC_PF_NOTIFY_VF_FLR_DONE);
 		return 0;
@@ -139,11 +146,6 @@ static int control(struct guc_vf *guc, u32 command)
 }
 
 /* Migration */
-
-static u8 *contexts_of(struct guc_vf *guc)
-{
-	return guc->vf->state + CONTEXTS_AT(guc->gt->info.id);
-}
 
 static int save(struct guc_vf *guc, struct image *image, u32 dwords)
 {
@@ -234,7 +236,8 @@ int xe_guc_ct_send_block(struct xe_guc_ct *ct, const u32 *action, u32 len)
  * @vf: the VF, whose lock is held
  *
  * They tell the PF, and until that has an answer go on with what they do for the VF, which
- * works again when the PF has done its part, too.
+ * works again when the PF has done its part, too.  One that knows nothing of the VF has
+ * nothing to forget.
  */
 void guc_vf_reset(struct xe_device *xe, struct standin_vf *vf)
 {
@@ -243,7 +246,7 @@ void guc_vf_reset(struct xe_device *xe, struct standin_vf *vf)
 	for (i = 0; i < XE_GTS; i++) {
 		struct guc_vf *guc = &xe->guc[i][vf->id];
 
-		enter(guc, guc->state, true);
+		enter(guc, guc->state, guc->state != GUC_CLEANED);
 		tell_pf(guc, GUC_PF_NOTIFY_VF_FLR);
 	}
 }

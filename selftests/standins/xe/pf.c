@@ -177,14 +177,29 @@ struct xe_bo *xe_gt_sriov_pf_config_get_lmem_obj(struct xe_gt *gt, unsigned int 
 	return &gt_to_xe(gt)->vram[vfid - 1];
 }
 
-/* The reset has cleared all that is the VF's. */
+/*
+ * After a reset.  The hardware's has cleared the same, but what the driver had under way may
+ * have written since.
+ */
 int xe_gt_sriov_pf_config_sanitize(struct xe_gt *gt, unsigned int vfid, long timeout)
 {
-	return standin_call(xe_vf(gt_to_xe(gt), vfid), "sanitize");
+	struct standin_vf *vf = xe_vf(gt_to_xe(gt), vfid);
+	int ret = standin_call(vf, "sanitize");
+
+	if (ret || xe_gt_is_media_type(gt))
+		return ret;
+	guard(mutex)(&vf->lock);
+	memset(vf->state + VRAM_AT, 0, VRAM_SIZE);
+	memset(vf->state + GGTT_AT, 0, GGTT_SIZE);
+	return 0;
 }
 
 void xe_gt_sriov_pf_sanitize_hw(struct xe_gt *gt, unsigned int vfid)
 {
+	struct standin_vf *vf = xe_vf(gt_to_xe(gt), vfid);
+
+	guard(mutex)(&vf->lock);
+	memset(vf->state + FLAGS_AT(gt->info.id), 0, FLAGS_SIZE);
 }
 
 void xe_gt_sriov_pf_monitor_flr(struct xe_gt *gt, u32 vfid)
