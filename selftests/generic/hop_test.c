@@ -384,11 +384,16 @@ static bool judge_pasts(struct __test_metadata *_metadata, struct dut *dut,
 	must(load_and_save(dut, from, &stream));
 	same = are_alike(&fresh, &stream);
 	for (i = 0; i < ARRAY_LEN(pasts) && same; i++) {
+		int ret;
+
 		if (!has_kind(dut, pasts[i].kind))
 			continue;
 		go_through(dut, &pasts[i], plain);
-		RULE_OK("MIG-RES-10", load_and_save(dut, from, &stream),
-			"load of %s, and save, after %s", what, pasts[i].name);
+		ret = load_and_save(dut, from, &stream);
+		RULE_OK("MIG-RES-10", ret, "load of %s, and save, after %s",
+			what, pasts[i].name);
+		if (ret)
+			continue;
 		RULE("MIG-RES-12", are_alike(&fresh, &stream),
 		     "what a fresh device gives that was loaded with %s, seen %zu bytes that are others than its %zu: after %s",
 		     what, stream.len, fresh.len, pasts[i].name);
