@@ -122,7 +122,7 @@ static void vfs_come_and_go(struct kunit *test)
 	unsigned int times, i;
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, test_set_vfs(card->pf, TEST_VFS + 1));
-	for (times = 0; times < 3; times++) {
+	for (times = 0; times < 2; times++) {
 		struct pci_dev *gone;
 
 		KUNIT_ASSERT_EQ(test, 0, test_set_vfs(card->pf, TEST_VFS));
@@ -275,7 +275,8 @@ static void cards_come_and_go(struct kunit *test)
 		struct test_card *card = test_plug(test);
 
 		KUNIT_EXPECT_EQ(test, PCI_DEVFN(0, 0), card->pf->devfn);
-		if (i % 2)
+		/* Once: that they go takes a second. */
+		if (!i)
 			test_enable_vfs(test, card);
 		test_unplug(test, card);
 	}

@@ -84,21 +84,12 @@ static const struct standin model = {
 	.write = model_write,
 };
 
-static void unregister(void *unused)
+/* The VFs of the card, which is there for all tests: that its VFs go takes a second */
+static struct standin_vf *vfs_of(struct kunit *test)
 {
-	standin_unregister();
-}
-
-/* The VFs of a card; the first one's function may do DMA */
-static struct standin_vf *new_vfs(struct kunit *test)
-{
-	struct pci_dev *pf;
+	struct pci_dev *pf = pci_get_device(TEST_VENDOR, TEST_MODEL, NULL);
 	struct standin_vf *vfs;
 
-	memset(&told, 0, sizeof(told));
-	KUNIT_ASSERT_EQ(test, 0, standin_register(&model, THIS_MODULE));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unregister, test));
-	pf = pci_get_device(TEST_VENDOR, TEST_MODEL, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, pf);
 	KUNIT_ASSERT_NOT_NULL(test, standin_pf_of(pf));
 	vfs = standin_pf_of(pf)->vfs;
@@ -151,10 +142,9 @@ static bool calls_say(struct kunit *test, struct standin_vf *vf, const char *lin
 
 static void a_card_has_its_vfs(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, 1, told.probes);
 	KUNIT_EXPECT_EQ(test, TEST_VFS, vfs[0].pf->nr_vfs);
 	for (i = 0; i < TEST_VFS; i++) {
 		struct pci_dev *pdev = pdev_of(test, &vfs[i]);
@@ -172,22 +162,20 @@ static void a_card_has_its_vfs(struct kunit *test)
 
 static void there_is_one_kind_at_a_time(struct kunit *test)
 {
-	unsigned int i;
-
-	for (i = 0; i < 3; i++) {
-		new_vfs(test);
-		KUNIT_EXPECT_EQ(test, -EBUSY, standin_register(&model, THIS_MODULE));
-		kunit_release_action(test, unregister, test);
-		KUNIT_EXPECT_EQ(test, 1, told.removes);
-		KUNIT_EXPECT_NULL(test, pci_get_device(TEST_VENDOR, TEST_MODEL, NULL));
-	}
+	KUNIT_EXPECT_EQ(test, -EBUSY, standin_register(&model, THIS_MODULE));
+	standin_unregister();
+	KUNIT_EXPECT_EQ(test, 1, told.removes);
+	KUNIT_EXPECT_NULL(test, pci_get_device(TEST_VENDOR, TEST_MODEL, NULL));
+	KUNIT_EXPECT_EQ(test, 0, standin_register(&model, THIS_MODULE));
+	KUNIT_EXPECT_EQ(test, 1, told.probes);
+	KUNIT_EXPECT_EQ(test, TEST_VFS, vfs_of(test)->pf->nr_vfs);
 }
 
 /* State */
 
 static void what_is_saved_can_be_loaded(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 	size_t size = standin_image_size(&vfs[0]);
 	void *image = kunit_kzalloc(test, size, GFP_KERNEL);
 	unsigned int i;
@@ -203,7 +191,7 @@ static void what_is_saved_can_be_loaded(struct kunit *test)
 
 static void an_image_that_is_not_whole_is_refused(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 	size_t size = standin_image_size(&vfs[0]), i;
 	u8 *image = kunit_kzalloc(test, size + 1, GFP_KERNEL);
 
@@ -226,7 +214,7 @@ static void an_image_that_is_not_whole_is_refused(struct kunit *test)
 
 static void reset_makes_it_new(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 
 	memset(vfs[0].state, 0x11, STATE_SIZE);
 	memset(vfs[1].state, 0x22, STATE_SIZE);
@@ -242,7 +230,7 @@ static void reset_makes_it_new(struct kunit *test)
 
 static void bar_0_begins_with_the_state(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 	void __iomem *at = test_map(test, pdev_of(test, &vfs[1]), 0);
 
 	writel(0x44332211, at + 4);
@@ -264,7 +252,7 @@ static void bar_0_begins_with_the_state(struct kunit *test)
 
 static void files_show_the_state(struct kunit *test)
 {
-	struct standin_vf *vf = new_vfs(test);
+	struct standin_vf *vf = vfs_of(test);
 	u8 data[STATE_SIZE + 1];
 	char word[4] = {};
 
@@ -294,7 +282,7 @@ static void files_show_the_state(struct kunit *test)
 
 static void a_vf_that_runs_does_dma(struct kunit *test)
 {
-	struct standin_vf *vf = new_vfs(test);
+	struct standin_vf *vf = vfs_of(test);
 	struct pci_dev *pdev = pdev_of(test, vf);
 	u8 *page = (u8 *)get_zeroed_page(GFP_KERNEL);
 	char words[64];
@@ -323,7 +311,7 @@ static void a_vf_that_runs_does_dma(struct kunit *test)
 
 static void calls_are_counted(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 	unsigned int i;
 
 	for (i = 0; i < 3; i++)
@@ -331,14 +319,14 @@ static void calls_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, standin_call(&vfs[0], "load"));
 	KUNIT_EXPECT_TRUE(test, calls_say(test, &vfs[0], "save 3\n"));
 	KUNIT_EXPECT_TRUE(test, calls_say(test, &vfs[0], "load 1\n"));
-	KUNIT_EXPECT_FALSE(test, calls_say(test, &vfs[1], "save"));
+	KUNIT_EXPECT_FALSE(test, calls_say(test, &vfs[1], "save 3\n"));
 	say(test, &vfs[0], "calls", "0");
 	KUNIT_EXPECT_TRUE(test, calls_say(test, &vfs[0], "save 0\n"));
 }
 
 static void the_nth_call_fails(struct kunit *test)
 {
-	struct standin_vf *vfs = new_vfs(test);
+	struct standin_vf *vfs = vfs_of(test);
 
 	KUNIT_EXPECT_EQ(test, 9, say(test, &vfs[0], "fail", "save 2 22"));
 	KUNIT_EXPECT_EQ(test, 0, standin_call(&vfs[0], "save"));
@@ -380,7 +368,7 @@ static int call_late(void *data)
 
 static void a_call_waits_until_it_is_let_go(struct kunit *test)
 {
-	struct standin_vf *vf = new_vfs(test);
+	struct standin_vf *vf = vfs_of(test);
 	struct caller caller = { .vf = vf, .ret = 1 };
 	struct task_struct *thread;
 
@@ -405,7 +393,7 @@ static void a_call_waits_until_it_is_let_go(struct kunit *test)
 
 static void a_call_takes_its_time(struct kunit *test)
 {
-	struct standin_vf *vf = new_vfs(test);
+	struct standin_vf *vf = vfs_of(test);
 	ktime_t begun = ktime_get();
 
 	say(test, vf, "wait", "late 1 20");
@@ -430,8 +418,37 @@ static struct kunit_case model_cases[] = {
 	{}
 };
 
+static int model_suite_init(struct kunit_suite *suite)
+{
+	return standin_register(&model, THIS_MODULE);
+}
+
+static void model_suite_exit(struct kunit_suite *suite)
+{
+	standin_unregister();
+}
+
+/* As they are when the card is plugged in */
+static int model_init(struct kunit *test)
+{
+	struct standin_vf *vfs = vfs_of(test);
+	unsigned int i;
+
+	for (i = 0; i < TEST_VFS; i++) {
+		memset(vfs[i].state, 0, STATE_SIZE);
+		vfs[i].running = true;
+		say(test, &vfs[i], "calls", "0");
+		pci_clear_master(pdev_of(test, &vfs[i]));
+	}
+	memset(&told, 0, sizeof(told));
+	return 0;
+}
+
 static struct kunit_suite model_suite = {
 	.name = "standins_model",
+	.suite_init = model_suite_init,
+	.suite_exit = model_suite_exit,
+	.init = model_init,
 	.test_cases = model_cases,
 };
 
