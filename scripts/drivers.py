@@ -42,6 +42,10 @@ BEGIN = '.. What follows is written by make drivers RECORD=1'
 END = '.. End of what is written'
 # What waits for memory that does not come takes minutes where a driver holds others up.
 WITHOUT_WAITING = '!(*stuck_test)'
+# A mutant may crash or hang the kernel in every test: these get no boots of their own.
+IN_A_HURRY = ('ISOLATE=0', 'TEST_TIMEOUT=60', 'TIMEOUT=240')
+# How often the driver is looked at as it is: some verdicts differ from run to run.
+BASE_RUNS = 2
 TITLES = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'seconds', 'beside the record')
 
 Verdicts = dict[str, Any]
@@ -123,17 +127,27 @@ def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
     return words
 
 
-def run_driver(driver: str, kernel: str, test: str, logs: str, patch: str = ''
+def signs(now: Verdicts, base: list[Verdicts]) -> list[str]:
+    """The differences from every run of the driver as it is.
+
+    What differs between these, without a mistake, is no sign of one.
+    """
+    first, *others = (differences(now, then) for then in base)
+    subjects = [{words.partition(', recorded')[0] for words in other} for other in others]
+    return [words for words in first
+            if all(words.partition(', recorded')[0] in other for other in subjects)]
+
+
+def run_driver(driver: str, kernel: str, test: str, logs: str, *more: str
                ) -> tuple[str, Verdicts, float, list[str]]:
-    """(release, verdicts, seconds, output) of a run."""
+    """(release, verdicts, seconds, output) of a run; logs: what the log's name begins with."""
     path = f'{REPO}/build/conformance/{driver}.json'
     if os.path.exists(path):
         os.unlink(path)
     begun = time.monotonic()
     _, lines = runs.follow([f'{REPO}/scripts/verb.sh', 'conformance', f'DRIVER={driver}',
-                            f'KERNEL={kernel}', *([f'TEST={test}'] if test else []),
-                            *([f'PATCH={patch}', 'TEST_TIMEOUT=60', 'TIMEOUT=240', 'ISOLATE=0'] if patch else [])],
-                           f'{logs}-{driver}-{os.path.basename(patch or kernel)}.log', False)
+                            f'KERNEL={kernel}', *([f'TEST={test}'] if test else []), *more],
+                           f'{logs}.log', False)
     seconds = time.monotonic() - begun
     release = next((found[1] for line in lines
                     if (found := re.match(r'lab: conformance of .* on Linux (\S+) ', line))), '')
@@ -150,7 +164,7 @@ def too_old(lines: Iterable[str]) -> str:
 
 
 def hold(driver: str, kernel: str, test: str, logs: str) -> Result:
-    release, verdicts, seconds, lines = run_driver(driver, kernel, test, logs)
+    release, verdicts, seconds, lines = run_driver(driver, kernel, test, f'{logs}-{driver}-{kernel}')
     why = too_old(lines)
     if why:
         found = re.search(r'Linux (\S+)', why)
@@ -227,14 +241,15 @@ class Mutant(NamedTuple):
                    ' '.join(str(head['Survives'] or '').split()))
 
 
-def hunt_one(driver: str, kernel: str, mutant: Mutant, then: Verdicts, logs: str) -> ktap.Case:
-    """What notices a mistake, if anything does."""
-    _, verdicts, seconds, lines = run_driver(driver, kernel, WITHOUT_WAITING, logs, mutant.path)
+def hunt_one(driver: str, kernel: str, mutant: Mutant, base: list[Verdicts], logs: str) -> ktap.Case:
+    """What notices a mistake, if anything does.  base: verdicts of the driver as it is."""
+    _, verdicts, seconds, lines = run_driver(driver, kernel, WITHOUT_WAITING, f'{logs}-{driver}-{mutant.name}',
+                                             *IN_A_HURRY, f'PATCH={mutant.path}')
     name = f'{driver} {mutant.name}'
     if not verdicts:
         return ktap.Case(name, 'failed', next((line for line in lines if 'error: ' in line),
                                               'the run came to no end'))
-    seen = differences(verdicts, then)
+    seen = signs(verdicts, base)
     if seen:
         print(f'# killed   {name}  by {seen[0]}' + (f' and {len(seen) - 1} more' if seen[1:] else '')
               + f'  {seconds:.0f} s', flush=True)
@@ -257,13 +272,21 @@ def hunt(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.
         # A driver that a kernel does not have yet is looked at on the newest one.
         where = kernel or ('latest' if 'since' in standins()[driver] and
                            version(standins()[driver]['since']) > (6, 12) else 'lts')
-        _, then, seconds, lines = run_driver(driver, where, WITHOUT_WAITING, logs)
-        if not then:
-            cases.append(ktap.Case(driver, 'failed', lines[-1] if lines else 'it did not run'))
+        base = []
+        for number in range(BASE_RUNS):
+            _, verdicts, seconds, lines = run_driver(driver, where, WITHOUT_WAITING,
+                                                     f'{logs}-{driver}-as-it-is-{number}', *IN_A_HURRY)
+            if not verdicts:
+                cases.append(ktap.Case(driver, 'failed', lines[-1] if lines else 'it did not run'))
+                break
+            base.append(verdicts)
+            print(f'# {driver} as it is: {seconds:.0f} s', flush=True)
+        if len(base) < BASE_RUNS:
             continue
-        print(f'# {driver} as it is: {seconds:.0f} s', flush=True)
+        for words in differences(base[1], base[0]):
+            print(f'# {driver} by chance: {words}', flush=True)
         for number, mutant in enumerate(mutants, start=1):
-            case = hunt_one(driver, where, mutant, then, logs)
+            case = hunt_one(driver, where, mutant, base, logs)
             cases.append(case)
             print(f'{"not ok" if case.status == "failed" else "ok"} {number} {case.name}'
                   + (' # SKIP' if case.status == 'skipped' else ''), flush=True)

@@ -39,6 +39,14 @@ class Differences(unittest.TestCase):
 
 class Records(unittest.TestCase):
 
+    def test_what_differs_by_chance_is_no_sign_of_a_mistake(self):
+        base = [verdicts(A='pass', B='FAIL'), verdicts(A='FAIL', B='FAIL')]
+        self.assertEqual(drivers.signs(verdicts(A='FAIL', B='FAIL'), base), [])
+        self.assertEqual(drivers.signs(verdicts(A='skip', B='pass'), base),
+                         ['A: skip, recorded: pass', 'B: pass, recorded: FAIL'])
+        self.assertEqual(drivers.signs(verdicts(['x'], A='pass', B='FAIL'), base[:1]),
+                         ['new failure: x'])
+
     def test_the_index_has_the_table_of_what_is_recorded(self):
         with open(f'{drivers.RECORDS}/index.rst', encoding='utf-8') as file:
             text = file.read()
