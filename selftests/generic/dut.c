@@ -297,6 +297,22 @@ int __dut_bring_back(struct dut *dut, enum dut_removal how)
 }
 
 /**
+ * dut_renew - the device as its driver finds it for the first time, and open
+ * @dut: the device; dut_irremovable() has nothing against dut_removal()
+ *
+ * A reset is the device's, and need not be the driver's memory of it.
+ */
+void dut_renew(struct dut *dut)
+{
+	enum dut_removal how = dut_removal(dut);
+
+	vfio_dev_close(&dut->dev);
+	must(__dut_remove(dut, how));
+	must(__dut_bring_back(dut, how));
+	dut_reopen(dut);
+}
+
+/**
  * dut_close_all - close all devices and data fds, remove what was made, bring
  *	back what was removed
  *

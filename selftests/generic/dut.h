@@ -72,6 +72,7 @@ const char *dut_irremovable(const struct dut *dut, enum dut_removal how);
 enum dut_removal dut_removal(const struct dut *dut);
 int __dut_remove(struct dut *dut, enum dut_removal how);
 int __dut_bring_back(struct dut *dut, enum dut_removal how);
+void dut_renew(struct dut *dut);
 void dut_close_all(void);
 void dut_fresh(struct dut *dut);
 int dut_go(struct dut *dut, __u32 state);

@@ -172,6 +172,67 @@ TEST_F_TIMEOUT(next_session, refused_stream_is_refused_by_each_SET, SLOW)
 		SKIP(return, TAKES_ALL);
 }
 
+/*
+ * What a new device refuses
+ *
+ * That a reset makes a device forget a session is what is asked here, so a
+ * device that was reset does not tell what one refuses that never had a session.
+ */
+#define WORDS		32
+
+/* Which of the first words must not be changed: a bit for each */
+static __u32 refused_by_new(struct dut *dut, const struct mig_stream *stream)
+{
+	struct mig_stream bad = {};
+	__u32 refused = 0;
+	unsigned int i;
+
+	dut_renew(dut);
+	for (i = 0; i < WORDS; i++) {
+		if (!damage_word(&bad, stream, i * WORD))
+			continue;
+		if (fresh_refuses(dut, &bad))
+			refused |= 1U << i;
+		else
+			dut_renew(dut);
+	}
+	mig_stream_free(&bad);
+	return refused;
+}
+
+TEST_F_TIMEOUT(next_session, refused_stream_of_a_new_device_is_refused_later,
+	       SLOW)
+{
+	const char *why = dut_irremovable(&self->dut, dut_removal(&self->dut));
+	struct mig_stream stream = {}, bad = {};
+	enum between between;
+	unsigned int i;
+	__u32 refused;
+
+	if (why)
+		SKIP(return, "%s", why);
+	session_save(&self->dut, &stream);
+	refused = refused_by_new(&self->dut, &stream);
+	for (i = 0; i < WORDS; i++) {
+		if (!(refused & 1U << i))
+			continue;
+		damage_word(&bad, &stream, i * WORD);
+		for (between = 0; between < NR_BETWEEN; between++) {
+			must(__session_load(&self->dut, &stream,
+					    VFIO_DEVICE_STATE_STOP));
+			if (!go_between(&self->dut, between))
+				continue;
+			RULE("MIG-RES-10", refuses(&self->dut, &bad),
+			     "a stream to be refused that a new device refuses, seen it loaded after a whole one%s: a bit is wrong in the word at byte %u of %zu",
+			     between_names[between], i * WORD, stream.len);
+		}
+	}
+	mig_stream_free(&bad);
+	mig_stream_free(&stream);
+	if (!refused)
+		SKIP(return, "a new device takes a stream whichever of its first words is changed");
+}
+
 /* A write() that fails */
 
 /* Write all of it, whether it is taken or not: how many write()s failed */
