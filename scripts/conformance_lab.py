@@ -4,15 +4,20 @@
 
 With --isolate each test has a boot of its own, so that a driver that crashes
 or hangs the kernel costs that test and no other.  The same test by another way
-in may follow in the same boot, if the first one passed.  With --isolate=auto
-that is so for the tests of a program that the kernel did not survive.
+in may follow in the same boot, if the first one passed.
+
+With --isolate=auto a program's tests share a boot for as long as the kernel
+lives.  The test that it did not survive is looked at again in a boot of its own,
+and the tests after that in another.
 """
 
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import sys
+import typing
 
 import exits
 import guest
@@ -24,49 +29,98 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 import conformance  # pylint: disable=wrong-import-position,wrong-import-order
 
 
+# What kselftest_harness.h says of a test that it ended, and what dut.c says in the next one
+# if the device is still open: what the kernel does for a process goes on when that is killed.
+TIMED_OUT = 'Test terminated by timeout'
+NOT_OPENED = ': cannot open '
+
+
+def unit_of(unit, tests):
+    """What runs these tests of a unit only."""
+    return '@-r@'.join([unit.split('@-r@')[0], *tests])
+
+
+def test_of(unit):
+    """The only test that it runs, or ''."""
+    _, *tests = unit.split('@-r@')
+    return tests[0] if len(tests) == 1 else ''
+
+
+def kind_of(report):
+    """What a kernel's report is about, without what differs from boot to boot."""
+    return re.sub(r'\d+', '', re.sub(r'\b(0x)?[0-9a-f]{8,}\b|\+0x\S+|\[[^]]*\]', '', report[0])).strip()
+
+
+def tests_of(args, report, unit):
+    """The tests of a program that are wanted; in the second place, whether these are all."""
+    program = unit.split('@')[0]
+    tests = conformance.list_tests(f'{args.run}/selftests/{program}')
+    wanted = [test for test in tests if report.wanted(
+        conformance.name_of(program), test, args.rule, args.case)]
+    return wanted, wanted == tests
+
+
+def by_test(tests):
+    """The ways of one test beside each other; otherwise as they are listed."""
+    order = {}
+    for test in tests:
+        words = test.split('.')
+        order.setdefault((words[0], words[-1]), []).append(test)
+    return [test for ways in order.values() for test in ways]
+
+
+def units_of(args, report, unit, isolate):
+    """What is to be run of a program."""
+    tests, whole = tests_of(args, report, unit)
+    if isolate:
+        # A boot for each test of a way that the kernel is known to lack tells nothing.
+        return [unit_of(unit, [test]) for test in by_test(tests)
+                if not (args.no_type1 and '.group_type1.' in test)]
+    if whole:
+        return [unit]
+    return [unit_of(unit, tests)] if tests else []
+
+
+# A kernel that no test leaves alive is not booted for each of them.
+MOST_BOOTS = 100
+
+
+class Remainder(typing.NamedTuple):
+    """What a unit has to be looked at again for."""
+    kept: int       # so many of its results count
+    again: str      # the test that the kernel did not survive, or that was under way
+    after: list     # the tests after it
+
+
+def remainder(tests, cases, lost):
+    """What is left of a program with these tests and results of them; nothing if it ended.
+
+    lost: its guest died, or it had no time left.
+    """
+    for number, (case, following) in enumerate(zip(cases, cases[1:]), start=1):
+        if (any(TIMED_OUT in line for line in case.diagnostics) and
+                any(NOT_OPENED in line for line in following.diagnostics)):
+            return Remainder(number, '', tests[number:])
+    if not lost:
+        return None
+    done = len(cases)
+    return Remainder(done, ''.join(tests[done:done + 1]), tests[done + 1:])
+
+
 class Conformance(guest.Check):
     """The generic tests, for some types of device."""
 
     def __init__(self, args, report, units, isolate):
         self.report = report
         self.isolate = isolate
+        self.remainders = {}
         args = argparse.Namespace(**vars(args))
-        args.tests = self._units(args, units)
+        args.tests = units
         shutil.rmtree(f'{args.run}/claims', ignore_errors=True)
         super().__init__(args)
         self.live = False
-        self.tap = open(args.tap, 'w' if not report.judged else 'a', encoding='utf-8')
+        self.tap = open(args.tap, 'a', encoding='utf-8')
         self._results = []
-
-    def _units(self, args, units):
-        words = []
-        for unit in units:
-            program = unit.split('@')[0]
-            tests = conformance.list_tests(f'{args.run}/selftests/{program}')
-            wanted = [test for test in tests if self.report.wanted(
-                conformance.name_of(program), test, args.rule, args.case)]
-            if self.isolate:
-                words += [f'{unit}@-r@{test}' for test in self._by_test(wanted)
-                          if not self._no_way(args, test)]
-            elif wanted == tests:
-                words.append(unit)
-            elif wanted:
-                words.append('@-r@'.join([unit, *wanted]))
-        return words
-
-    @staticmethod
-    def _by_test(tests):
-        """The ways of one test beside each other; otherwise as they are listed."""
-        order = {}
-        for test in tests:
-            words = test.split('.')
-            order.setdefault((words[0], words[-1]), []).append(test)
-        return [test for ways in order.values() for test in ways]
-
-    @staticmethod
-    def _no_way(args, test):
-        """A boot for each test of a way that the kernel is known to lack tells nothing."""
-        return args.no_type1 and '.group_type1.' in test
 
     def result(self, unit, cases):
         line = super().result(unit, cases)
@@ -74,7 +128,7 @@ class Conformance(guest.Check):
         done = len(self.finished)
         failed = sum(case.status == 'failed' for case in cases)
         if failed or not self.isolate or done % 20 == 0 or done == len(self.units):
-            name = guest.label(unit) + (f' {unit.rsplit("@", 1)[1]}' if self.isolate else '')
+            name = f'{guest.label(unit)} {test_of(unit)}'.strip()
             print(f'lab: {done} of {len(self.units)}: {name}: {ktap.last_line(cases)}',
                   flush=True)
         return line
@@ -82,36 +136,74 @@ class Conformance(guest.Check):
     def write(self, lines):
         print('\n'.join(lines), file=self.tap, flush=True)
 
-    def add_to_report(self, without=()):
+    def tests_in(self, unit):
+        """The tests that a unit runs, in their order."""
+        return unit.split('@-r@')[1:] or tests_of(self.args, self.report, unit)[0]
+
+    def add_to_report(self, auto):
         """What came of each test, with what its kernel reported meanwhile.
 
-        without: units that are run again.
+        auto: units that came to no end are run again, but what they ran alone.
         """
         traces = {}
         for tester in self.guests:
             for report in tester.scanner.reports:
-                if report.unit not in without:
-                    traces.setdefault(report.unit, []).append(report)
+                traces.setdefault(report.unit, []).append(report)
         for unit, cases in self._results:
-            if unit in without:
-                continue
             program = conformance.name_of(unit.split('@')[0])
-            alone = unit.rsplit('@-r@', 1)[1] if self.isolate else ''
+            alone = test_of(unit)
+            if auto and not alone:
+                # Without what is said of the program as a whole
+                results = [case for case in cases if case.name != guest.label(unit)]
+                left = remainder(self.tests_in(unit), results, unit in self.lost)
+                if left:
+                    # What the kernel reported is looked at when that is known of the test.
+                    self.remainders[unit] = left, traces.pop(unit, []), self.lost.get(unit, '')
+                    cases = results[:left.kept]
             trace = [line for report in traces.pop(unit, []) for line in report]
             for case in cases:
                 test = alone or case.name[len(guest.label(unit)):].strip()
                 self.report.add(program, test, case, trace if alone else ())
             if trace and not alone:
-                self.report.traces.append((guest.label(unit), trace))
-                self.report.nameless.append((guest.label(unit), 'the kernel reported a problem'))
+                self.problem(guest.label(unit), trace)
         for unit, reports in traces.items():
             for report in reports:
-                self.report.traces.append((unit or 'the boot', list(report)))
-                self.report.nameless.append((unit or 'the boot', 'the kernel reported a problem'))
+                self.problem(unit or 'the boot', list(report))
         # What is left: guests that did not end well, units that did not run.
         for case in self.cases:
             if not any(case in cases for _, cases in self._results):
                 self.report.nameless.append((case.name, case.reason))
+
+    def problem(self, where, trace):
+        """The kernel reported something that belongs to no single test."""
+        self.report.traces.append((where, trace))
+        self.report.nameless.append((where, 'the kernel reported a problem'))
+
+    def again(self):
+        """The units that look at what is left."""
+        units = []
+        for unit, (left, _, _) in self.remainders.items():
+            units += [unit_of(unit, tests) for tests in ([left.again], left.after) if any(tests)]
+        return units
+
+    def explain(self, later):
+        """What the kernel reported of units that came to no end.
+
+        later: the run of again(), if there was one.  What a test brings about alone, too,
+        was told with it.
+        """
+        for unit, (left, reports, died) in self.remainders.items():
+            alone = unit_of(unit, [left.again]) if left.again else ''
+            known = {kind_of(report) for tester in (later.guests if alone and later else ())
+                     for report in tester.scanner.reports if report.unit == alone}
+            trace = [line for report in reports if kind_of(report) not in known for line in report]
+            if trace:
+                self.problem(guest.label(unit), trace)
+            if died and not alone:
+                self.report.nameless.append((guest.label(unit), died))
+            elif died and later and alone not in later.lost:
+                self.report.nameless.append((f'{guest.label(unit)} {left.again}',
+                                             'the kernel did not survive it after the tests before it'))
 
     def main(self):
         self.run_all()
@@ -129,20 +221,36 @@ class Conformance(guest.Check):
 def run(args):
     catalogue = conformance.load_catalogue(f'{args.run}/selftests/generic')
     report = conformance.Report(catalogue)
-    units = [f'{program}@{kind}' for kind in args.types for program in args.tests]
-    check = Conformance(args, report, units, args.isolate == '1')
-    if not check.units:
+    isolate, auto = args.isolate == '1', args.isolate == 'auto'
+    units = [each for program in args.tests for kind in args.types
+             for each in units_of(args, report, f'{program}@{kind}', isolate)]
+    if not units:
         print('lab: error: no test judges that')
         return exits.REFUSED
-    failed = check.main()
-    again = check.lost if args.isolate == 'auto' else []
-    check.add_to_report(without=again)
-    if again:
-        print('lab: the kernel did not survive, or could not end, ' + ', '.join(map(guest.label, again)) +
-              ': each test of that gets a boot of its own', flush=True)
-        alone = Conformance(args, report, [unit.split('@-r@')[0] for unit in again], True)
-        failed += alone.main()
-        alone.add_to_report()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(args.tap)
+    failed = []
+    before = None
+    boots = 0
+    while units:
+        check = Conformance(args, report, units, isolate)
+        failed += check.main()
+        check.add_to_report(auto)
+        if before:
+            before.explain(check)
+        before, units, isolate = check, check.again(), True
+        boots += len(units)
+        if boots > MOST_BOOTS:
+            report.nameless += [(guest.label(unit), f'not run after {MOST_BOOTS} boots')
+                                for unit in units]
+            units = []
+        if not units:
+            check.explain(None)
+        else:
+            print('lab: the kernel did not survive, or could not end, '
+                  + ', '.join(f'{guest.label(unit)} {left.again}'.strip()
+                              for unit, (left, _, _) in check.remainders.items())
+                  + ': on with what is left, in boots of their own', flush=True)
     about = f'{args.driver} ({" ".join(args.types)}), Linux {args.release}'
     report.write(args, about)
     print(f'\nConformance of {about}\n')

@@ -40,10 +40,12 @@ STANDINS = f'{REPO}/selftests/standins'
 # Where the table is in the index
 BEGIN = '.. What follows is written by make drivers RECORD=1'
 END = '.. End of what is written'
-# What waits for memory that does not come takes minutes where a driver holds others up.
-WITHOUT_WAITING = '!(*stuck_test)'
-# A mutant may crash or hang the kernel in every test: these get no boots of their own.
-IN_A_HURRY = ('ISOLATE=0', 'TEST_TIMEOUT=60', 'TIMEOUT=240')
+# What a mutant is looked at with: the tests that are quick, and if these notice nothing, those
+# that load hundreds of damaged streams.  Those that wait for memory that does not come take
+# minutes where a driver holds others up.
+STAGES = ('!(*stuck_test|*hostile_test)', '*hostile_test')
+# A mutant may hang in every test.
+IN_A_HURRY = ('TEST_TIMEOUT=120', 'TIMEOUT=600')
 # How often the driver is looked at as it is: some verdicts differ from run to run.
 BASE_RUNS = 2
 TITLES = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'seconds', 'beside the record')
@@ -226,6 +228,10 @@ def write_index() -> None:
         file.write(index_with(text, table_of_records()))
 
 
+class Broken(Exception):
+    """A run gave no verdicts."""
+
+
 class Mutant(NamedTuple):
     """A patch, with a header as of a mail."""
     name: str
@@ -241,24 +247,49 @@ class Mutant(NamedTuple):
                    ' '.join(str(head['Survives'] or '').split()))
 
 
-def hunt_one(driver: str, kernel: str, mutant: Mutant, base: list[Verdicts], logs: str) -> ktap.Case:
-    """What notices a mistake, if anything does.  base: verdicts of the driver as it is."""
-    _, verdicts, seconds, lines = run_driver(driver, kernel, WITHOUT_WAITING, f'{logs}-{driver}-{mutant.name}',
-                                             *IN_A_HURRY, f'PATCH={mutant.path}')
-    name = f'{driver} {mutant.name}'
-    if not verdicts:
-        return ktap.Case(name, 'failed', next((line for line in lines if 'error: ' in line),
-                                              'the run came to no end'))
-    seen = signs(verdicts, base)
-    if seen:
-        print(f'# killed   {name}  by {seen[0]}' + (f' and {len(seen) - 1} more' if seen[1:] else '')
-              + f'  {seconds:.0f} s', flush=True)
-        return ktap.Case(name, 'passed')
-    if mutant.survives:
-        print(f'# survives {name}: {mutant.survives}', flush=True)
-        return ktap.Case(name, 'skipped', mutant.survives)
-    print(f'# SURVIVES {name}: {mutant.subject}  {seconds:.0f} s', flush=True)
-    return ktap.Case(name, 'failed', 'no test noticed it')
+class Prey:
+    """A driver, and what it comes to as it is, stage by stage."""
+
+    def __init__(self, driver: str, kernel: str, logs: str) -> None:
+        self.driver = driver
+        self.kernel = kernel
+        self.logs = f'{logs}-{driver}'
+        self.base: dict[str, list[Verdicts]] = {}
+
+    def look(self, stage: str, name: str, *more: str) -> Verdicts:
+        """The verdicts of a run; Broken if there are none."""
+        _, verdicts, _, lines = run_driver(self.driver, self.kernel, stage, f'{self.logs}-{name}',
+                                           *IN_A_HURRY, *more)
+        if not verdicts:
+            raise Broken(next((line for line in lines if 'error: ' in line), 'the run came to no end'))
+        return verdicts
+
+    def as_it_is(self, stage: str) -> list[Verdicts]:
+        if stage not in self.base:
+            self.base[stage] = [self.look(stage, f'as-it-is-{number}') for number in range(BASE_RUNS)]
+            for words in differences(*self.base[stage]):
+                print(f'# {self.driver} by chance: {words}', flush=True)
+        return self.base[stage]
+
+    def hunt(self, mutant: Mutant) -> ktap.Case:
+        """What notices a mistake, if anything does."""
+        name = f'{self.driver} {mutant.name}'
+        begun = time.monotonic()
+        try:
+            for stage in STAGES:
+                seen = signs(self.look(stage, mutant.name, f'PATCH={mutant.path}'), self.as_it_is(stage))
+                if seen:
+                    print(f'# killed   {name}  by {seen[0]}'
+                          + (f' and {len(seen) - 1} more' if seen[1:] else '')
+                          + f'  {time.monotonic() - begun:.0f} s', flush=True)
+                    return ktap.Case(name, 'passed')
+        except Broken as why:
+            return ktap.Case(name, 'failed', str(why))
+        if mutant.survives:
+            print(f'# survives {name}: {mutant.survives}', flush=True)
+            return ktap.Case(name, 'skipped', mutant.survives)
+        print(f'# SURVIVES {name}: {mutant.subject}  {time.monotonic() - begun:.0f} s', flush=True)
+        return ktap.Case(name, 'failed', 'no test noticed it')
 
 
 def hunt(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.Case]:
@@ -267,29 +298,15 @@ def hunt(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.
         mutants = [Mutant.read(path) for path in sorted(glob.glob(f'{STANDINS}/{driver}/mutants/*.patch'))]
         mutants = [mutant for mutant in mutants
                    if any(fnmatch.fnmatch(mutant.name, each) for each in pattern.split() or ['*'])]
-        if not mutants:
-            continue
         # A driver that a kernel does not have yet is looked at on the newest one.
-        where = kernel or ('latest' if 'since' in standins()[driver] and
-                           version(standins()[driver]['since']) > (6, 12) else 'lts')
-        base = []
-        for number in range(BASE_RUNS):
-            _, verdicts, seconds, lines = run_driver(driver, where, WITHOUT_WAITING,
-                                                     f'{logs}-{driver}-as-it-is-{number}', *IN_A_HURRY)
-            if not verdicts:
-                cases.append(ktap.Case(driver, 'failed', lines[-1] if lines else 'it did not run'))
-                break
-            base.append(verdicts)
-            print(f'# {driver} as it is: {seconds:.0f} s', flush=True)
-        if len(base) < BASE_RUNS:
-            continue
-        for words in differences(base[1], base[0]):
-            print(f'# {driver} by chance: {words}', flush=True)
+        prey = Prey(driver, kernel or ('latest' if 'since' in standins()[driver] and
+                                       version(standins()[driver]['since']) > (6, 12) else 'lts'), logs)
         for number, mutant in enumerate(mutants, start=1):
-            case = hunt_one(driver, where, mutant, base, logs)
+            case = prey.hunt(mutant)
             cases.append(case)
             print(f'{"not ok" if case.status == "failed" else "ok"} {number} {case.name}'
-                  + (' # SKIP' if case.status == 'skipped' else ''), flush=True)
+                  + (' # SKIP' if case.status == 'skipped' else '')
+                  + (f': {case.reason}' if case.status == 'failed' else ''), flush=True)
     return cases
 
 

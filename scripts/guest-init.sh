@@ -200,6 +200,13 @@ spoiled() {
 		grep -q 'debug_locks: *0$' /proc/lockdep_stats 2>/dev/null
 }
 
+# A process of the test program is there yet: nobody can end what it does in the kernel, and
+# it has the device.
+left_behind() {
+	name=$(echo "${1##*/}" | cut -c 1-15)
+	grep -qs "^[0-9]* ($name) [^Z]" /proc/[0-9]*/stat
+}
+
 # The guests of one run share the list of units; each takes the next one that
 # nobody has: mkdir on the host's directory succeeds for one of them only.
 run_units() {
@@ -233,8 +240,9 @@ run_units() {
 		status=$?
 		before=${test-}
 		mark end $status
-		# What did not end may still hold a device that there is no other of.
-		if [ -n "$BIND" ] && { [ $status = 124 ] || [ $status = 137 ] || spoiled; }; then
+		# Whoever comes next needs a device that there is no other of.
+		if [ -n "$BIND" ] && { [ $status = 124 ] || [ $status = 137 ] ||
+			left_behind "${unit%%@*}" || spoiled; }; then
 			break
 		fi
 		# Whoever comes next may want to unload the driver.

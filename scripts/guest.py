@@ -249,7 +249,7 @@ class Tester(Job):
         timeout = None if self.unit == 'kunit' else self.args.test_timeout
         cases = self._parser.finish(status, timeout, cut_off).cases
         if self.args.bind and status in ktap.CUT_OFF:
-            self.check.lost.append(self.unit)
+            self.check.lost[self.unit] = ''
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
         self.failed |= any(case.status == 'failed' for case in cases)
@@ -313,7 +313,7 @@ class Tester(Job):
         super().ended()
         if self.unit:
             why = self.guest.why or 'the guest ended'
-            self.check.lost.append(self.unit)
+            self.check.lost[self.unit] = why
             self.check.told.add(why)
             self.end(None, why)
 
@@ -335,7 +335,8 @@ class Check:
         self.live = self.wanted == 1 and not self.hosts
         self.cases = []
         self.finished = []
-        self.lost = []          # units that their guest did not survive
+        # Units that came to no end, with why their guest died, if it did
+        self.lost = {}
         self.told = set()
         os.mkdir(f'{args.run}/claims')
         self.guests = []
