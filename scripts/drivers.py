@@ -113,6 +113,7 @@ def read_record(release: str) -> dict[str, Verdicts]:
 def verdicts_of(report: dict[str, Any]) -> Verdicts:
     """What of a report does not change from run to run."""
     return {'rules': {row['rule']: row['verdict'] for row in report['rules']},
+            'tests': {row['rule']: row['tests'] for row in report['rules'] if row['tests']},
             'failures': sorted({name for name, _ in report['nameless']})}
 
 
@@ -123,6 +124,11 @@ def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
         new, old = (verdicts['rules'].get(rule, 'not judged') for verdicts in (now, then))
         if new != old:
             words.append(f'{rule}: {new}, recorded: {old}')
+            continue
+        # One that is violated may be violated in more places than it was.
+        places, before = (verdicts.get('tests', {}).get(rule, ()) for verdicts in (now, then))
+        words += [f'{rule}: FAIL in {test}, too' for test in places if test not in before]
+        words += [f'{rule}: FAIL no more in {test}' for test in before if test not in places and whole]
     words += [f'new failure: {name}' for name in now['failures'] if name not in then['failures']]
     words += [f'fails no more: {name}' for name in then['failures']
               if name not in now['failures'] and whole]

@@ -39,6 +39,14 @@ class Differences(unittest.TestCase):
 
 class Records(unittest.TestCase):
 
+    def test_a_violated_rule_is_compared_test_by_test(self):
+        then = {**verdicts(A='FAIL', B='pass'), 'tests': {'A': ['x', 'y']}}
+        now = {**verdicts(A='FAIL', B='FAIL'), 'tests': {'A': ['y', 'z'], 'B': ['x']}}
+        self.assertEqual(drivers.differences(now, then),
+                         ['A: FAIL in z, too', 'A: FAIL no more in x', 'B: FAIL, recorded: pass'])
+        self.assertEqual(drivers.differences(now, then, whole=False),
+                         ['A: FAIL in z, too', 'B: FAIL, recorded: pass'])
+
     def test_what_differs_by_chance_is_no_sign_of_a_mistake(self):
         base = [verdicts(A='pass', B='FAIL'), verdicts(A='FAIL', B='FAIL')]
         self.assertEqual(drivers.signs(verdicts(A='FAIL', B='FAIL'), base), [])

@@ -135,7 +135,9 @@ class Report:
         return words[-1].lstrip('# ') if words else 'failed'
 
     def rows(self):
-        """[{rule, level, verdict, summary, details}], in the catalogue's order.
+        """[{rule, level, verdict, summary, details, tests}], in the catalogue's order.
+
+        tests: those that found the rule violated, or could not judge it.
 
         Without the rules whose tests were not run; these are .not_run then.
         """
@@ -159,7 +161,9 @@ class Report:
                 self.not_run.append(name)
                 continue
             rows.append({'rule': name, 'level': rule['level'], 'verdict': verdict,
-                         'summary': rule['summary'], 'details': details})
+                         'summary': rule['summary'], 'details': details,
+                         'tests': sorted({test for test, *_ in
+                                          self.violations[name] + self.unjudged[name]})})
         return rows
 
     @staticmethod
