@@ -60,7 +60,7 @@ setup_kernel "$flavour" "${packages[@]}"
 setup_modules
 bench=()
 case $verb in
-kunit) setup_bench ;;
+kunit | check) setup_bench ;;
 esac
 setup_programs "${parts[@]}"
 # What make check runs on the host, beside the guests

@@ -84,6 +84,9 @@ RUNS = [
     Run('check latest', 'check', True, KERNEL='latest', ENGINE='uml'),
     Run('check latest, SMP', 'selftests', True, KERNEL='latest', ENGINE='uml', SAN='0',
         TEST='@(device/@(stress|ioctl_fuzz|race|lifetime|poll|dma|attribute)|generic/@(life|reset))_test'),
+    # What waits, most of the time, is in the row of all drivers.
+    Run('driver of the kernel', 'drivers', True, DRIVER='qat', KERNEL='lts',
+        TEST='!(*stuck_test|*session_end_test|standins/@(fail|late)_test)'),
     Run('x86-64, sanitizers', 'check', KERNEL='lts', ENGINE='qemu', LEAKS='1',
         TYPES='mtty_mig-full', TEST='!(fail_nth_test|device/fail_nth_test)'),
     Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
@@ -91,7 +94,7 @@ RUNS = [
     Run('Debian as it is', 'selftests', KERNEL='debian', ENGINE='qemu', TYPES='mtty_mig-full'),
     Run('QEMU migrates it', 'interop', KERNEL='lts', ENGINE='uml'),
     Run('the same by type1', 'interop', KERNEL='lts', ENGINE='qemu'),
-    Run('drivers of the kernel', 'drivers'),
+    Run('all drivers of the kernel', 'drivers'),
     Run('conformance', 'conformance', KERNEL='lts', ENGINE='uml'),
     Run('coverage', 'coverage', KERNEL='lts', ENGINE='uml'),
     Run('mutants', 'mutants', KERNEL='lts', ENGINE='uml'),
