@@ -11,11 +11,13 @@ or selftests/lib.  A mutant names its rules in lines
 
 check    KTAP: no rule without a test, no test without a rule, and so on
 table    rule, tests, mutants, for people
+page     all that is known of one rule
 json     the same for programs
 quotes   whether the words that the catalogue quotes stand in these headers
 """
 
 import argparse
+import glob
 import html
 import json
 import os
@@ -43,13 +45,14 @@ class CatalogueError(Exception):
 
 
 class Rule:
-    """One rule: its fields, and .summary, its first sentence."""
+    """One rule: its fields, .summary, its first sentence, and .body, the lines after that."""
 
     def __init__(self, name, line):
         self.name = name
         self.line = line
         self.fields = {}
         self.summary = ''
+        self.body = []
 
     @property
     def by_driver(self):
@@ -141,6 +144,7 @@ class Catalogue:
            at + 1 < end and self.lines[at + 1]:
             self._error(min(at, end - 1),
                         f'{rule.name}: the first paragraph is not one line, the rule')
+        rule.body = '\n'.join(self.lines[at + 1:end]).strip().split('\n')
 
     def _fields(self, rule):
         where = rule.line - 1
@@ -506,6 +510,35 @@ def table_text(project):
     return '\n'.join(lines[1:] + ['', totals(project), ''])
 
 
+def read_verdicts(top):
+    """{kernel: {driver: verdicts}}, as make drivers recorded them."""
+    out = {}
+    for path in sorted(glob.glob(os.path.join(top, 'Documentation', 'drivers', '*.json'))):
+        with open(path, encoding='utf-8') as file:
+            out[os.path.basename(path)[:-len('.json')]] = json.load(file)
+    return out
+
+
+def page_text(project, wanted):
+    """All that is known of some rules, for people."""
+    out = []
+    verdicts = read_verdicts(project.top)
+    for name, rule in project.rules.items():
+        if wanted not in (name, name.rpartition('-')[0]):
+            continue
+        out += ['', f'{name}  {rule.summary}', '']
+        rows = [(word, [rule.fields[word]]) for word in FIELDS]
+        rows += [('tests', project.tests_of(name) or ['(none)']), ('mutants', mutants_or_why(project, name))]
+        rows += [(f'on {kernel}', [f'{driver}: {found["rules"][name]}' for driver, found in drivers.items()
+                                   if name in found['rules']]) for kernel, drivers in verdicts.items()]
+        for word, values in rows:
+            for value in values:
+                out += textwrap.wrap(value, 100, initial_indent=f'  {word:<10}', subsequent_indent=' ' * 12)
+                word = ''
+        out += ['', *(f'  {line}'.rstrip() for line in rule.body)]
+    return '\n'.join(out[1:]).rstrip() + '\n'
+
+
 def table_rst(project):
     lines = ['.. list-table::', '   :header-rows: 1', '']
     rows = [['rule', 'level', '', 'tests', 'mutants']]
@@ -584,6 +617,8 @@ def main():
     verbs.add_parser('check', help='KTAP; exit status 1 if something is missing')
     table = verbs.add_parser('table', help='rule, tests, mutants')
     table.add_argument('--format', choices=('text', 'rst', 'html'), default='text')
+    page = verbs.add_parser('page', help='all about a rule, or the rules of a kind; the table without one')
+    page.add_argument('--rule', default='', metavar='MIG-...')
     verbs.add_parser('json', help='for programs')
     verbs.add_parser('quotes', help='KTAP: are the quoted words in these files?'
                      ).add_argument('file', nargs='+', type=argparse.FileType('r'))
@@ -605,6 +640,10 @@ def main():
     if args.verb == 'json':
         json.dump(as_json(project), sys.stdout, indent=1)
         print()
+    elif args.verb == 'page' and args.rule:
+        print(page_text(project, args.rule), end='')
+    elif args.verb == 'page':
+        print(table_text(project), end='')
     else:
         print({'text': table_text, 'rst': table_rst, 'html': table_html}[args.format](project),
               end='')

@@ -402,9 +402,10 @@ def readable(call: Call, name: str, text: str) -> str:
 
 def rule(call: Call, name: str, text: str) -> str:
     known = re.findall(r'^(MIG-[A-Z0-9]+-[0-9]+)$', read(f'{REPO}/Documentation/rules.rst'), re.M)
-    if text not in known:
+    families = sorted({each.rpartition('-')[0] for each in known})
+    if text not in known + families:
         raise Wrong(f'there is no rule {text} ({call.show(name, text)}); see Documentation/rules.rst',
-                    mean(name, nearest(text, known)))
+                    mean(name, nearest(text, known + families)))
     return text
 
 
@@ -621,7 +622,8 @@ VARIABLES = [
     Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
              'without its hardware', driver),
     Variable('RECORD', '1: what comes out is what is expected from now on', FLAG),
-    Variable('RULE', 'a rule: only what judges it', rule),
+    Variable('RULE', 'a rule, MIG-PRE-03, or all of a kind, MIG-PRE: only what judges it; for rules, all '
+             'about it', rule),
     Variable('PATCH', 'a file: a change to the driver of the kernel\'s that conformance is about', readable),
     Variable('CASE', 'a pattern: only test cases of that name', free),
     Variable('TYPES', 'words: only these types of device', types),
@@ -716,8 +718,9 @@ TESTS = f'{RUN} TEST_TIMEOUT GUESTS LEAKS'
 RANDOM = 'SEED STEPS MINUTES CALLS'
 
 
-def in_repo(text: str, *words: str) -> Callable[[Call], list[str]]:
-    return lambda _: ['sh', '-c', f'cd "$0" && {text}', REPO, *words]
+def in_repo(text: str, variable: str = '') -> Callable[[Call], list[str]]:
+    """A line of shell in the repository; $1 is what the variable is."""
+    return lambda call: ['sh', '-c', f'cd "$0" && {text}', REPO, call.get(variable, '') if variable else '']
 
 
 def kdir_command(*words: str) -> Callable[[Call], list[str]]:
@@ -790,7 +793,8 @@ ALL_VERBS = [
          in_repo('exec python3 -B -m unittest discover -q -s scripts/tests'), '', 'a test failed'),
     Verb('rules', 'which tests check a rule, which mutants break it; also in build/rules.html',
          in_repo('mkdir -p build && scripts/rules.py table --format html >build/rules.html && '
-                 'exec scripts/rules.py table'), '', 'something is wrong with the rules'),
+                 'exec scripts/rules.py page --rule "$1"', variable='RULE'), 'RULE',
+         'something is wrong with the rules'),
     Verb('clean', 'remove build/', in_repo('echo rm -rf build && exec rm -rf build'), ''),
     Verb('distclean', 'remove the cache, too', in_repo('rm -rf build && exec scripts/distclean.sh'), 'CACHE'),
 ]

@@ -25,6 +25,8 @@ def section(name, skip='', summary='It holds.', **fields):
     return '\n'.join(lines + ['', summary, '', ''])
 
 
+PROJECT = rules.Project(os.path.normpath(rules.TOP))
+
 CHAPTER = '''\
 How to read it
 ==============
@@ -35,6 +37,18 @@ Rules
 =====
 
 '''
+
+
+class Page(unittest.TestCase):
+    def test_a_rule_and_a_kind_of_rules(self):
+        one = rules.page_text(PROJECT, 'MIG-PRE-06')
+        self.assertTrue(one.startswith('MIG-PRE-06  '))
+        for word in ('level', 'kept by', 'precopy_test ', 'migf-end-of-file-in-precopy', 'on 6.12'):
+            self.assertIn(word, one)
+        several = rules.page_text(PROJECT, 'MIG-PRE')
+        self.assertIn(one, several)
+        self.assertIn('\nMIG-PRE-07  ', several)
+        self.assertNotIn('\nMIG-RES-', several)
 
 
 class Parsing(unittest.TestCase):

@@ -84,9 +84,9 @@ class Report:
         return self.tests.get(program, {}).get('.'.join(words[:1] + words[-1:]), [])
 
     def wanted(self, program, test, rule='', pattern=''):
-        """Is it one that judges this rule, and has such a name?"""
+        """Is it one that judges this rule, or one of this kind, and has such a name?"""
         words = test.split('.')
-        return (not rule or rule in self.named_by(program, test)) and (
+        return (not rule or any(is_of(each, rule) for each in self.named_by(program, test))) and (
             not pattern or fnmatch.fnmatch(test, pattern) or fnmatch.fnmatch(words[-1], pattern) or
             fnmatch.fnmatch('.'.join(words[:1] + words[-1:]), pattern))
 
@@ -279,6 +279,11 @@ def load_catalogue(folder=HERE):
         return json.load(file)
 
 
+def is_of(rule, wanted):
+    """Is it this rule, MIG-PRE-03, or one of this kind, MIG-PRE?"""
+    return wanted in (rule, rule.rpartition('-')[0])
+
+
 def name_of(program):
     """The catalogue's name of generic/PROGRAM or standins/PROGRAM."""
     return program.removeprefix('generic/')
@@ -289,7 +294,7 @@ def programs(catalogue, pattern=None, rule=None):
     return [program for program, tests in catalogue['tests'].items()
             if '/' not in program and
             (not pattern or fnmatch.fnmatch(program, pattern)) and
-            (not rule or any(rule in rules for rules in tests.values()))]
+            (not rule or any(is_of(each, rule) for rules in tests.values() for each in rules))]
 
 
 def list_tests(program):
@@ -460,7 +465,7 @@ def main():
                   os.path.basename(path) for path in
                   glob.glob('/sys/class/mdev_bus/*/mdev_supported_types/*'))), file=sys.stderr)
         return 2
-    if args.rule and args.rule not in catalogue['rules']:
+    if args.rule and not any(is_of(each, args.rule) for each in catalogue['rules']):
         print(f'{prog}: there is no rule {args.rule} (see --list)', file=sys.stderr)
         return 2
     if not programs(catalogue, args.test, args.rule):
