@@ -40,10 +40,12 @@ STANDINS = f'{REPO}/selftests/standins'
 # Where the table is in the index
 BEGIN = '.. What follows is written by make drivers RECORD=1'
 END = '.. End of what is written'
-# What a mutant is looked at with: the tests that are quick, and if these notice nothing, those
-# that load hundreds of damaged streams.  Those that wait for memory that does not come take
-# minutes where a driver holds others up.
-STAGES = ('!(*stuck_test|*hostile_test)', '*hostile_test')
+# What a mutant is looked at with, until something notices it: what is quick and sees most; the
+# rest; what loads hundreds of damaged streams.  What waits for memory that does not come takes
+# minutes where a driver holds others up, and is left out.
+QUICK = '@(arc|data_fd|device|dma_log|features|fsm|p2p|precopy|reset|size|contents|dirty)_test'
+SLOW = '@(stuck|hostile)_test'
+STAGES = (f'*/{QUICK}', f'!(*/{QUICK}|*/{SLOW})', '*/hostile_test')
 # A mutant may hang in every test.
 IN_A_HURRY = ('TEST_TIMEOUT=120', 'TIMEOUT=600')
 # How often the driver is looked at as it is: some verdicts differ from run to run.
