@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device of which something hangs on memory that does not come. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,21 @@ static char trouble[160];
 
 #define WRONG(fmt, ...) \
 	(snprintf(trouble, sizeof(trouble), fmt, ##__VA_ARGS__), trouble)
+
+/*
+ * Why a kernel has none of a way in. Test cases are processes of their own,
+ * which share it, so that only the first one makes a device to find that out.
+ */
+static char (*no_way)[sizeof(trouble)];
+
+static void __attribute__((constructor)) share_no_way(void)
+{
+	no_way = mmap(NULL, VFIO_NR_WAYS * sizeof(*no_way),
+		      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	if (no_way == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+}
 
 /* What a guest's driver does before it uses the engine */
 static void set_bus_master(struct mtty *mtty)
@@ -31,9 +47,12 @@ static const char *open_device(struct mtty *mtty, const char *type,
 	mtty_new(mtty, type, JOURNEY_MEM_SIZE);
 	vfio_dev_close(&mtty->dev);
 	ret = __vfio_dev_open(&mtty->dev, mtty->mdev.uuid, way);
-	if (ret)
-		return WRONG("this kernel has no %s: %s", vfio_way_name(way),
-			     strerror(-ret));
+	if (ret) {
+		snprintf(no_way[way], sizeof(no_way[way]),
+			 "this kernel has no %s: %s", vfio_way_name(way),
+			 strerror(-ret));
+		return no_way[way];
+	}
 	set_bus_master(mtty);
 	return NULL;
 }
@@ -56,6 +75,8 @@ const char *stuck_new(struct stuck *stuck, const char *type, enum vfio_way way,
 	stuck->journey.data_fd = -1;
 	if (!mtty_available())
 		return "there is no mtty_mig driver";
+	if (*no_way[way])
+		return no_way[way];
 	why = missing_new(&stuck->mem, kind, STUCK_PAGES * PAGE);
 	if (why)
 		return why;

@@ -26,6 +26,13 @@
 
 #define STUCK_FIXTURE	session
 #define STUCK_TYPE	"full"
+#define STUCK_WAYS	STUCK_FOR_NOTHING
+#include "stuck_fixture.h"
+
+/* What ends with the device's close */
+#define STUCK_FIXTURE	closed
+#define STUCK_TYPE	"full"
+#define STUCK_WAYS	STUCK_FOR_CLOSE
 #include "stuck_fixture.h"
 
 /* Bytes of a write() that are on the missing page; less than a page's payload */
@@ -272,13 +279,13 @@ TEST_F_TIMEOUT(session, read_while_reset_ends_in_PRE_COPY_and_killed, SLOW)
 		      IO_READ, end_by_reset, true);
 }
 
-TEST_F_TIMEOUT(session, read_while_close_ends_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_while_close_ends_in_PRE_COPY, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_READ, end_by_close, false);
 }
 
-TEST_F_TIMEOUT(session, read_while_close_ends_in_PRE_COPY_and_killed, SLOW)
+TEST_F_TIMEOUT(closed, read_while_close_ends_in_PRE_COPY_and_killed, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_READ, end_by_close, true);
@@ -308,13 +315,13 @@ TEST_F_TIMEOUT(session, read_while_reset_ends_in_STOP_COPY_and_killed, SLOW)
 		      IO_READ, end_by_reset, true);
 }
 
-TEST_F_TIMEOUT(session, read_while_close_ends_in_STOP_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_while_close_ends_in_STOP_COPY, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_STOP_COPY,
 		      IO_READ, end_by_close, false);
 }
 
-TEST_F_TIMEOUT(session, read_while_close_ends_in_STOP_COPY_and_killed, SLOW)
+TEST_F_TIMEOUT(closed, read_while_close_ends_in_STOP_COPY_and_killed, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_STOP_COPY,
 		      IO_READ, end_by_close, true);
@@ -344,13 +351,13 @@ TEST_F_TIMEOUT(session, info_while_reset_ends_in_PRE_COPY_and_killed, SLOW)
 		      IO_INFO, end_by_reset, true);
 }
 
-TEST_F_TIMEOUT(session, info_while_close_ends_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, info_while_close_ends_in_PRE_COPY, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_INFO, end_by_close, false);
 }
 
-TEST_F_TIMEOUT(session, info_while_close_ends_in_PRE_COPY_and_killed, SLOW)
+TEST_F_TIMEOUT(closed, info_while_close_ends_in_PRE_COPY_and_killed, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_INFO, end_by_close, true);
@@ -368,13 +375,13 @@ TEST_F_TIMEOUT(session, write_while_reset_ends_in_RESUMING_and_killed, SLOW)
 		      IO_WRITE, end_by_reset, true);
 }
 
-TEST_F_TIMEOUT(session, write_while_close_ends_in_RESUMING, SLOW)
+TEST_F_TIMEOUT(closed, write_while_close_ends_in_RESUMING, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_RESUMING,
 		      IO_WRITE, end_by_close, false);
 }
 
-TEST_F_TIMEOUT(session, write_while_close_ends_in_RESUMING_and_killed, SLOW)
+TEST_F_TIMEOUT(closed, write_while_close_ends_in_RESUMING_and_killed, SLOW)
 {
 	check_session(_metadata, &self->stuck, VFIO_DEVICE_STATE_RESUMING,
 		      IO_WRITE, end_by_close, true);
@@ -483,49 +490,49 @@ static void check_removal(struct __test_metadata *_metadata,
 	EXPECT_EQ(NULL, data_fd_dead(stuck->journey.data_fd, state));
 }
 
-TEST_F_TIMEOUT(session, read_outlives_the_device_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_outlives_the_device_in_PRE_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_READ, false);
 }
 
-TEST_F_TIMEOUT(session, read_holds_up_no_removal_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_holds_up_no_removal_in_PRE_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_READ, true);
 }
 
-TEST_F_TIMEOUT(session, read_outlives_the_device_in_STOP_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_outlives_the_device_in_STOP_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_STOP_COPY,
 		      IO_READ, false);
 }
 
-TEST_F_TIMEOUT(session, read_holds_up_no_removal_in_STOP_COPY, SLOW)
+TEST_F_TIMEOUT(closed, read_holds_up_no_removal_in_STOP_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_STOP_COPY,
 		      IO_READ, true);
 }
 
-TEST_F_TIMEOUT(session, info_outlives_the_device_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, info_outlives_the_device_in_PRE_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_INFO, false);
 }
 
-TEST_F_TIMEOUT(session, info_holds_up_no_removal_in_PRE_COPY, SLOW)
+TEST_F_TIMEOUT(closed, info_holds_up_no_removal_in_PRE_COPY, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_PRE_COPY,
 		      IO_INFO, true);
 }
 
-TEST_F_TIMEOUT(session, write_outlives_the_device_in_RESUMING, SLOW)
+TEST_F_TIMEOUT(closed, write_outlives_the_device_in_RESUMING, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_RESUMING,
 		      IO_WRITE, false);
 }
 
-TEST_F_TIMEOUT(session, write_holds_up_no_removal_in_RESUMING, SLOW)
+TEST_F_TIMEOUT(closed, write_holds_up_no_removal_in_RESUMING, SLOW)
 {
 	check_removal(_metadata, &self->stuck, VFIO_DEVICE_STATE_RESUMING,
 		      IO_WRITE, true);

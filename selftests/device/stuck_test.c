@@ -31,6 +31,7 @@
 
 #define STUCK_FIXTURE	owner
 #define STUCK_TYPE	"full"
+#define STUCK_WAYS	STUCK_FOR_ALL
 #include "stuck_fixture.h"
 
 /* What the test tells the owner to do */
@@ -403,6 +404,7 @@ TEST_F_TIMEOUT(owner, is_killed_while_a_thread_resets_the_device, SLOW)
 
 #define STUCK_FIXTURE	stopper
 #define STUCK_TYPE	"precopy"
+#define STUCK_WAYS	STUCK_FOR_MEMORY
 #include "stuck_fixture.h"
 
 static atomic_int signals;
@@ -608,6 +610,7 @@ TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
 
 #define STUCK_FIXTURE	reporter
 #define STUCK_TYPE	"precopy"
+#define STUCK_WAYS	STUCK_FOR_MEMORY
 #include "stuck_fixture.h"
 
 #define LOG_PAGES	GOOD_PAGES
@@ -772,6 +775,7 @@ TEST_F_TIMEOUT(reporter, does_not_hold_up_reset, SLOW)
 
 #define STUCK_FIXTURE	knobs
 #define STUCK_TYPE	"full"
+#define STUCK_WAYS	STUCK_FOR_MEMORY
 #include "stuck_fixture.h"
 
 static int run_step(int sock, void *arg)
