@@ -89,10 +89,12 @@ const char *stuck_new(struct stuck *stuck, const char *type, enum vfio_way way,
 }
 
 /**
- * stuck_free - undo stuck_new()
+ * stuck_end - undo stuck_new(), but for the device
  * @stuck: what hangs; it does so no longer
+ *
+ * Then mtty_remove_all() removes the device, with all others.
  */
-void stuck_free(struct stuck *stuck)
+void stuck_end(struct stuck *stuck)
 {
 	/* First the page, for who waits for it may not end without */
 	missing_free(&stuck->mem);
@@ -101,7 +103,6 @@ void stuck_free(struct stuck *stuck)
 		child_gone(&stuck->child);
 	}
 	journey_free(&stuck->journey);
-	mtty_remove_all();
 }
 
 /**

@@ -36,7 +36,7 @@ struct stuck {
 
 const char *stuck_new(struct stuck *stuck, const char *type, enum vfio_way way,
 		      enum missing_kind kind);
-void stuck_free(struct stuck *stuck);
+void stuck_end(struct stuck *stuck);
 void stuck_open(struct mtty *mtty, enum vfio_way way);
 void stuck_map(struct mtty *mtty, void *missing);
 void stuck_start(struct mtty *mtty, unsigned int channel, __u32 op);

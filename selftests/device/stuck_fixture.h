@@ -9,6 +9,7 @@
  *	STUCK_FIXTURE	its name
  *	STUCK_TYPE	the device's type
  *	STUCK_WAYS	what the way in matters for, as STUCK_FOR_*
+ *	STUCK_MORE	if self->more[] is to have so many others of that kind
  *
  * Each variant takes its time, so there are no more than can tell something.
  */
@@ -47,9 +48,14 @@ static void answered(struct __test_metadata *_metadata, struct stuck *stuck,
 }
 #endif
 
+#ifndef STUCK_MORE
+#define STUCK_MORE	0
+#endif
+
 STUCK_EXPAND(FIXTURE, STUCK_FIXTURE)
 {
 	struct stuck stuck;
+	struct stuck more[STUCK_MORE];
 };
 
 STUCK_EXPAND(FIXTURE_VARIANT, STUCK_FIXTURE)
@@ -120,16 +126,26 @@ STUCK_EXPAND(FIXTURE_SETUP, STUCK_FIXTURE)
 	enum vfio_way way = variant->any ? vfio_way_from_env() : variant->way;
 	const char *why = stuck_new(&self->stuck, STUCK_TYPE, way,
 				    variant->kind);
+	int i;
 
+	for (i = 0; i < STUCK_MORE && !why; i++)
+		why = stuck_new(&self->more[i], STUCK_TYPE, way,
+				variant->kind);
 	if (why)
 		SKIP(return, "%s", why);
 }
 
 STUCK_EXPAND(FIXTURE_TEARDOWN, STUCK_FIXTURE)
 {
-	stuck_free(&self->stuck);
+	int i;
+
+	for (i = 0; i < STUCK_MORE; i++)
+		stuck_end(&self->more[i]);
+	stuck_end(&self->stuck);
+	mtty_remove_all();
 }
 
 #undef STUCK_FIXTURE
 #undef STUCK_TYPE
 #undef STUCK_WAYS
+#undef STUCK_MORE

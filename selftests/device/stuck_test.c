@@ -116,18 +116,19 @@ static int run_owner(int sock, void *arg)
 	}
 }
 
-/*
- * Let a process open the device, and hang its channels on missing pages: one in
- * the page, and the other one, it may be, in a lock of the core's.
- */
-static void begin(struct __test_metadata *_metadata,
-		  struct stuck *stuck, struct owner *owner)
+/* Let a process open the device, and hang one of its channels on a missing page */
+static void owner_start(struct stuck *stuck, struct owner *owner)
 {
 	vfio_dev_close(&stuck->mtty.dev);
 	owner->mtty = &stuck->mtty;
 	owner->mem = &stuck->mem;
 	child_start(&stuck->child, run_owner, owner,
 		    (int []){ missing_keep(&stuck->mem), KEEP_END });
+}
+
+/* Wait until it does; the other channel hangs then, it may be in a lock of the core's */
+static void owner_hangs(struct __test_metadata *_metadata, struct stuck *stuck)
+{
 	ASSERT_TRUE(missing_await(&stuck->mem, &stuck->child));
 	tell(stuck->child.sock, DO_START);
 	hear(stuck->child.sock);
@@ -199,7 +200,8 @@ static void check_end(struct __test_metadata *_metadata,
 {
 	struct owner owner = { .way = way, .op = op };
 
-	begin(_metadata, stuck, &owner);
+	owner_start(stuck, &owner);
+	owner_hangs(_metadata, stuck);
 	end(_metadata, stuck);
 	expect_works(_metadata, stuck, way);
 }
@@ -267,77 +269,12 @@ TEST_F_TIMEOUT(owner, has_passed_it_on_while_COPY_hangs, SLOW)
 		  has_passed_it_on);
 }
 
-/* All that it has of the device goes to the test; then it ends */
-static int run_opener(int sock, void *arg)
+static void owner_blocks(struct __test_metadata *_metadata,
+			 struct stuck *stuck)
 {
-	struct owner *owner = arg;
-	struct vfio_dev *dev = &owner->mtty->dev;
-
-	stuck_open(owner->mtty, owner->way);
-	tell_fd(sock, dev->ioas_id, dev->fd);
-	tell_fd(sock, 0, dev->iommu_fd);
-	tell_fd(sock, 0, dev->group_fd);
-	return 0;
-}
-
-/*
- * As a program does that opens devices for others. The page of the one that
- * uses the device may be late all the same.
- */
-TEST_F_TIMEOUT(owner, may_end_while_another_process_uses_the_device, SLOW)
-{
-	struct stuck *stuck = &self->stuck;
-	struct owner owner = { .mtty = &stuck->mtty, .way = variant->way };
-	struct vfio_dev *dev = &stuck->mtty.dev;
-	long long word;
-
-	vfio_dev_close(dev);
-	child_start(&stuck->child, run_opener, &owner, NULL);
-	dev->fd = hear_fd(stuck->child.sock, &word);
-	dev->ioas_id = word;
-	dev->iommu_fd = hear_fd(stuck->child.sock, &word);
-	dev->group_fd = hear_fd(stuck->child.sock, &word);
-	ASSERT_EQ(0, child_gone(&stuck->child));
-
-	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
-	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
-	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
-	/* Time enough to be wrong: nothing is to happen */
-	usleep(500000);
-	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&stuck->mtty, 0));
-	missing_serve(&stuck->mem);
-	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
-	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
-}
-
-/*
- * The core waits for a chunk, too, and not killably: to change a mapping is to
- * take a lock that the chunk holds. It ends with the chunk, which so has to end
- * with the process whose memory it hangs on. See Documentation/locking.rst.
- */
-
-static int run_map(void *arg)
-{
-	struct mtty *mtty = arg;
-	void *page = (void *)((unsigned long)run_map & ~(PAGE - 1));
-
-	/* Any page of the process will do */
-	return __vfio_dma_map(&mtty->dev, page, GOOD_IOVA + GOOD_PAGES * PAGE,
-			      PAGE, false);
-}
-
-static int run_unmap(void *arg)
-{
-	struct mtty *mtty = arg;
-
-	return __vfio_dma_unmap(&mtty->dev, STUCK_IOVA, STUCK_PAGES * PAGE);
-}
-
-static int run_unmap_other(void *arg)
-{
-	struct mtty *mtty = arg;
-
-	return __vfio_dma_unmap(&mtty->dev, GOOD_IOVA, GOOD_PAGES * PAGE);
+	tell(stuck->child.sock, DO_BLOCK);
+	EXPECT_EQ(1, hear(stuck->child.sock))
+		TH_LOG("it does not wait for the chunk");
 }
 
 static int run_reset(void *arg)
@@ -365,27 +302,11 @@ static void check_blocked(struct __test_metadata *_metadata,
 		.blocked = blocked,
 	};
 
-	begin(_metadata, stuck, &owner);
-	tell(stuck->child.sock, DO_BLOCK);
-	EXPECT_EQ(1, hear(stuck->child.sock))
-		TH_LOG("it does not wait for the chunk");
+	owner_start(stuck, &owner);
+	owner_hangs(_metadata, stuck);
+	owner_blocks(_metadata, stuck);
 	is_killed(_metadata, stuck);
 	expect_works(_metadata, stuck, way);
-}
-
-TEST_F_TIMEOUT(owner, is_killed_while_a_thread_unmaps_the_page, SLOW)
-{
-	check_blocked(_metadata, &self->stuck, variant->way, run_unmap);
-}
-
-TEST_F_TIMEOUT(owner, is_killed_while_a_thread_unmaps_another_page, SLOW)
-{
-	check_blocked(_metadata, &self->stuck, variant->way, run_unmap_other);
-}
-
-TEST_F_TIMEOUT(owner, is_killed_while_a_thread_maps_a_page, SLOW)
-{
-	check_blocked(_metadata, &self->stuck, variant->way, run_map);
 }
 
 TEST_F_TIMEOUT(owner, is_killed_while_a_thread_stops_the_device, SLOW)
@@ -396,6 +317,121 @@ TEST_F_TIMEOUT(owner, is_killed_while_a_thread_stops_the_device, SLOW)
 TEST_F_TIMEOUT(owner, is_killed_while_a_thread_resets_the_device, SLOW)
 {
 	check_blocked(_metadata, &self->stuck, variant->way, run_reset);
+}
+
+/*
+ * The core waits for a chunk, too, and not killably: to change a mapping is to
+ * take a lock that the chunk holds. It ends with the chunk, which so has to end
+ * with the process whose memory it hangs on. See Documentation/locking.rst.
+ *
+ * The driver gives such a process a second to die. So several die at once here,
+ * each with a device of its own.
+ */
+
+#define STUCK_FIXTURE	owners
+#define STUCK_TYPE	"full"
+#define STUCK_WAYS	STUCK_FOR_ALL
+#define STUCK_MORE	3
+#include "stuck_fixture.h"
+
+static int run_map(void *arg)
+{
+	struct mtty *mtty = arg;
+	void *page = (void *)((unsigned long)run_map & ~(PAGE - 1));
+
+	/* Any page of the process will do */
+	return __vfio_dma_map(&mtty->dev, page, GOOD_IOVA + GOOD_PAGES * PAGE,
+			      PAGE, false);
+}
+
+static int run_unmap(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __vfio_dma_unmap(&mtty->dev, STUCK_IOVA, STUCK_PAGES * PAGE);
+}
+
+static int run_unmap_other(void *arg)
+{
+	struct mtty *mtty = arg;
+
+	return __vfio_dma_unmap(&mtty->dev, GOOD_IOVA, GOOD_PAGES * PAGE);
+}
+
+/* All that it has of the device goes to the test; then it ends */
+static int run_opener(int sock, void *arg)
+{
+	struct owner *owner = arg;
+	struct vfio_dev *dev = &owner->mtty->dev;
+
+	stuck_open(owner->mtty, owner->way);
+	tell_fd(sock, dev->ioas_id, dev->fd);
+	tell_fd(sock, 0, dev->iommu_fd);
+	tell_fd(sock, 0, dev->group_fd);
+	return 0;
+}
+
+/*
+ * As a program does that opens devices for others. The page of the one that
+ * uses the device may be late all the same.
+ */
+static void hang_without_owner(struct __test_metadata *_metadata,
+			       struct stuck *stuck, enum vfio_way way)
+{
+	struct owner owner = { .mtty = &stuck->mtty, .way = way };
+	struct vfio_dev *dev = &stuck->mtty.dev;
+	long long word;
+
+	vfio_dev_close(dev);
+	child_start(&stuck->child, run_opener, &owner, NULL);
+	dev->fd = hear_fd(stuck->child.sock, &word);
+	dev->ioas_id = word;
+	dev->iommu_fd = hear_fd(stuck->child.sock, &word);
+	dev->group_fd = hear_fd(stuck->child.sock, &word);
+	ASSERT_EQ(0, child_gone(&stuck->child));
+
+	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
+	stuck_start(&stuck->mtty, 0, MTTY_MIG_DMA_OP_FILL);
+	ASSERT_TRUE(missing_await(&stuck->mem, NULL));
+}
+
+TEST_F_TIMEOUT(owners, are_killed_while_threads_change_mappings, SLOW)
+{
+	static int (*const changes[])(void *arg) = {
+		run_unmap, run_unmap_other, run_map,
+	};
+	struct owner owners[ARRAY_LEN(changes)];
+	struct stuck *stuck = &self->stuck;
+	unsigned int i;
+
+	/* The first one, so that it hangs for longer than the others die */
+	hang_without_owner(_metadata, stuck, variant->way);
+	/* All before the first fork, which has for a moment what is open here */
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		vfio_dev_close(&self->more[i].mtty.dev);
+	for (i = 0; i < ARRAY_LEN(changes); i++) {
+		owners[i] = (struct owner) {
+			.way = variant->way,
+			.op = MTTY_MIG_DMA_OP_FILL,
+			.blocked = changes[i],
+		};
+		owner_start(&self->more[i], &owners[i]);
+	}
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		owner_hangs(_metadata, &self->more[i]);
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		owner_blocks(_metadata, &self->more[i]);
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		child_kill(&self->more[i].child);
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		is_killed(_metadata, &self->more[i]);
+	for (i = 0; i < ARRAY_LEN(changes); i++)
+		expect_works(_metadata, &self->more[i], variant->way);
+
+	/* Who is dead is not dying: the chunk of its device was left alone */
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
+	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
 }
 
 /*
