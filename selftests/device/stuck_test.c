@@ -532,6 +532,10 @@ static void check_interrupted(struct __test_metadata *_metadata,
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
 	EXPECT_EQ(0xff, stuck->mem.addr[0]);
 	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+	/* DMA, too, may begin as before */
+	stuck_start(&stuck->mtty, 1, MTTY_MIG_DMA_OP_FILL);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 1));
+	EXPECT_EQ(0xff, stuck->mem.addr[2 * PAGE - 1]);
 	EXPECT_EQ(0, stop(&stuck->mtty));
 }
 
