@@ -32,6 +32,9 @@
 #define SLOW		4
 #define UNHURRIED	100
 
+/* Of a transfer at that rate which is held and let go: a few are left then */
+#define HELD_PAGES	4
+
 /* Time enough to be wrong */
 #define WRONG_MS	200
 
@@ -243,7 +246,7 @@ TEST_F_TIMEOUT(engine, hold_and_let_go_at_once_leave_it_as_it_says, 300)
 	struct worker worker;
 	char held[8];
 
-	fill(mtty, 0, 0, PAGES, UNHURRIED);
+	fill(mtty, 0, 0, HELD_PAGES, UNHURRIED);
 	held_mem_wait(&self->mem, 0);
 	worker_start(&worker, run_hold, mtty);
 	worker_sleeps(&worker);
@@ -286,7 +289,7 @@ TEST_F_TIMEOUT(engine, hold_and_let_go_many_times_lose_nothing, 300)
 
 	serve_all(&self->mem, self->zeroes);
 	for (round = 0; round < 10; round++) {
-		fill(&self->mtty, 0, 0, PAGES, UNHURRIED);
+		fill(&self->mtty, 0, 0, HELD_PAGES, UNHURRIED);
 		for (i = 0; i < ARRAY_LEN(togglers); i++)
 			worker_start(&togglers[i].worker, run_toggler,
 				     &togglers[i]);
