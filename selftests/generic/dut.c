@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
@@ -16,6 +17,24 @@ static const char *env(const char *name, const char *otherwise)
 	const char *value = getenv(name);
 
 	return value && *value ? value : otherwise;
+}
+
+/*
+ * Test cases are processes of their own. Whether there is a way in at all, each
+ * of them had to make a device to find out; so the first one tells the others.
+ */
+static struct known_way {
+	bool there;
+	char missing[256];
+} *known_ways;
+
+static void __attribute__((constructor)) share_known_ways(void)
+{
+	known_ways = mmap(NULL, VFIO_NR_WAYS * sizeof(*known_ways),
+			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			  -1, 0);
+	if (known_ways == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
 }
 
 static int try_open(struct dut *dut)
@@ -35,6 +54,7 @@ static int try_open(struct dut *dut)
  */
 static const char *no_way(struct dut *dut, int error)
 {
+	struct known_way *known = &known_ways[dut->way];
 	static char why[256];
 	enum vfio_way way;
 
@@ -49,6 +69,9 @@ static const char *no_way(struct dut *dut, int error)
 		vfio_dev_close(&dev);
 		snprintf(why, sizeof(why), "no way in: %s: %s",
 			 vfio_way_name(dut->way), strerror(-error));
+		/* One that was there is missing for what a test did */
+		if (!known->there)
+			memcpy(known->missing, why, sizeof(why));
 		return why;
 	}
 	return NULL;
@@ -81,8 +104,10 @@ static const char *find_and_open(struct dut *dut, const char *given)
 		snprintf(dut->name, sizeof(dut->name), "%s", dut->mdev.uuid);
 	}
 	ret = try_open(dut);
-	if (!ret)
+	if (!ret) {
+		known_ways[dut->way].there = true;
 		return NULL;
+	}
 	missing = no_way(dut, ret);
 	if (!missing)
 		die("cannot open %s by way of %s: %s", dut->name,
@@ -129,6 +154,8 @@ const char *dut_open(struct dut *dut, enum vfio_way way, __u64 needs)
 {
 	const char *why;
 
+	if (*known_ways[way].missing)
+		return known_ways[way].missing;
 	dut->way = way;
 	why = find_and_open(dut, env("VFIO_TEST_DEVICE", NULL));
 	if (!why)
