@@ -45,7 +45,8 @@ END = '.. End of what is written'
 # minutes where a driver holds others up, and is left out.
 QUICK = '@(arc|data_fd|device|dma_log|features|fsm|p2p|precopy|reset|size|contents|dirty)_test'
 SLOW = '@(stuck|hostile)_test'
-STAGES = (f'*/{QUICK}', f'!(*/{QUICK}|*/{SLOW})', '*/hostile_test')
+# A pattern is for the names with and without their folders.
+STAGES = (f'*{QUICK}', f'!(*{QUICK}|*{SLOW})', '*hostile_test')
 # A mutant may hang in every test.
 IN_A_HURRY = ('TEST_TIMEOUT=120', 'TIMEOUT=600')
 # How often the driver is looked at as it is: some verdicts differ from run to run.

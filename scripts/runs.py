@@ -86,7 +86,7 @@ RUNS = [
         TEST='@(device/@(stress|ioctl_fuzz|race|lifetime|poll|dma|attribute)|generic/@(life|reset))_test'),
     # What waits, most of the time, is in the row of all drivers.
     Run('driver of the kernel', 'drivers', True, DRIVER='qat', KERNEL='lts',
-        TEST='!(*stuck_test|*session_end_test|standins/@(fail|late)_test)'),
+        TEST='!(*@(stuck|session_end|fail|late)_test)'),
     Run('x86-64, sanitizers', 'check', KERNEL='lts', ENGINE='qemu', LEAKS='1',
         TYPES='mtty_mig-full', TEST='!(fail_nth_test|device/fail_nth_test)'),
     Run('x86-64, races', 'selftests', KERNEL='latest', ENGINE='qemu', SAN='kcsan',
