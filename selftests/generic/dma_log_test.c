@@ -533,6 +533,25 @@ TEST_F(dma_log, START_takes_a_page_full_of_ranges)
 	}
 }
 
+/* The first page after a range may begin the next one */
+TEST_F(dma_log, START_takes_ranges_that_touch)
+{
+	struct log_range ranges[] = {
+		{ BASE, PAGE }, { BASE + PAGE, 2 * PAGE },
+		{ BASE - PAGE, PAGE },
+	};
+	unsigned int i;
+
+	RULE_OK("MIG-LOG-10",
+		start_ranges(&self->dut, ranges, ARRAY_LEN(ranges), PAGE),
+		"START with ranges that touch");
+	for (i = 0; i < ARRAY_LEN(ranges); i++)
+		RULE_OK("MIG-LOG-10",
+			__dma_log_report(&self->dut.dev, ranges[i].iova,
+					 ranges[i].length, PAGE, bitmap),
+			"REPORT of one of several ranges that touch");
+}
+
 /* The order in which a user names them does not matter */
 TEST_F(dma_log, START_takes_ranges_in_any_order)
 {
