@@ -14,23 +14,35 @@
 #define UNKNOWN	0x01000000
 
 /**
- * struct feature - a feature that every device with migration has
+ * struct feature - a feature of migration
  * @index: its number
  * @ops: GET and SET as far as it has them
  * @len: length of its data
  */
-static const struct feature {
+struct feature {
 	const char *name;
 	__u32 index;
 	__u32 ops;
 	size_t len;
-} features[] = {
+};
+
+/* What every device with migration has */
+static const struct feature features[] = {
 	{ "MIGRATION", VFIO_DEVICE_FEATURE_MIGRATION, GET,
 	  sizeof(struct vfio_device_feature_migration) },
 	{ "MIG_DEVICE_STATE", VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, GET | SET,
 	  sizeof(struct vfio_device_feature_mig_state) },
 	{ "MIG_DATA_SIZE", VFIO_DEVICE_FEATURE_MIG_DATA_SIZE, GET,
 	  sizeof(struct vfio_device_feature_mig_data_size) },
+};
+
+/* What a device with a DMA log has in addition */
+static const struct feature log_features[] = {
+	{ "DMA_LOGGING_START", VFIO_DEVICE_FEATURE_DMA_LOGGING_START, SET,
+	  sizeof(struct vfio_device_feature_dma_logging_control) },
+	{ "DMA_LOGGING_STOP", VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP, SET, 0 },
+	{ "DMA_LOGGING_REPORT", VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT, GET,
+	  sizeof(struct vfio_device_feature_dma_logging_report) },
 };
 
 #define DUT_FIXTURE	features
@@ -65,23 +77,27 @@ TEST_F(features, features_of_migration_exist_together)
 	}
 }
 
+static void judge_probes(struct __test_metadata *_metadata,
+			 struct vfio_dev *dev, const struct feature *f)
+{
+	static const __u32 ops[] = { 0, GET, SET, GET | SET };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(ops); i++)
+		RULE_ERRNO("MIG-FEAT-04", ops[i] & ~f->ops ? -EINVAL : 0,
+			   __vfio_feature(dev, PROBE | ops[i] | f->index, NULL,
+					  0),
+			   "PROBE%s%s %s", ops[i] & GET ? " | GET" : "",
+			   ops[i] & SET ? " | SET" : "", f->name);
+}
+
 /* "PROBE [...] can be combined with GET and/or SET" */
 TEST_F(features, PROBE_tells_which_of_GET_and_SET_exist)
 {
-	static const __u32 ops[] = { 0, GET, SET, GET | SET };
-	unsigned int i, j;
+	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(features); i++) {
-		const struct feature *f = &features[i];
-
-		for (j = 0; j < ARRAY_LEN(ops); j++)
-			RULE_ERRNO("MIG-FEAT-04",
-				   ops[j] & ~f->ops ? -EINVAL : 0,
-				   __vfio_feature(&self->dut.dev, PROBE |
-						  ops[j] | f->index, NULL, 0),
-				   "PROBE%s%s %s", ops[j] & GET ? " | GET" : "",
-				   ops[j] & SET ? " | SET" : "", f->name);
-	}
+	for (i = 0; i < ARRAY_LEN(features); i++)
+		judge_probes(_metadata, &self->dut.dev, &features[i]);
 }
 
 /* A PROBE must not do what it asks for */
@@ -104,32 +120,60 @@ TEST_F(features, PROBE_changes_nothing)
 		"PROBE | SET without data");
 }
 
+static void judge_methods(struct __test_metadata *_metadata,
+			  struct vfio_dev *dev, const struct feature *f)
+{
+	const struct {
+		__u32 flags;
+		const char *name;
+	} bad[] = {
+		{ 0, "neither GET nor SET" },
+		{ GET | SET, "GET | SET" },
+		{ f->ops | UNKNOWN, "an unknown flag" },
+		{ GET | SET | UNKNOWN, "GET, SET and an unknown flag" },
+		{ (GET | SET) & ~f->ops, "a method that it has not" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		__u64 data[4] = {};
+
+		RULE_ERRNO("MIG-FEAT-06", -EINVAL,
+			   __vfio_feature(dev, bad[i].flags | f->index, data,
+					  f->len),
+			   "%s: %s", f->name, bad[i].name);
+	}
+}
+
 /* "GET and SET are mutually exclusive, except for use with PROBE" */
 TEST_F(features, call_names_one_method_that_the_feature_has)
 {
-	unsigned int i, j;
+	unsigned int i;
 
-	for (i = 0; i < ARRAY_LEN(features); i++) {
-		const struct feature *f = &features[i];
-		const struct {
-			__u32 flags;
-			const char *name;
-		} bad[] = {
-			{ 0, "neither GET nor SET" },
-			{ GET | SET, "GET | SET" },
-			{ GET | UNKNOWN, "GET and an unknown flag" },
-			{ f->ops & SET ? 0 : SET, "SET" },
-		};
+	for (i = 0; i < ARRAY_LEN(features); i++)
+		judge_methods(_metadata, &self->dut.dev, &features[i]);
+}
 
-		for (j = 0; j < ARRAY_LEN(bad); j++) {
-			__u64 data[2] = {};
+static void judge_short_argsz(struct __test_metadata *_metadata,
+			      struct vfio_dev *dev, const struct feature *f,
+			      __u32 op)
+{
+	__u64 data[4] = { ~0ULL, ~0ULL, ~0ULL, ~0ULL };
+	bool untouched = true;
+	unsigned int i;
+	__u32 argsz;
 
-			RULE_ERRNO("MIG-FEAT-06", -EINVAL,
-				   __vfio_feature(&self->dut.dev, bad[j].flags |
-						  f->index, data, f->len),
-				   "%s of %s", bad[j].name, f->name);
-		}
-	}
+	for (argsz = 0; argsz < sizeof(struct vfio_device_feature) + f->len;
+	     argsz++)
+		RULE_ERRNO("MIG-FEAT-07", -EINVAL,
+			   __vfio_feature_argsz(dev, op | f->index, data,
+						f->len, argsz),
+			   "%s %s with argsz %u", op == GET ? "GET" : "SET",
+			   f->name, argsz);
+	for (i = 0; i < ARRAY_LEN(data); i++)
+		untouched &= data[i] == ~0ULL;
+	RULE("MIG-FEAT-07", untouched, "data untouched, seen a change: %s",
+	     f->name);
 }
 
 /* "@argsz: Size of this structure": the kernel may not touch what is beyond */
@@ -139,21 +183,28 @@ TEST_F(features, argsz_too_short_is_refused)
 
 	for (i = 0; i < ARRAY_LEN(features); i++) {
 		const struct feature *f = &features[i];
-		__u64 data[2] = { ~0ULL, ~0ULL };
-		__u32 argsz;
 
-		for (argsz = 0;
-		     argsz < sizeof(struct vfio_device_feature) + f->len;
-		     argsz++)
-			RULE_ERRNO("MIG-FEAT-07", -EINVAL,
-				   __vfio_feature_argsz(&self->dut.dev, GET |
-							f->index, data, f->len,
-							argsz),
-				   "GET %s with argsz %u", f->name, argsz);
-		RULE("MIG-FEAT-07", data[0] == ~0ULL && data[1] == ~0ULL,
-		     "data untouched, seen %#llx %#llx: GET %s",
-		     (unsigned long long)data[0], (unsigned long long)data[1],
-		     f->name);
+		if (f->ops & GET)
+			judge_short_argsz(_metadata, &self->dut.dev, f, GET);
+		if (f->ops & SET)
+			judge_short_argsz(_metadata, &self->dut.dev, f, SET);
+	}
+}
+
+/* The features of the DMA log are features like the others */
+TEST_F(features, of_the_DMA_log_take_no_other_method_or_argsz)
+{
+	struct vfio_dev *dev = &self->dut.dev;
+	unsigned int i;
+
+	if (!dut_has_log(&self->dut))
+		SKIP(return, "the device has no DMA log");
+	for (i = 0; i < ARRAY_LEN(log_features); i++) {
+		const struct feature *f = &log_features[i];
+
+		judge_probes(_metadata, dev, f);
+		judge_methods(_metadata, dev, f);
+		judge_short_argsz(_metadata, dev, f, f->ops);
 	}
 }
 
