@@ -67,7 +67,8 @@ else
 fi
 
 mark() {
-	echo "<6>@$TOKEN $*" >/dev/kmsg
+	# /dev/kmsg refuses what is longer than a line of the log.
+	echo "<6>@$TOKEN $(echo "$*" | cut -c 1-900)" >/dev/kmsg
 	echo "@$TOKEN $*" >"$OUT"
 }
 

@@ -271,6 +271,10 @@ class Tester(Job):
 
     def mark(self, channel, words):
         super().mark(channel, words)
+        if channel == 'log' and words.startswith('begin '):
+            # The log has no more than the beginning of a long one.
+            self.scanner.unit = next((unit for unit in self.check.units
+                                      if unit.startswith(self.scanner.unit)), self.scanner.unit)
         if channel == 'out':
             self._do_or_wait(self._mark_out, words)
         elif words == 'begin kunit':
