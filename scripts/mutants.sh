@@ -12,6 +12,15 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=mutants
+if [ "${DRIVER-}" = core ]; then
+	"$SCRIPTS/packages.sh" patch
+	make_cache
+	lock_cache
+	source=$("$SCRIPTS/source.sh")
+	unlock_cache
+	end_with "$SCRIPTS/core_mutants.py" --source "$source" --tree "$CACHE/core/${source##*/}" \
+		--pattern "${MUTANT-}" --logs "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
+fi
 if [ -n "${DRIVER-}" ]; then
 	"$SCRIPTS/packages.sh" patch
 	make_cache

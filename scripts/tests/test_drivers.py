@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make drivers: what is compared, and what is recorded."""
 
+import glob
+import json
 import os
 import sys
 import unittest
@@ -81,6 +83,20 @@ class Records(unittest.TestCase):
     def test_versions(self):
         self.assertEqual(drivers.version('6.12.117'), (6, 12))
         self.assertLess(drivers.version('6.9'), drivers.version('6.13'))
+
+
+class Pages(unittest.TestCase):
+    def test_each_violation_that_is_recorded_is_on_its_page(self):
+        for record in glob.glob(f'{drivers.RECORDS}/*.json'):
+            with open(record, encoding='utf-8') as file:
+                recorded = json.load(file)
+            for driver, found in recorded.items():
+                with open(f'{drivers.RECORDS}/{driver}.rst', encoding='utf-8') as file:
+                    page = file.read()
+                for rule, word in found['rules'].items():
+                    if word == 'FAIL':
+                        with self.subTest(record=os.path.basename(record), driver=driver, rule=rule):
+                            self.assertIn(rule, page)
 
 
 if __name__ == '__main__':
