@@ -84,8 +84,8 @@ def resolve_compat(text, version, has):
     """What compat.h comes to in a tree.
 
     version is the tree's, as (major, minor, patch); has(NAME) tells whether its
-    headers define NAME.  A branch on a version is either taken or not.  The #else
-    of an #ifdef NAME is what stands in for something that the tree lacks.
+    headers define NAME.  A branch on a version or an #ifndef NAME is either taken or
+    not.  The #else of an #ifdef NAME is what stands in for something that the tree lacks.
     """
     macros = {}
     lacking = []
@@ -102,6 +102,9 @@ def resolve_compat(text, version, has):
             block = comment
         elif line == f'#ifndef {GUARD}' or line == f'#define {GUARD}':
             pass
+        elif line.startswith('#ifndef '):
+            stack.append([not has(line.split()[1]), False])
+            block = None
         elif line == '#else':
             taken, _ = stack[-1]
             named = block is not None
@@ -393,7 +396,7 @@ class Tree:
         self.version = tuple(int(numbers[name]) for name in ('VERSION', 'PATCHLEVEL', 'SUBLEVEL'))
         self.release = '.'.join(str(number) for number in self.version)
         self.headers = ''.join(self.read(f'include/{name}.h')
-                               for name in ('uapi/linux/vfio', 'linux/vfio', 'linux/slab'))
+                               for name in ('uapi/linux/vfio', 'linux/vfio', 'linux/slab', 'linux/kthread'))
 
     def read(self, name):
         with open(os.path.join(self.path, name), encoding='utf-8') as file:

@@ -35,6 +35,11 @@ COMPAT = '''/* SPDX-License-Identifier: GPL-2.0-only */
 #define OP(fn)	.op = fn,
 #endif
 
+/* another name */
+#ifndef run_worker
+#define run_worker	create_worker
+#endif
+
 /* 7.1 brought it */
 #ifdef REINIT
 #define v2(vdev)	((vdev)->v2)
@@ -70,6 +75,12 @@ class CompatTest(unittest.TestCase):
         self.assertEqual('MODULE_IMPORT_NS("A")', self.resolve(NEW).macros['NS'].body)
         edge = ((6, 13, 0), lambda name: False)
         self.assertEqual('MODULE_IMPORT_NS("A")', self.resolve(edge).macros['NS'].body)
+
+    def test_what_is_not_defined(self):
+        self.assertEqual('create_worker', self.resolve(OLD).macros['run_worker'].body)
+        self.assertEqual('\tx = create_worker(0, "a");\n',
+                         series.expand('\tx = run_worker(0, "a");\n', self.resolve(OLD).macros))
+        self.assertNotIn('run_worker', self.resolve(NEW).macros)
 
     def test_too_old(self):
         with self.assertRaisesRegex(series.SeriesError, 'too old'):
