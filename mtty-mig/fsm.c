@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The migration FSM: the arcs that this driver implements, in one table, and
- * what makes it walk them. No other room decides a state.
+ * The migration FSM: the table of all arcs that this driver implements, and the
+ * code that executes them. No other file changes the state.
  *
- * vfio_mig_get_next_state() turns any request into the arcs of the device's
- * capabilities; the table has those of all capability sets. To run or to stop
- * the device is no part of an arc: it follows from the state.
+ * vfio_mig_get_next_state() turns each request into arcs that the device's
+ * capabilities allow; the table has the arcs of all capability sets. How much
+ * of the device runs is not part of an arc: it follows from the state.
  *
- * An arc that stops DMA waits for what is under way, and so for user memory. A
- * signal ends that wait, the arc fails, and the device is in its old state.
- * state_mutex is held meanwhile: who takes it takes it interruptibly, and what
- * has to answer at once does without it.
+ * An arc that stops DMA waits for DMA that has begun, and so for user memory. A
+ * signal ends that wait; then the arc fails and the device keeps its old state.
+ * state_mutex is held during the wait. Therefore ioctls take it interruptibly,
+ * and calls that must answer at once do not take it.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -23,13 +23,13 @@
  * struct mtty_arc - one step of the FSM
  * @from: state that it starts in
  * @to: state that it leads to
- * @prepare: what may fail; NULL if nothing
- * @cancel: undoes @prepare when the arc fails after it; NULL if nothing
- * @commit: what cannot fail and not be undone; NULL if nothing
+ * @prepare: the part that may fail; or NULL
+ * @cancel: undoes @prepare if the arc fails after it; or NULL
+ * @commit: the part that cannot fail and cannot be undone; or NULL
  *
- * Splitting an arc in two is what makes a failed one leave its old state: up
- * to @commit everything can be taken back. None of the three relies on there
- * being a session, for userspace can lose its fd before it ever had it.
+ * The split lets a failed arc keep its old state: all that precedes @commit can
+ * be undone. None of the three functions assumes that there is a session:
+ * userspace may fail to get the fd of a session that has begun.
  */
 struct mtty_arc {
 	enum vfio_device_mig_state from;
@@ -45,7 +45,7 @@ static void end_session(struct mtty_device *mtty)
 		mtty_migf_end(mtty->migf);
 }
 
-/* The registers may be sent: the session that saves comes to its end */
+/* Let the saving session send the registers, and so come to its end */
 static void finish_save(struct mtty_device *mtty)
 {
 	if (mtty->migf)
@@ -53,8 +53,8 @@ static void finish_save(struct mtty_device *mtty)
 }
 
 /*
- * The device is reset, which the uAPI allows here: its old content would only
- * take memory beside the new one.
+ * Reset the device before it is loaded, as the uAPI allows: otherwise the old
+ * content would take memory in addition to the new one.
  */
 static void forget(struct mtty_device *mtty)
 {
@@ -103,7 +103,7 @@ static const struct mtty_arc arcs[] = {
 	ARC(PRE_COPY_P2P, STOP_COPY,	NULL, NULL, finish_save),
 };
 
-/* Each has its two fault points */
+/* Each arc has two fault points */
 static_assert(ARRAY_SIZE(arcs) == MTTY_NR_ARCS);
 
 static const struct mtty_arc *find_arc(enum vfio_device_mig_state from,
@@ -139,7 +139,7 @@ static void set_state(struct mtty_device *mtty,
 	WRITE_ONCE(mtty->state, state);
 }
 
-/* Whether a fault was asked for here; it may also want the ERROR state */
+/* Fail if a test has armed this fault point; enter ERROR if it asked for that */
 static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 		 bool after)
 {
@@ -148,14 +148,14 @@ static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 
 	if (ret && to_error) {
 		end_session(mtty);
-		/* Nothing is promised of ERROR: a signal may end the wait */
+		/* ERROR guarantees nothing, so a signal may end this wait */
 		mtty_device_quiesce(mtty, MTTY_STOPPED);
 		set_state(mtty, VFIO_DEVICE_STATE_ERROR);
 	}
 	return ret;
 }
 
-/* All of an arc that may fail */
+/* The part of an arc that may fail */
 static int prepare_arc(struct mtty_device *mtty, const struct mtty_arc *arc)
 {
 	enum mtty_run from = state_run(arc->from), to = state_run(arc->to);
@@ -181,25 +181,25 @@ static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	const struct mtty_arc *arc = find_arc(mtty->state, to);
 	int ret;
 
-	/* The core asks for an arc that its own documentation does not have */
+	/* The core asks for an arc that its own documentation does not list */
 	if (WARN_ON_ONCE(!arc))
 		return -EINVAL;
 
 	ret = prepare_arc(mtty, arc);
 	if (ret) {
-		/* What has stopped goes on */
+		/* Resume what has been stopped */
 		mtty_device_run(mtty, state_run(mtty->state));
 		return ret;
 	}
 	if (arc->commit)
 		arc->commit(mtty);
-	/* Who reads the new state finds the device in it */
+	/* Before the new state is visible, the device must be in it */
 	mtty_device_run(mtty, state_run(to));
 	set_state(mtty, to);
 	return 0;
 }
 
-/* One arc, traced */
+/* Execute one arc and trace it */
 static int step(struct mtty_device *mtty, enum vfio_device_mig_state to)
 {
 	enum vfio_device_mig_state from = mtty->state;
@@ -218,8 +218,8 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	lockdep_assert_held(&mtty->state_mutex);
 
 	/*
-	 * The core takes a question about ERROR for a bug of the driver's, so
-	 * it is not asked: only a reset leaves ERROR.
+	 * Only a reset leaves ERROR. Do not ask the core: it warns about a
+	 * driver that asks for a way out of ERROR.
 	 */
 	if (mtty->state == VFIO_DEVICE_STATE_ERROR)
 		return -EIO;
@@ -236,9 +236,9 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 }
 
 /*
- * The DMA log goes on: what was written before the reset is dirty as before,
- * and a guest that reboots in pre-copy must not end its own migration, as it
- * would if the next report failed.
+ * The DMA log stays on. Pages that were written before the reset are still
+ * dirty. If the reset ended the log, the next report would fail, and a guest
+ * that reboots in pre-copy would end its own migration.
  */
 static int reset_locked(struct mtty_device *mtty)
 {
@@ -269,8 +269,8 @@ static struct file *mtty_set_state(struct vfio_device *vdev,
 		return ERR_PTR(-ERESTARTSYS);
 	ret = walk(mtty, new_state);
 	/*
-	 * A new session comes only with the last arc of a path: the interior
-	 * of a path has no state of the saving group and no RESUMING.
+	 * Only the last arc of a path begins a session that lasts: no path
+	 * goes through RESUMING or enters the saving group in its interior.
 	 */
 	if (!ret && mtty->migf)
 		filp = mtty_migf_hand_out(mtty->migf);
@@ -279,8 +279,8 @@ static struct file *mtty_set_state(struct vfio_device *vdev,
 }
 
 /*
- * Without a lock, for whoever asks must not wait for an arc that waits. While
- * one is walked it is the state that was reached last.
+ * Takes no lock, so that the caller does not wait for an arc that waits. During
+ * a SET_STATE this returns the state that was reached last.
  */
 static int mtty_get_state(struct vfio_device *vdev,
 			  enum vfio_device_mig_state *state)
@@ -294,7 +294,7 @@ static int mtty_get_data_size(struct vfio_device *vdev,
 {
 	u64 len = mtty_migf_stop_copy_length(to_mtty_device(vdev));
 
-	/* As much as can be said where a long has 32 bits */
+	/* A long may have 32 bits */
 	*stop_copy_length = min_t(u64, len, ULONG_MAX);
 	return 0;
 }
@@ -306,17 +306,19 @@ const struct vfio_migration_ops mtty_migration_ops = {
 };
 
 /**
- * mtty_fsm_reset - reset everything: VFIO_DEVICE_RESET
+ * mtty_fsm_reset - reset the device, for VFIO_DEVICE_RESET
  * @mtty: the device
  *
- * The caller holds no lock, so it can wait for state_mutex. A PCI driver cannot
- * do so in its reset_done(): the PCI core calls that under locks for which a
- * holder of state_mutex may be waiting (memory_lock, by way of mmap_lock). Such
- * a driver leaves word under a spinlock, and whoever releases state_mutex looks
- * there first; see mlx5vf_state_mutex_unlock().
+ * The caller holds no lock, so this can wait for state_mutex. A PCI driver
+ * cannot do so in its reset_done(): the PCI core calls that with locks held for
+ * which a holder of state_mutex may be waiting (memory_lock, through
+ * mmap_lock). Such a driver sets a flag under a spinlock instead, and each
+ * function that releases state_mutex checks the flag first and performs the
+ * reset; see mlx5vf_state_mutex_unlock().
  *
- * Context: Takes state_mutex. Waits for DMA under way.
- * Return: 0; -ERESTARTSYS if a signal came first: nothing has changed then.
+ * Context: Takes state_mutex. Waits for DMA that has begun.
+ * Return: 0; -ERESTARTSYS if a signal came first, in which case nothing has
+ * changed.
  */
 int mtty_fsm_reset(struct mtty_device *mtty)
 {
@@ -333,8 +335,8 @@ int mtty_fsm_reset(struct mtty_device *mtty)
  * mtty_fsm_open - the first user opens the device
  * @mtty: the device
  *
- * VMMs assume RUNNING after open and do not ask. The device is reset when it
- * is closed; to do so here too costs nothing and depends on nothing.
+ * VMMs assume RUNNING after open and do not ask. The last close has reset the
+ * device already; resetting it again costs nothing and depends on nothing.
  *
  * Context: Takes state_mutex, which nobody holds for long while the device is
  * closed.
@@ -342,7 +344,7 @@ int mtty_fsm_reset(struct mtty_device *mtty)
 void mtty_fsm_open(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->state_mutex);
-	/* No DMA is under way, so it does not wait and cannot fail */
+	/* No DMA is under way, so this does not wait and cannot fail */
 	reset_locked(mtty);
 	WRITE_ONCE(mtty->open, true);
 	mutex_unlock(&mtty->state_mutex);
@@ -352,28 +354,28 @@ void mtty_fsm_open(struct mtty_device *mtty)
  * mtty_fsm_close - the last user closes the device
  * @mtty: the device
  *
- * Ends the session as struct vfio_migration_ops demands, and leaves nothing
- * of one user's data to the next.
+ * Ends the session, as struct vfio_migration_ops demands, and clears all data
+ * of this user.
  *
- * Context: After mtty_engine_stop(). Takes state_mutex; no ioctl holds it any
- * more, for each has a reference to the file that is being closed.
+ * Context: After mtty_engine_stop(). Takes state_mutex. No ioctl can hold it,
+ * because each ioctl has a reference to the file that is being closed.
  */
 void mtty_fsm_close(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->state_mutex);
-	/* No DMA is under way, so it does not wait and cannot fail */
+	/* No DMA is under way, so this does not wait and cannot fail */
 	reset_locked(mtty);
 	WRITE_ONCE(mtty->open, false);
 	mutex_unlock(&mtty->state_mutex);
 }
 
 /**
- * mtty_fsm_reinit - new initial data comes up in pre-copy
+ * mtty_fsm_reinit - make new initial data appear in pre-copy
  * @mtty: the device
  *
  * Context: Takes state_mutex.
  * Return: 0; -EINVAL if the device is not in pre-copy; -ERESTARTSYS if a signal
- * came while somebody else held state_mutex.
+ * came while another thread held state_mutex.
  */
 int mtty_fsm_reinit(struct mtty_device *mtty)
 {
@@ -398,7 +400,7 @@ static const char * const state_names[] = {
 };
 
 /**
- * mtty_fsm_state_name - a state in the words of the uAPI
+ * mtty_fsm_state_name - the name of a state in the uAPI
  * @state: the state
  */
 const char *mtty_fsm_state_name(enum vfio_device_mig_state state)
@@ -408,7 +410,7 @@ const char *mtty_fsm_state_name(enum vfio_device_mig_state state)
 
 /**
  * mtty_fsm_arc - enumerate the arcs
- * @i: from 0
+ * @i: index, from 0
  * @from: set to the state that arc @i starts in
  * @to: set to the state that arc @i leads to
  *
