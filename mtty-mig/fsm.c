@@ -56,17 +56,17 @@ static void finish_save(struct mtty_device *mtty)
  * Reset the device before it is loaded, as the uAPI allows: otherwise the old
  * content would take memory in addition to the new one.
  */
-static void forget(struct mtty_device *mtty)
+static void reset_device(struct mtty_device *mtty)
 {
 	mtty_device_reset_hw(mtty);
 }
 
-static int check_load(struct mtty_device *mtty)
+static int check_stream(struct mtty_device *mtty)
 {
 	return mtty->migf ? mtty_migf_check(mtty->migf) : -ENODATA;
 }
 
-static void load(struct mtty_device *mtty)
+static void load_device(struct mtty_device *mtty)
 {
 	mtty_migf_load(mtty->migf);
 	end_session(mtty);
@@ -80,8 +80,8 @@ static const struct mtty_arc arcs[] = {
 	/* VFIO_MIGRATION_STOP_COPY */
 	ARC(STOP,	  STOP_COPY,	mtty_migf_save, end_session, finish_save),
 	ARC(STOP_COPY,	  STOP,		NULL, NULL, end_session),
-	ARC(STOP,	  RESUMING,	mtty_migf_resume, end_session, forget),
-	ARC(RESUMING,	  STOP,		check_load, NULL, load),
+	ARC(STOP,	  RESUMING,	mtty_migf_resume, end_session, reset_device),
+	ARC(RESUMING,	  STOP,		check_stream, NULL, load_device),
 	/* ... without VFIO_MIGRATION_P2P */
 	ARC(RUNNING,	  STOP,		NULL, NULL, NULL),
 	ARC(STOP,	  RUNNING,	NULL, NULL, NULL),
@@ -140,8 +140,8 @@ static void set_state(struct mtty_device *mtty,
 }
 
 /* Fail if a test has armed this fault point; enter ERROR if it asked for that */
-static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
-		 bool after)
+static int arc_fault(struct mtty_device *mtty, const struct mtty_arc *arc,
+		     bool after)
 {
 	bool to_error;
 	int ret = mtty_fault_arc(mtty, arc->from, arc->to, after, &to_error);
@@ -159,7 +159,7 @@ static int fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 static int prepare_arc(struct mtty_device *mtty, const struct mtty_arc *arc)
 {
 	enum mtty_run from = state_run(arc->from), to = state_run(arc->to);
-	int ret = fault(mtty, arc, false);
+	int ret = arc_fault(mtty, arc, false);
 
 	/* Stop before saving; run only after loading */
 	if (!ret && to < from)
@@ -170,13 +170,13 @@ static int prepare_arc(struct mtty_device *mtty, const struct mtty_arc *arc)
 	if (ret)
 		return ret;
 
-	ret = fault(mtty, arc, true);
+	ret = arc_fault(mtty, arc, true);
 	if (ret && arc->cancel)
 		arc->cancel(mtty);
 	return ret;
 }
 
-static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
+static int execute_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 {
 	const struct mtty_arc *arc = find_arc(mtty->state, to);
 	int ret;
@@ -200,17 +200,18 @@ static int walk_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 }
 
 /* Execute one arc and trace it */
-static int step(struct mtty_device *mtty, enum vfio_device_mig_state to)
+static int execute_traced_arc(struct mtty_device *mtty,
+			      enum vfio_device_mig_state to)
 {
 	enum vfio_device_mig_state from = mtty->state;
 	u64 start = ktime_get_ns();
-	int ret = walk_arc(mtty, to);
+	int ret = execute_arc(mtty, to);
 
 	trace_mtty_mig_arc(mtty, from, to, ret, ktime_get_ns() - start);
 	return ret;
 }
 
-static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
+static int go_to_state(struct mtty_device *mtty, enum vfio_device_mig_state to)
 {
 	enum vfio_device_mig_state next;
 	int ret;
@@ -228,7 +229,7 @@ static int walk(struct mtty_device *mtty, enum vfio_device_mig_state to)
 		ret = vfio_mig_get_next_state(&mtty->vdev, mtty->state, to,
 					      &next);
 		if (!ret)
-			ret = step(mtty, next);
+			ret = execute_traced_arc(mtty, next);
 		if (ret)
 			return ret;
 	}
@@ -267,10 +268,10 @@ static struct file *mtty_set_state(struct vfio_device *vdev,
 
 	if (mutex_lock_interruptible(&mtty->state_mutex))
 		return ERR_PTR(-ERESTARTSYS);
-	ret = walk(mtty, new_state);
+	ret = go_to_state(mtty, new_state);
 	/*
-	 * Only the last arc of a path begins a session that lasts: no path
-	 * goes through RESUMING or enters the saving group in its interior.
+	 * Only the last arc of a path can begin a session: the core's paths
+	 * enter RESUMING and the saving group at their end only.
 	 */
 	if (!ret && mtty->migf)
 		filp = mtty_migf_hand_out(mtty->migf);
