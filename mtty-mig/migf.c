@@ -2,16 +2,16 @@
 /*
  * The data fd: one file for each data transfer session.
  *
- * The FSM holds a reference to the file of its session, so that it can end it
- * whatever userspace has done with the fd. The file holds a reference to the
- * VFIO device, so that it may outlive the session, the last close and the
- * removal of the device; but from the end of its session on, told by
- * mtty_migf.dead, it touches the device no more.
+ * The FSM holds a reference to the file of its session, so that it can end the
+ * session whatever userspace has done with the fd. The file holds a reference
+ * to the VFIO device, so that it may outlive the session, the last close and the
+ * removal of the device. Once mtty_migf.dead says that the session has ended,
+ * the file no longer accesses the device.
  *
- * read() and write() go piece by piece. Each piece is chosen under @lock, copied
- * under @io_lock alone, and counted under @lock. So a buffer that is missing
- * keeps other callers of the same fd waiting, who can be interrupted, and nobody
- * else: the session can end meanwhile, and the piece does not count then.
+ * read() and write() work piece by piece. Each piece is chosen under @lock,
+ * copied under @io_lock alone, and counted under @lock. So if user memory is
+ * missing, only other callers of the same fd wait, and a signal ends their wait.
+ * The session can end during a copy; the piece does not count then.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -32,20 +32,20 @@
  * @mtty: the device
  * @filp: its file
  * @handed_out: userspace has been given @filp; under state_mutex
- * @io_lock: serialises read() or write(): what the piece that is being copied
- *	lies in changes under it only
- * @lock: serialises all that follows; position and bounds change under it
+ * @io_lock: serialises the callers of read() or write(); the buffer of the piece
+ *	that is being copied changes only under it
+ * @lock: protects all fields below; position and bounds change only under it
  * @dead: the session has ended
  * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
  * @soft_failed: saving: pre-copy failed, STOP_COPY sends everything
- * @reinit: saving: there is new initial data, and nobody has been told yet
- * @ended: saving: registers and trailer have been put
- * @initial: saving: what @enc holds belongs to the first pass of pre-copy
+ * @reinit: saving: there is new initial data, not yet reported to the user
+ * @ended: saving: registers and trailer have been encoded
+ * @initial: saving: the record in @enc belongs to the first pass of pre-copy
  * @enc: saving: the encoder, with the record that is being read
  * @dec: resuming: the decoder
  * @hw: resuming: the registers that were received
  * @mem: resuming: the device memory that was received
- * @copying: resuming: a piece is being copied, into @mem perhaps
+ * @copying: resuming: a piece is being copied, possibly into @mem
  */
 struct mtty_migf {
 	struct mtty_device *mtty;
@@ -53,7 +53,7 @@ struct mtty_migf {
 	bool handed_out;
 
 	struct mutex io_lock;	/* read() and write() */
-	struct mutex lock;	/* position, bounds, being alive */
+	struct mutex lock;	/* all fields below */
 	bool dead;
 	union {
 		struct {
@@ -76,8 +76,8 @@ struct mtty_migf {
 /* Saving */
 
 /*
- * Put the next record into the encoder, which is empty. A page that changes
- * after this is marked again, and sent again.
+ * Encode the next record; the encoder is empty. If the page changes after this,
+ * it is marked and sent again.
  *
  * Return: 1; 0 at the end of the stream; -ENOMSG at its temporary end.
  */
@@ -89,8 +89,8 @@ static int save_next(struct mtty_migf *migf)
 	int ret = 1;
 
 	/*
-	 * What fails in pre-copy need not fail the migration: the session goes
-	 * dry, and in STOP_COPY it sends everything.
+	 * A failure in pre-copy need not fail the migration: pre-copy has no
+	 * more data then, and STOP_COPY sends everything.
 	 */
 	mutex_lock(&mtty->hw_lock);
 	if (!migf->stop_copy && mtty_fault(mtty, MTTY_FAULT_PRE_COPY)) {
@@ -115,10 +115,10 @@ static int save_next(struct mtty_migf *migf)
 }
 
 /*
- * The next piece to copy.
+ * Choose the next piece to copy.
  *
- * Return: its bytes; 0 at the end of the stream; -ENOMSG at its temporary end;
- * -ENODEV after the end of the session; what was asked to fail.
+ * Return: its length in bytes; 0 at the end of the stream; -ENOMSG at its
+ * temporary end; -ENODEV after the end of the session; the errno of a fault.
  */
 static ssize_t save_piece(struct mtty_migf *migf, size_t count)
 {
@@ -137,7 +137,7 @@ static ssize_t save_piece(struct mtty_migf *migf, size_t count)
 	return ret;
 }
 
-/* The piece was copied. Return: 0, or -ENODEV: the session ended meanwhile */
+/* Count a piece that was copied. Return: 0; -ENODEV if the session has ended */
 static int save_took(struct mtty_migf *migf, size_t len)
 {
 	int ret = 0;
@@ -182,8 +182,8 @@ static ssize_t save_read(struct file *filp, char __user *buf, size_t count,
 }
 
 /*
- * Estimates: what is unread of the header and of pages that were never sent
- * is initial, what is unread of pages that changed since is dirty.
+ * Estimate what is unread. Initial: the header, and pages that were never sent.
+ * Dirty: pages that have changed since they were sent.
  */
 static void save_unread(struct mtty_migf *migf, u64 *initial, u64 *dirty)
 {
@@ -216,7 +216,7 @@ static long save_precopy_info(struct mtty_migf *migf,
 		return -EINVAL;
 	}
 	save_unread(migf, &info.initial_bytes, &info.dirty_bytes);
-	/* Without the opt-in flags stay what the user gave (uAPI) */
+	/* uAPI: without the opt-in the user's flags are not changed */
 	if (mtty_precopy_info_v2(&migf->mtty->vdev))
 		info.flags = migf->reinit ? VFIO_PRECOPY_INFO_REINIT : 0;
 	reinit = migf->reinit;
@@ -225,7 +225,7 @@ static long save_precopy_info(struct mtty_migf *migf,
 
 	if (!copy_to_user(arg, &info, minsz))
 		return 0;
-	/* Who was not told has to be told the next time */
+	/* The user did not get the flag: report it the next time */
 	mutex_lock(&migf->lock);
 	migf->reinit |= reinit;
 	mutex_unlock(&migf->lock);
@@ -244,8 +244,8 @@ static long save_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 }
 
 /*
- * What it looks at changes under hw_lock, but for enc.pos, which only ever comes
- * nearer to enc.len.
+ * All that this reads changes under hw_lock, except enc.pos, which only
+ * approaches enc.len.
  */
 static __poll_t save_poll(struct file *filp, poll_table *wait)
 {
@@ -309,7 +309,7 @@ static const struct mtty_dec_ops resume_ops = {
 	.page_zero = resume_page_zero,
 };
 
-/* Whoever comes last: the end of the session, or the piece that was copied */
+/* Called at the end of the session and after a copy; the later call frees */
 static void resume_free(struct mtty_migf *migf)
 {
 	struct mtty_mem *mem = NULL;
@@ -322,11 +322,11 @@ static void resume_free(struct mtty_migf *migf)
 }
 
 /*
- * Where the next piece goes. The end of the session leaves it alone until
- * resume_got().
+ * Choose the place for the next piece. It stays valid until resume_got(), even
+ * if the session ends.
  *
- * Return: its bytes; 0 for none; -ENODEV after the end of the session; why the
- * stream was refused.
+ * Return: its length in bytes; 0 for none; -ENODEV after the end of the session;
+ * the errno with which the stream was refused.
  */
 static ssize_t resume_piece(struct mtty_migf *migf, size_t count, void **dst)
 {
@@ -337,7 +337,7 @@ static ssize_t resume_piece(struct mtty_migf *migf, size_t count, void **dst)
 	if (migf->dead) {
 		ret = -ENODEV;
 	} else if (count) {
-		/* Sticky, as any other refusal */
+		/* Permanent, like any other refusal */
 		error = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
 		if (error)
 			mtty_dec_refuse(&migf->dec, error);
@@ -349,10 +349,10 @@ static ssize_t resume_piece(struct mtty_migf *migf, size_t count, void **dst)
 }
 
 /*
- * The piece has come, or not: -EFAULT.
+ * Finish a piece: it was copied, or the copy failed with @error (-EFAULT).
  *
- * Return: 0; @error, which is not the stream's fault: it can go on from here;
- * -ENODEV if the session ended meanwhile; why the stream is refused.
+ * Return: 0; @error, after which the stream can continue at the same position;
+ * -ENODEV if the session has ended; the errno with which the stream is refused.
  */
 static int resume_got(struct mtty_migf *migf, size_t len, int error)
 {
@@ -396,9 +396,9 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 	} while (done < count && !signal_pending(current));
 	mutex_unlock(&migf->io_lock);
 	/*
-	 * A refused stream is told at once, not with the next write: there
-	 * may be none, and the bytes before the bad one are of no use. A bad
-	 * buffer is not the stream's fault.
+	 * Report a refused stream at once, even after a partial write: there
+	 * may be no other write, and the bytes before the bad one are useless.
+	 * A bad buffer does not refuse the stream.
 	 */
 	if (done && ret == -EFAULT)
 		ret = 0;
@@ -414,7 +414,7 @@ static __poll_t resume_poll(struct file *filp, poll_table *wait)
 
 	poll_wait(filp, &migf->mtty->data_wait, wait);
 
-	/* A write never waits, and what is wrong with the stream it tells */
+	/* A write never waits, and it reports a bad stream by itself */
 	if (READ_ONCE(migf->dead))
 		events = EPOLLERR | EPOLLHUP;
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_POLL,
@@ -445,13 +445,13 @@ static const struct file_operations resume_fops = {
 	.release = migf_release,
 };
 
-/* Life */
+/* Lifetime */
 
 static int migf_release(struct inode *inode, struct file *filp)
 {
 	struct mtty_migf *migf = filp->private_data;
 
-	/* The last reference cannot go before the session has ended */
+	/* The FSM holds a reference until the session has ended */
 	WARN_ON_ONCE(!migf->dead);
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_RELEASE, 0, 0);
 
@@ -492,7 +492,7 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
  * mtty_migf_save - begin a session that saves the device
  * @mtty: the device, with no session
  *
- * All pages are to be sent from now on, the registers not before
+ * From now on the session sends pages; it sends the registers only after
  * mtty_migf_stop_copy().
  *
  * Context: Under state_mutex. Takes hw_lock.
@@ -506,7 +506,7 @@ int mtty_migf_save(struct mtty_device *mtty)
 	if (IS_ERR(migf))
 		return PTR_ERR(migf);
 
-	/* The header is there at once: initial_bytes never begins at zero */
+	/* Encode the header at once, so that initial_bytes is not 0 at first */
 	mtty_enc_header(&migf->enc, mtty->type->id, mtty->mem->size);
 	migf->initial = true;
 
@@ -548,11 +548,11 @@ int mtty_migf_resume(struct mtty_device *mtty)
 }
 
 /**
- * mtty_migf_hand_out - the file for userspace
+ * mtty_migf_hand_out - get the file for userspace
  * @migf: the session
  *
  * Context: Under state_mutex.
- * Return: the file with a reference of its own the first time, then NULL.
+ * Return: at the first call the file, with a reference for the caller; then NULL.
  */
 struct file *mtty_migf_hand_out(struct mtty_migf *migf)
 {
@@ -563,7 +563,7 @@ struct file *mtty_migf_hand_out(struct mtty_migf *migf)
 }
 
 /**
- * mtty_migf_stop_copy - the device has stopped: the registers may be sent
+ * mtty_migf_stop_copy - let the session send the registers and end
  * @migf: a session that saves
  *
  * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
@@ -578,18 +578,18 @@ void mtty_migf_stop_copy(struct mtty_migf *migf)
 	migf->stop_copy = true;
 	mutex_unlock(&mtty->hw_lock);
 	mutex_unlock(&migf->lock);
-	/* From now on it is always readable */
+	/* From now on the fd is always readable */
 	wake_up_all(&mtty->data_wait);
 }
 
 /**
- * mtty_migf_reinit - all of device memory has to be sent anew in pre-copy
+ * mtty_migf_reinit - send all of device memory again in pre-copy
  * @migf: a session, or NULL
  *
- * As after a reconfiguration of the device. A user who opted in to
- * VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 is told by VFIO_PRECOPY_INFO_REINIT
- * and sees it as initial data; for any other initial_bytes must not rise, so
- * it is dirty data.
+ * As a device might do after a reconfiguration. A user who has opted in to
+ * VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 gets VFIO_PRECOPY_INFO_REINIT, and the
+ * memory counts as initial data. For any other user initial_bytes must not rise,
+ * so it counts as dirty data.
  *
  * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
  * Return: 0, or -EINVAL if there is no session in pre-copy.
@@ -608,7 +608,7 @@ int mtty_migf_reinit(struct mtty_migf *migf)
 	mutex_lock(&mtty->hw_lock);
 	mtty_mem_resend(mtty->mem, initial);
 	migf->reinit = initial;
-	/* What is left of a record was dirty data, and is initial now */
+	/* The rest of a record counts as initial data now, too */
 	if (initial)
 		migf->initial = true;
 	mutex_unlock(&mtty->hw_lock);
@@ -619,12 +619,12 @@ int mtty_migf_reinit(struct mtty_migf *migf)
 }
 
 /**
- * mtty_migf_check - whether what was received can be loaded
+ * mtty_migf_check - check whether the received stream can be loaded
  * @migf: a session that loads
  *
  * Context: Under state_mutex. Takes mtty_migf.lock.
- * Return: 0; why a write was refused; -ENODATA if the stream is incomplete,
- * in which case it may still be completed.
+ * Return: 0; the errno with which a write was refused; -ENODATA if the stream is
+ * incomplete, in which case it may still be completed.
  */
 int mtty_migf_check(struct mtty_migf *migf)
 {
@@ -637,9 +637,9 @@ int mtty_migf_check(struct mtty_migf *migf)
 }
 
 /**
- * mtty_migf_load - put what was received into the device
- * @migf: a session that loads, for which mtty_migf_check() returned 0; what
- *	is written after that is refused and changes nothing
+ * mtty_migf_load - load the received stream into the device
+ * @migf: a session that loads, for which mtty_migf_check() has returned 0;
+ *	a write after that is refused and changes nothing
  *
  * Context: Under state_mutex, the device stopped. Takes mtty_migf.lock, then
  * hw_lock.
@@ -658,9 +658,9 @@ static bool migf_resumes(const struct mtty_migf *migf)
 
 /**
  * mtty_migf_end - end a session
- * @migf: the session of the device; gone when this returns
+ * @migf: the session of the device; invalid when this has returned
  *
- * Reads and writes of its fd answer ENODEV from now on.
+ * From now on read() and write() of its fd fail with ENODEV.
  *
  * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
  */
@@ -686,9 +686,9 @@ void mtty_migf_end(struct mtty_migf *migf)
  * mtty_migf_stop_copy_length - VFIO_DEVICE_FEATURE_MIG_DATA_SIZE
  * @mtty: the device
  *
- * Context: Takes hw_lock, and nothing that is held while somebody waits.
- * Return: bytes that STOP_COPY would send if it were entered now, or has
- * still to send.
+ * Context: Takes hw_lock, which nobody holds during a wait, and no other lock.
+ * Return: the bytes that STOP_COPY would send if it were entered now, or still
+ * has to send.
  */
 u64 mtty_migf_stop_copy_length(struct mtty_device *mtty)
 {
@@ -698,8 +698,8 @@ u64 mtty_migf_stop_copy_length(struct mtty_device *mtty)
 	mutex_lock(&mtty->hw_lock);
 	migf = mtty->migf;
 	/*
-	 * On the way from RESUMING it would be what has been received, which
-	 * may grow meanwhile.
+	 * In RESUMING, STOP_COPY would send the state that is being received,
+	 * which may grow at the same time.
 	 */
 	len = mtty_mem_stream_length(migf && migf_resumes(migf) ? migf->mem :
 								  mtty->mem);
@@ -710,6 +710,6 @@ u64 mtty_migf_stop_copy_length(struct mtty_device *mtty)
 		       (migf->ended ? 0 : MTTY_STREAM_END_SIZE);
 	mutex_unlock(&mtty->hw_lock);
 
-	/* A VMM takes 0 for a device that cannot tell */
+	/* To a VMM, 0 means that the device has no estimate */
 	return max(len, 1ULL);
 }
