@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The DMA engine's registers: what a transfer is, and what its next part is.
- * To carry it out is engine.c's.
+ * The registers of the DMA engine: they describe a transfer and its next chunk.
+ * engine.c performs the transfer.
  */
 #include <linux/kernel.h>
 #include <linux/overflow.h>
@@ -36,7 +36,7 @@ static bool dma_fits(u64 start, u64 len, u64 limit)
 	return !check_add_overflow(start, len - 1, &last) && last <= limit;
 }
 
-/* Whether the parameters make a transfer that can be begun */
+/* Whether a transfer with these parameters can begin */
 static bool dma_startable(const struct mtty_dma *dma, u64 mem_size)
 {
 	u32 op = dma_op(dma);
@@ -157,12 +157,12 @@ void mtty_dma_write(struct mtty_dma *dma, unsigned int offset, u32 val,
 }
 
 /**
- * mtty_dma_valid - whether a channel that came with a stream can be believed
+ * mtty_dma_valid - check a channel that was loaded from a stream
  * @dma: the channel
  * @mem_size: size of device memory in bytes
  *
- * Return: false for a state that would make the engine do what it could not
- * be told to do by its registers.
+ * Return: false for a state in which the engine would do something that no write
+ * to its registers could make it do.
  */
 bool mtty_dma_valid(const struct mtty_dma *dma, u64 mem_size)
 {
@@ -195,7 +195,7 @@ static bool dma_overlaps(u64 start, u64 len, u64 base, u64 size)
 }
 
 /**
- * mtty_dma_to_peer - whether a transfer is one to a peer
+ * mtty_dma_to_peer - whether a transfer touches the peer window
  * @dma: the channel, busy
  * @base: IOVA of the peer window
  * @size: bytes of the peer window
@@ -216,7 +216,7 @@ static u32 dma_to_page_end(u64 addr)
 }
 
 /**
- * mtty_dma_next - the next part of a transfer
+ * mtty_dma_next - get the next chunk of a transfer
  * @dma: the channel
  * @chunk: filled in
  *
@@ -253,7 +253,7 @@ void mtty_dma_advance(struct mtty_dma *dma, u32 len)
  * mtty_dma_fail - end a transfer before it is complete
  * @dma: the channel, busy
  *
- * DONE tells how far it got.
+ * DONE says how many bytes were transferred.
  */
 void mtty_dma_fail(struct mtty_dma *dma)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the unit tests reach of the rooms that are pure. It is told here and
- * not there, because they build in userspace too.
+ * Exports for the unit tests, of functions in files that also build in
+ * userspace. They are here because those files cannot contain them.
  */
 #include <kunit/visibility.h>
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Device memory: a sparse array of pages of 4 KiB, whatever the page size of
- * the kernel. A page takes memory when something else than zero is first
- * written to it, and gives it back when it is zero again.
+ * the kernel. A page is allocated when something other than zero is first
+ * written to it, and freed when it is all zero again.
  *
- * While a session sends the memory, each page is in one of three classes,
- * told by the xarray's marks so that each can be walked at the cost of what
- * is in it: part of the first pass and unsent (MTTY_MEM_INITIAL), changed
- * since it was sent (MTTY_MEM_DIRTY), or sent.
+ * While a session sends the memory, each page is in one of three classes: not
+ * sent in the first pass yet (MTTY_MEM_INITIAL), changed since it was sent
+ * (MTTY_MEM_DIRTY), or sent. Marks of the XArray record the class, so that an
+ * iteration over a class costs only what is in it.
  */
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -18,21 +18,21 @@
 #include "stream.h"
 
 /*
- * Userspace decides how much of it there is, so it is charged to its memory
- * cgroup (see engine_step() for what it lets the device write), and running out
- * must fail the access rather than call the OOM killer.
+ * Userspace decides how much memory this takes, so it is charged to its memory
+ * cgroup (engine_work() does so for pages that the device writes), and an access
+ * without memory fails rather than calling the OOM killer.
  */
 #define MTTY_MEM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | \
 			 __GFP_NOWARN)
 
-/* The entry of a page that became zero and whose new content is unsent */
+/* The entry of a page that has become zero, which is not sent yet */
 #define MTTY_MEM_ZERO	xa_mk_value(0)
 
 /**
- * mtty_mem_alloc - make device memory, all zero
+ * mtty_mem_alloc - allocate device memory, all zero
  * @size: bytes
  *
- * Return: the memory, or NULL if there is none.
+ * Return: the memory, or NULL.
  */
 struct mtty_mem *mtty_mem_alloc(u64 size)
 {
@@ -46,7 +46,7 @@ struct mtty_mem *mtty_mem_alloc(u64 size)
 }
 
 /**
- * mtty_mem_clear - make all of it zero and cease to track it
+ * mtty_mem_clear - set all of it to zero and end tracking
  * @mem: the memory
  */
 void mtty_mem_clear(struct mtty_mem *mem)
@@ -54,7 +54,7 @@ void mtty_mem_clear(struct mtty_mem *mem)
 	unsigned long index;
 	void *entry;
 
-	/* Not by xa_destroy(), which does all of it with interrupts off */
+	/* Not xa_destroy(), which would keep interrupts off for all of it */
 	xa_for_each(&mem->pages, index, entry) {
 		xa_erase(&mem->pages, index);
 		if (!xa_is_value(entry))
@@ -77,7 +77,7 @@ void mtty_mem_free(struct mtty_mem *mem)
 	kfree(mem);
 }
 
-/* Count an entry's length in the stream, or discount it, if it is unsent */
+/* If an entry is unsent, add its length in the stream to its class, or subtract */
 static void mem_account(struct mtty_mem *mem, unsigned long index,
 			const void *entry, bool add)
 {
@@ -98,9 +98,8 @@ static void mem_account(struct mtty_mem *mem, unsigned long index,
 }
 
 /*
- * Replace an entry by another; an xarray keeps the marks when it does so.
- * Where the new one is no page, the slot exists already and nothing is
- * allocated.
+ * Replace an entry; an XArray keeps the marks then. If the new entry is not a
+ * page, the slot exists already, so nothing is allocated.
  */
 static int mem_replace(struct mtty_mem *mem, unsigned long index, void *entry)
 {
@@ -147,10 +146,10 @@ static int mem_write_page(struct mtty_mem *mem, unsigned long index,
 		if (ret)
 			return ret;
 	}
-	/* Its mark is still the old one: discount it as what it was */
+	/* Subtract the old entry while it still has its mark */
 	if (old)
 		mem_account(mem, index, old, false);
-	/* What was cleared counts more again: initial_bytes must not rise */
+	/* The page is longer than its zero entry: initial_bytes must not rise */
 	if (page != old)
 		xa_clear_mark(&mem->pages, index, MTTY_MEM_INITIAL);
 
@@ -172,12 +171,12 @@ static int mem_write_page(struct mtty_mem *mem, unsigned long index,
  * mtty_mem_write - write
  * @mem: the memory
  * @offset: bytes from its start
- * @buf: what to write
+ * @buf: the data
  * @len: bytes; the range must be within the memory
  *
  * Context: May sleep.
- * Return: 0, or -ENOMEM; what lies before the page that could not be had is
- * then written.
+ * Return: 0, or -ENOMEM; then the pages before the one that could not be
+ * allocated have been written.
  */
 int mtty_mem_write(struct mtty_mem *mem, u64 offset, const void *buf,
 		   size_t len)
@@ -202,7 +201,7 @@ int mtty_mem_write(struct mtty_mem *mem, u64 offset, const void *buf,
  * mtty_mem_read - read
  * @mem: the memory
  * @offset: bytes from its start
- * @buf: where to
+ * @buf: the destination
  * @len: bytes; the range must be within the memory
  */
 void mtty_mem_read(struct mtty_mem *mem, u64 offset, void *buf, size_t len)
@@ -224,7 +223,7 @@ void mtty_mem_read(struct mtty_mem *mem, u64 offset, void *buf, size_t len)
 }
 
 /**
- * mtty_mem_track - begin to send: all pages are unsent, changes are marked
+ * mtty_mem_track - begin tracking: all pages are unsent, changes are marked
  * @mem: the memory
  */
 void mtty_mem_track(struct mtty_mem *mem)
@@ -242,13 +241,13 @@ void mtty_mem_track(struct mtty_mem *mem)
 }
 
 /**
- * mtty_mem_resend - begin anew to send, in a session that has sent before
+ * mtty_mem_resend - mark all pages as unsent, in a session that has sent some
  * @mem: the memory, tracked
- * @initial: all of it is a first pass again; otherwise it is dirty, but for
- *	what is left of the first pass
+ * @initial: they are a first pass again; otherwise they are dirty, except for
+ *	the rest of the first pass
  *
- * Other than mtty_mem_track() this keeps the pages that became zero and have
- * not been sent as such: their old content may have been.
+ * Unlike mtty_mem_track() this keeps the entries of pages that have become zero
+ * and have not been sent since: their old content may have been sent.
  */
 void mtty_mem_resend(struct mtty_mem *mem, bool initial)
 {
@@ -269,7 +268,7 @@ void mtty_mem_resend(struct mtty_mem *mem, bool initial)
 }
 
 /**
- * mtty_mem_untrack - cease to send
+ * mtty_mem_untrack - end tracking
  * @mem: the memory
  */
 void mtty_mem_untrack(struct mtty_mem *mem)
@@ -295,7 +294,7 @@ void mtty_mem_untrack(struct mtty_mem *mem)
 	}
 }
 
-/* The next marked page at or after the cursor, then from the start on */
+/* Find the next marked page at or after the cursor, else from the start */
 static void *mem_find(struct mtty_mem *mem, xa_mark_t mark)
 {
 	unsigned long index = mem->cursor;
@@ -316,12 +315,12 @@ static void *mem_find(struct mtty_mem *mem, xa_mark_t mark)
  * @mem: the memory, tracked
  * @index: set to the page's index
  * @data: set to its content, or NULL for a page of zeroes; valid until the
- *	caller lets go of what serialises the memory
+ *	caller drops the lock that serialises the memory
  * @initial: set to whether it belongs to the first pass
  *
- * The first pass goes first. The page counts as sent from now on.
+ * Pages of the first pass come first. The page counts as sent from now on.
  *
- * Return: false if there is none.
+ * Return: false if no page is unsent.
  */
 bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
 			  const void **data, bool *initial)
@@ -348,7 +347,7 @@ bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
 }
 
 /**
- * mtty_mem_load - the page that the stream's next bytes go to
+ * mtty_mem_load - get the page into which the stream's next bytes are loaded
  * @mem: the memory, not tracked
  * @index: the page's index, below the memory's size
  *
@@ -364,7 +363,7 @@ void *mtty_mem_load(struct mtty_mem *mem, unsigned long index)
 }
 
 /**
- * mtty_mem_loaded - a page that mtty_mem_load() gave was filled
+ * mtty_mem_loaded - a page from mtty_mem_load() has been filled
  * @mem: the memory
  * @index: the page's index
  */
@@ -381,32 +380,32 @@ void mtty_mem_loaded(struct mtty_mem *mem, unsigned long index)
  */
 void mtty_mem_load_zero(struct mtty_mem *mem, unsigned long index)
 {
-	/* Storing NULL is erasing: nothing is allocated, nothing can fail */
+	/* Storing NULL erases the entry: nothing is allocated, nothing fails */
 	mem_replace(mem, index, NULL);
 }
 
 /**
- * mtty_mem_stream_length - how long the pages are that are still to be sent
+ * mtty_mem_stream_length - the length of the pages that are still to be sent
  * @mem: the memory
  *
- * Return: bytes in the stream: of the unsent pages while it is tracked, of
- * all pages otherwise.
+ * Return: bytes in the stream: of the unsent pages if it is tracked, otherwise
+ * of all pages.
  */
 u64 mtty_mem_stream_length(const struct mtty_mem *mem)
 {
 	if (mem->tracking)
 		return mem->initial_bytes + mem->dirty_bytes;
-	/* Of what is received it is asked for while that goes on */
+	/* May be called while the stream is being received */
 	return (u64)READ_ONCE(mem->nr_pages) * MTTY_STREAM_PAGE_SIZE;
 }
 
 /**
  * mtty_mem_digest - a digest of the content
  * @mem: the memory
- * @seed: a digest of what belongs to it
+ * @seed: the digest of the registers
  *
- * Return: the same for two memories of the same content, however they came
- * to it; that of a part of it if the caller is being killed.
+ * Return: the same for two memories with the same content, whatever their
+ * history; the digest of a part if the caller is being killed.
  */
 u64 mtty_mem_digest(struct mtty_mem *mem, u64 seed)
 {

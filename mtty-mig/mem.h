@@ -15,18 +15,18 @@
 
 /**
  * struct mtty_mem - sparse device memory
- * @pages: by page index: a page's content; or, only while tracking, an
- *	xarray value for a page that became zero and is still to be sent.
+ * @pages: by page index: the content of a page; or, only while tracking, an
+ *	XArray value for a page that has become zero and is still to be sent.
  *	An absent page is zero.
  * @size: bytes
  * @nr_pages: pages in @pages that take memory
  * @tracking: pages that change are marked, because a session sends them
  * @initial_bytes: length in the stream of the pages marked MTTY_MEM_INITIAL
  * @dirty_bytes: length in the stream of the pages marked MTTY_MEM_DIRTY
- * @cursor: where mtty_mem_next_unsent() goes on, so that a page that
- *	never ceases to change does not keep the others from being sent
+ * @cursor: where mtty_mem_next_unsent() continues, so that a page that changes
+ *	all the time does not keep the others from being sent
  *
- * The user of this room serialises all calls.
+ * The caller serialises all calls.
  */
 struct mtty_mem {
 	struct xarray pages;

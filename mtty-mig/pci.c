@@ -4,9 +4,10 @@
  * and MSI-X, two I/O BARs for the ports, a memory BAR for control and one of
  * 64 bits for device memory.
  *
- * The command register's I/O, memory and bus master bits are kept but do not
- * gate anything: a user of VFIO reaches the regions through the device fd,
- * and QEMU maps and unmaps the BARs of its guest itself.
+ * The I/O and memory bits of the command register can be written but have no
+ * effect: a user of VFIO accesses the regions through the device fd, and QEMU
+ * maps and unmaps the BARs of its guest itself. Bus Master Enable enables DMA,
+ * see mtty_pci_bus_master().
  */
 #include <linux/align.h>
 #include <linux/build_bug.h>
@@ -33,14 +34,13 @@ static void pci_set_bar(struct mtty_pci *pci, unsigned int bar, u32 val)
 }
 
 /**
- * mtty_pci_reset - what configuration space and table hold after power-on
+ * mtty_pci_reset - set configuration space and MSI-X table as after power-on
  * @pci: configuration space
  * @mem_size: size of device memory in bytes; 0 hides its BAR
  *
- * PCI wants the vectors of a table masked after reset. Here they start
- * unmasked: with VFIO it is the VMM that owns the guest's view of the table
- * (QEMU never writes it to the device), and a vector is enabled by giving it
- * an eventfd.
+ * In PCI the vectors of the table are masked after a reset. Here they start
+ * unmasked: with VFIO the VMM owns the guest's view of the table (QEMU never
+ * writes it to the device), and a vector is enabled by giving it an eventfd.
  */
 void mtty_pci_reset(struct mtty_pci *pci, u64 mem_size)
 {
@@ -82,7 +82,7 @@ void mtty_pci_reset(struct mtty_pci *pci, u64 mem_size)
 			   c + MSIX_CAP + PCI_MSIX_PBA);
 }
 
-/* The address bits of a BAR, which is what a guest sizes it by */
+/* The address bits of a BAR, from which a guest computes its size */
 static u64 pci_bar_mask(const struct mtty_pci *pci, unsigned int bar)
 {
 	switch (bar) {
@@ -166,7 +166,7 @@ u8 mtty_pci_read(const struct mtty_pci *pci, unsigned int offset, u8 level,
 }
 
 /**
- * mtty_pci_load - take configuration space from a stream
+ * mtty_pci_load - load configuration space from a stream
  * @pci: configuration space, just reset
  * @config: MTTY_MIG_CFG_SIZE bytes
  *
@@ -185,7 +185,7 @@ bool mtty_pci_load(struct mtty_pci *pci, const u8 *config)
 }
 
 /**
- * mtty_pci_bus_master - whether the device may have DMA
+ * mtty_pci_bus_master - whether the device may do DMA
  * @pci: configuration space
  *
  * PCI Local Bus Specification 3.0, 6.2.2: Bus Master Enable is 0 after a reset.

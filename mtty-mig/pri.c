@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page requests: what the device has asked for and nobody has answered yet.
+ * Page requests: the pages that the device has asked for, until they are answered.
  *
- * Only a running vCPU can answer, and the FSM wants vCPUs halted when it
- * stops a device, so a device with open requests cannot be stopped. That is
- * fsm.c's; this file only counts.
+ * Only a running vCPU can answer, but vCPUs are halted when a device is stopped,
+ * so a device with open requests cannot be stopped. mtty_device_stop() enforces
+ * that; this file only keeps the requests.
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -27,7 +27,7 @@ static bool pri_id_used(const struct mtty_pri *pri, u32 id)
  * @iova: the page
  * @hold: hold the request back for mtty_pri_release()
  *
- * Return: false if it cannot, or not another one.
+ * Return: false if the device has no page requests, or no room for another one.
  */
 bool mtty_pri_raise(struct mtty_pri *pri, u64 iova, bool hold)
 {
@@ -37,8 +37,8 @@ bool mtty_pri_raise(struct mtty_pri *pri, u64 iova, bool hold)
 		return false;
 
 	/*
-	 * 0 is no ID. Another may be taken: IDs wrap, and a stream says by
-	 * itself which ID was the last one.
+	 * 0 is not an ID. Others may be in use: IDs wrap, and a stream can set
+	 * last_id to any value.
 	 */
 	do {
 		pri->last_id++;
@@ -120,7 +120,7 @@ u32 mtty_pri_read(const struct mtty_pri *pri, unsigned int offset)
  * @pri: the requests
  * @offset: below MTTY_MIG_PRI_SIZE, a multiple of 4
  * @val: the value
- * @hold: hold back what it raises
+ * @hold: hold back a request that this raises
  */
 void mtty_pri_write(struct mtty_pri *pri, unsigned int offset, u32 val,
 		    bool hold)
@@ -142,12 +142,12 @@ void mtty_pri_write(struct mtty_pri *pri, unsigned int offset, u32 val,
 }
 
 /**
- * mtty_pri_valid - whether requests that came with a stream can be believed
+ * mtty_pri_valid - check page requests that were loaded from a stream
  * @pri: the requests
  *
  * A stopped device has no open requests, so a stream has none.
  *
- * Return: false if it cannot be.
+ * Return: false if the device cannot be in this state.
  */
 bool mtty_pri_valid(const struct mtty_pri *pri)
 {

@@ -2,11 +2,12 @@
 /*
  * The migration stream: encode, decode, validate.
  *
- * header, records, trailer; everything little-endian. The writer puts whole
- * records and the reader of the fd takes any number of bytes. The reader of
- * the stream tells what it wants next and where to, so that page content goes
- * from the user's buffer to its place in one copy, in any segmentation, and
- * no claim in the stream makes it buffer more than the largest state record.
+ * A stream is a header, records and a trailer; all numbers are little-endian.
+ * The encoder produces whole records, and its caller hands them out in pieces
+ * of any size. The decoder says which bytes it wants next and where they go. So
+ * page content is copied once, from the user's buffer to its place, however the
+ * stream is segmented. Whatever the stream claims, the decoder buffers no more
+ * than the largest state record.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -16,7 +17,7 @@
 
 #include "stream.h"
 
-/* A state record's payload, and how it relates to the registers */
+/* A state record: its payload, and how it is made from registers and loaded */
 struct state_record {
 	u16 type;
 	u16 length;
@@ -220,14 +221,14 @@ static int get_ctrl(const void *payload, struct mtty_hw *hw)
 		return -ERANGE;
 
 	/*
-	 * Follows from the records before this one, so it is not sent: the
-	 * source has no edge that it has not made pending.
+	 * irq_level is not sent, because it follows from the records before
+	 * this one: the source has made each edge pending.
 	 */
 	hw->irq_level = mtty_hw_irq_level(hw);
 	return 0;
 }
 
-/* In the order of the stream; CTRL needs what the ones before it loaded */
+/* In the order of the stream. CTRL depends on the records before it. */
 static const struct state_record state_records[] = {
 	{ MTTY_STREAM_UART0, sizeof(struct mtty_stream_uart),
 	  put_uart0, get_uart0 },
@@ -263,7 +264,7 @@ static void *enc_record(struct mtty_enc *enc, u16 type, u32 length)
 	return enc_add(enc, length);
 }
 
-/* What was added is complete and may be read */
+/* The record in the buffer is complete and may be read */
 static void enc_ready(struct mtty_enc *enc)
 {
 	xxh64_update(&enc->hash, enc->buf, enc->len);
@@ -297,7 +298,7 @@ void mtty_enc_header(struct mtty_enc *enc, u32 type, u64 mem_size)
 }
 
 /**
- * mtty_enc_page - put a page of device memory
+ * mtty_enc_page - encode a page of device memory
  * @enc: the encoder, with nothing unread
  * @index: the page's index
  * @data: its content, or NULL if it is zero
@@ -329,7 +330,7 @@ static void enc_state(struct mtty_enc *enc, const struct mtty_hw *hw)
 }
 
 /**
- * mtty_enc_end - put all registers and the trailer
+ * mtty_enc_end - encode all registers and the trailer
  * @enc: the encoder, with nothing unread
  * @hw: the registers
  */
@@ -344,7 +345,7 @@ void mtty_enc_end(struct mtty_enc *enc, const struct mtty_hw *hw)
 	enc_state(enc, hw);
 	enc_ready(enc);
 
-	/* The digest covers all but itself, its record's header included */
+	/* The digest covers everything before it, even its record's header */
 	trailer = enc_record(enc, MTTY_STREAM_TRAILER, sizeof(*trailer));
 	trailer->total = cpu_to_le64(enc->total);
 	xxh64_update(&enc->hash, enc->buf + enc->len - MTTY_STREAM_TRAILER_SIZE,
@@ -430,7 +431,7 @@ static int dec_trailer(struct mtty_dec *dec)
 {
 	const struct mtty_stream_trailer *trailer = (const void *)dec->buf;
 
-	/* What is known by now of the digest covers all but the digest */
+	/* dec->hash covers everything before the digest */
 	if (le64_to_cpu(trailer->digest) != xxh64_digest(&dec->hash))
 		return -EBADMSG;
 	if (le64_to_cpu(trailer->total) !=
@@ -457,7 +458,7 @@ static int dec_skip(struct mtty_dec *dec)
 	return dec_next(dec, dec_skip, dec->buf, len);
 }
 
-/* A record's header is there: is it its turn, and is its length right? */
+/* A record's header has come: check whether it is expected here, and its length */
 static int dec_record(struct mtty_dec *dec)
 {
 	u16 type = le16_to_cpu(dec->record.type);
@@ -523,7 +524,7 @@ static int dec_header(struct mtty_dec *dec)
 }
 
 /**
- * mtty_dec_init - be ready to read a stream
+ * mtty_dec_init - prepare to read a stream
  * @dec: the decoder
  * @type: enum mtty_mig_type of the device that loads it
  * @hw: where the registers go; must be reset, with the device's memory size
@@ -543,13 +544,13 @@ void mtty_dec_init(struct mtty_dec *dec, u32 type, struct mtty_hw *hw,
 }
 
 /**
- * mtty_dec_want - where the next bytes of the stream go
+ * mtty_dec_want - ask where the next bytes of the stream go
  * @dec: the decoder
  * @dst: set to where they go
  *
- * Return: how many there is room for, or
- * * -E2BIG: the trailer was read: the stream is complete, more is too much
- * * what mtty_dec_got() returned if it refused the stream
+ * Return: how many bytes it wants there, or
+ * * -E2BIG: the stream is complete; nothing may follow the trailer
+ * * the errno with which mtty_dec_got() has refused the stream
  */
 ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst)
 {
@@ -562,11 +563,12 @@ ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst)
 }
 
 /**
- * mtty_dec_got - bytes were put where mtty_dec_want() said
+ * mtty_dec_got - decode bytes that were copied to where mtty_dec_want() said
  * @dec: the decoder
  * @len: how many, at most what it said
  *
- * Return: 0, or why the stream is refused, now and at every later call:
+ * Return: 0, or the errno with which the stream is refused, also by every later
+ * call:
  * * -EINVAL: it does not begin like a stream of this device
  * * -EPROTOTYPE: it is in another byte order
  * * -EPROTONOSUPPORT: its major version is another one
@@ -581,8 +583,8 @@ ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst)
 int mtty_dec_got(struct mtty_dec *dec, size_t len)
 {
 	/*
-	 * The digest is not part of what it covers. To hash whatever came
-	 * before it, and it alone not, is what dec_trailer_total() is for.
+	 * The digest does not cover itself. dec_trailer_total() splits the
+	 * trailer, so that everything but the digest is hashed.
 	 */
 	if (dec->step != dec_trailer)
 		xxh64_update(&dec->hash, dec->dst, len);
@@ -606,11 +608,11 @@ void mtty_dec_refuse(struct mtty_dec *dec, int error)
 }
 
 /**
- * mtty_dec_finish - whether the stream is complete and valid
+ * mtty_dec_finish - check whether the stream is complete and valid
  * @dec: the decoder
  *
- * Return: 0; what mtty_dec_got() returned if it refused the stream;
- * -ENODATA if there is more to come.
+ * Return: 0; the errno with which mtty_dec_got() has refused the stream;
+ * -ENODATA if the stream is not complete.
  */
 int mtty_dec_finish(const struct mtty_dec *dec)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The migration stream: what the data fd carries from device to device.
+ * The migration stream: the bytes that the data fd carries from device to device.
  *
- * Documentation/stream.rst describes the format for those who read or write
- * it elsewhere. This room is pure: it allocates nothing, knows no file, and
- * builds in userspace for tools and fuzzers.
+ * Documentation/stream.rst describes the format for other readers and writers.
+ * stream.c allocates nothing and knows no file, so that it also builds in
+ * userspace, for tools and fuzzers.
  */
 #ifndef MTTY_MIG_STREAM_H
 #define MTTY_MIG_STREAM_H
@@ -22,8 +22,8 @@
 /**
  * struct mtty_stream_header - how a stream begins
  * @magic: MTTY_STREAM_MAGIC
- * @major: MTTY_STREAM_MAJOR; another one cannot be read
- * @minor: a newer one may have optional records that are not known here
+ * @major: MTTY_STREAM_MAJOR; a stream with another one is refused
+ * @minor: a newer one may have optional records that are unknown here
  * @type: enum mtty_mig_type of the device that was saved
  * @page_size: MTTY_MIG_PAGE_SIZE
  * @mem_size: size of device memory in bytes
@@ -53,7 +53,7 @@ enum mtty_stream_type {
 	MTTY_STREAM_TRAILER	= 0xffff,
 };
 
-/* A record that a reader who does not know its type may skip */
+/* A reader that does not know the type of the record may skip it */
 #define MTTY_STREAM_OPTIONAL	0x0001
 
 /**
@@ -205,12 +205,12 @@ struct mtty_stream_trailer {
 				 MTTY_STREAM_TRAILER_SIZE)
 
 /**
- * struct mtty_enc - a stream that is being written
- * @hash: digest of what was put so far
- * @total: bytes that were put so far
- * @pos: bytes of @buf that the reader has
+ * struct mtty_enc - the encoder: a stream that is being written
+ * @hash: digest of all bytes encoded so far
+ * @total: number of bytes encoded so far
+ * @pos: bytes of @buf that have been read
  * @len: bytes in @buf
- * @buf: what was put last
+ * @buf: the bytes encoded last
  */
 struct mtty_enc {
 	struct xxh64_state hash;
@@ -231,9 +231,9 @@ static inline size_t mtty_enc_unread(const struct mtty_enc *enc)
 
 /**
  * struct mtty_dec_ops - where the pages of a stream go
- * @page: give MTTY_MIG_PAGE_SIZE bytes for a page, or NULL for want of memory
- * @page_done: these bytes are filled
- * @page_zero: a page is zero
+ * @page: returns MTTY_MIG_PAGE_SIZE bytes for a page, or NULL without memory
+ * @page_done: called when these bytes are filled
+ * @page_zero: called for a page that is zero
  *
  * An index is always below the size of device memory.
  */
@@ -244,23 +244,23 @@ struct mtty_dec_ops {
 };
 
 /**
- * struct mtty_dec - a stream that is being read
+ * struct mtty_dec - the decoder: a stream that is being read
  * @ops: where its pages go
  * @arg: first argument of @ops
  * @hw: where its registers go
  * @type: enum mtty_mig_type of the device that loads it
  * @hash: digest of what was read so far
  * @total: bytes that were read so far
- * @error: why the stream was refused, or 0; it stays
- * @done: the trailer was read and found right
- * @next_state: index of the next state record to come
- * @step: what the wanted bytes are
+ * @error: the errno with which the stream was refused, permanently; or 0
+ * @done: the trailer has been read and is valid
+ * @next_state: index of the state record that is expected next
+ * @step: called when the wanted bytes are complete
  * @record: header of the record that is being read
- * @left: bytes of this record's payload that are still to come
+ * @left: bytes of this record's payload that are still to be skipped
  * @index: page index of this record
  * @dst: where the wanted bytes go
- * @want: how many there are still to come of them
- * @buf: where all but page content goes
+ * @want: how many of them are still missing
+ * @buf: buffer for everything but page content
  */
 struct mtty_dec {
 	const struct mtty_dec_ops *ops;

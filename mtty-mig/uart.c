@@ -2,9 +2,8 @@
 /*
  * A 16550A serial port, as its data sheet describes it.
  *
- * Characters take no time: what is written to the transmitter has left it
- * when the write returns.  In loopback it arrives at the receiver; otherwise
- * it goes out on a line that nobody listens to.
+ * Characters take no time: a character has left the transmitter when the write
+ * to it returns.  In loopback it arrives at the receiver; otherwise it is lost.
  */
 #include <linux/serial_reg.h>
 #include <linux/string.h>
@@ -18,7 +17,7 @@
 #define UART_IER_USED	(UART_IER_RDI | UART_IER_THRI | UART_IER_RLSI | \
 			 UART_IER_MSI)
 
-/* The modem lines as they stand, without the delta bits */
+/* The current state of the modem lines, without the delta bits */
 static u8 uart_lines(const struct mtty_uart *uart)
 {
 	u8 lines = 0;
@@ -120,8 +119,8 @@ static u8 uart_iir(const struct mtty_uart *uart)
 		return UART_IIR_RLSI;
 	if (uart->ier & UART_IER_RDI && uart->rx_count) {
 		/*
-		 * Below the trigger level the data sheet lets four character
-		 * times pass before it tells.  Here characters take no time.
+		 * Below the trigger level the interrupt comes after four
+		 * character times.  Here characters take no time.
 		 */
 		if (uart->rx_count < trigger[uart->fcr >> 6])
 			return UART_IIR_RX_TIMEOUT;
@@ -155,11 +154,11 @@ bool mtty_uart_irq(const struct mtty_uart *uart)
 }
 
 /**
- * mtty_uart_read - read a register, with what the read does to the port
+ * mtty_uart_read - read a register, with the side effects of the read
  * @uart: the port
  * @reg: offset into the port's BAR, below MTTY_MIG_UART_BAR_SIZE
  *
- * Where a read must not change anything, give it a copy of the port.
+ * To read without side effects, pass a copy of the port.
  *
  * Return: the register's value.
  */
@@ -176,7 +175,7 @@ u8 mtty_uart_read(struct mtty_uart *uart, unsigned int reg)
 		return uart->lcr & UART_LCR_DLAB ? uart->dlm : uart->ier;
 	case UART_IIR:
 		val = uart_iir(uart);
-		/* Reading it is what acknowledges the transmitter */
+		/* Reading IIR acknowledges the transmitter interrupt */
 		if (val == UART_IIR_THRI)
 			uart->thri = 0;
 		if (uart->fcr & UART_FCR_ENABLE_FIFO)
@@ -246,7 +245,7 @@ void mtty_uart_write(struct mtty_uart *uart, unsigned int reg, u8 val)
 }
 
 /**
- * mtty_uart_valid - whether a port that came with a stream can be believed
+ * mtty_uart_valid - check a port that was loaded from a stream
  * @uart: the port
  *
  * Return: false if no sequence of register accesses leads to this state.
