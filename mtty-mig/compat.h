@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All differences between the kernels that the driver builds for. A kernel tree
- * has at most what it lacks: scripts/series.py resolves this, see
- * Documentation/series.rst.
+ * All differences between the kernels for which the driver builds. In a kernel
+ * tree only replacements for what the tree lacks remain: scripts/series.py
+ * resolves the rest, see Documentation/series.rst.
  */
 #ifndef MTTY_MIG_COMPAT_H
 #define MTTY_MIG_COMPAT_H
@@ -30,19 +30,19 @@
 	MODULE_IMPORT_NS("IOMMUFD")
 #endif
 
-/* 6.14 gave it another name */
+/* 6.14 renamed kthread_create_worker() */
 #ifndef kthread_run_worker
 #define kthread_run_worker	kthread_create_worker
 #endif
 
-/* 6.19 took VFIO_DEVICE_GET_REGION_INFO from the ioctl op: this is its op */
+/* Since 6.19 VFIO_DEVICE_GET_REGION_INFO has an op of its own */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 19, 0)
 #define MTTY_MIG_REGION_INFO_OP(op)
 #else
 #define MTTY_MIG_REGION_INFO_OP(op)	.get_region_info_caps = op,
 #endif
 
-/* 7.1 brought VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 */
+/* 7.1 added VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 */
 #ifdef VFIO_PRECOPY_INFO_REINIT
 #define mtty_precopy_info_v2(vdev)	((vdev)->precopy_info_v2)
 #else

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a test can see of a device, and make it do, beyond the uAPI: a folder
- * for each device under debugfs' mtty_mig/.
+ * Files for tests, by which they observe and control a device beyond the uAPI: a
+ * directory for each device below mtty_mig/ in debugfs.
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -42,7 +42,7 @@ static int digest_show(struct seq_file *seq, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(digest);
 
-/* Two numbers, of which the second is not 0 */
+/* Parse two numbers; the second one must not be 0 */
 static int knob_read_pair(const char __user *ubuf, size_t count, u64 *first,
 			  u64 *second)
 {
@@ -83,7 +83,7 @@ static const struct file_operations dirty_fops = {
 	.write = dirty_write,
 };
 
-/* "CHANNEL BYTES": move a channel of the engine while it is held */
+/* "CHANNEL BYTES": step a channel of the engine */
 static ssize_t engine_step_write(struct file *filp, const char __user *ubuf,
 				 size_t count, loff_t *ppos)
 {
@@ -191,10 +191,10 @@ static const struct file_operations page_requests_fops = {
 };
 
 /**
- * mtty_debugfs_create - make a device's folder
+ * mtty_debugfs_create - create a device's directory
  * @mtty: the device
  *
- * A kernel without debugfs, or a name that is taken, is no reason to fail.
+ * Ignores errors: a device also works without its debugfs files.
  */
 void mtty_debugfs_create(struct mtty_device *mtty)
 {
@@ -214,10 +214,10 @@ void mtty_debugfs_create(struct mtty_device *mtty)
 }
 
 /**
- * mtty_debugfs_remove - remove a device's folder
+ * mtty_debugfs_remove - remove a device's directory
  * @mtty: the device
  *
- * Context: Waits for who is using one of its files.
+ * Context: Waits for threads that are using one of its files.
  */
 void mtty_debugfs_remove(struct mtty_device *mtty)
 {
@@ -226,7 +226,7 @@ void mtty_debugfs_remove(struct mtty_device *mtty)
 }
 
 /**
- * mtty_debugfs_module_init - make the folder of all devices
+ * mtty_debugfs_module_init - create the directory of all devices
  */
 void mtty_debugfs_module_init(void)
 {
@@ -234,7 +234,7 @@ void mtty_debugfs_module_init(void)
 }
 
 /**
- * mtty_debugfs_module_exit - remove the folder of all devices
+ * mtty_debugfs_module_exit - remove the directory of all devices
  */
 void mtty_debugfs_module_exit(void)
 {

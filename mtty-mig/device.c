@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The device as the VFIO core and its users see it: open and close, regions,
- * ioctls; and what the FSM does to the hardware: run, stop, reset, load.
+ * The device: the operations that the VFIO core calls (open and close, regions,
+ * ioctls), and those by which the FSM controls the hardware (run, stop, reset,
+ * load).
  */
 #include <kunit/visibility.h>
 #include <linux/err.h>
@@ -14,7 +15,7 @@
 #include "mtty_mig.h"
 #include "stream.h"
 
-/* A region's offset in the device fd, as userspace of vfio-pci knows it */
+/* A region's offset in the device fd, the same as in vfio-pci */
 #define MTTY_REGION_SHIFT	40
 #define MTTY_REGION_INDEX(pos)	((u64)(pos) >> MTTY_REGION_SHIFT)
 #define MTTY_REGION_START(idx)	((u64)(idx) << MTTY_REGION_SHIFT)
@@ -22,9 +23,9 @@
 /* Registers and memory */
 
 /**
- * mtty_device_hw_init - registers as after power-on
+ * mtty_device_hw_init - set registers as after power-on
  * @mtty: the device
- * @hw: its registers, or what is to become them
+ * @hw: its registers, or those that a session loads
  */
 void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw)
 {
@@ -35,7 +36,7 @@ void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw)
 /**
  * mtty_device_run - let the device run, as far as a state allows
  * @mtty: the device
- * @run: how far; to let it run less far is for mtty_device_quiesce()
+ * @run: how far; mtty_device_quiesce() makes it run less far
  *
  * Context: Under state_mutex. Takes hw_lock.
  */
@@ -44,20 +45,20 @@ void mtty_device_run(struct mtty_device *mtty, enum mtty_run run)
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
 	mtty->dma_run = run;
-	/* A drain ends, or is given up, when the device runs again */
+	/* A drain of page requests ends when the device runs again */
 	if (run == MTTY_RUNNING) {
 		mtty->draining = false;
 		mtty_pri_release(&mtty->hw.pri);
 	}
-	/* What happened to interrupts while it was stopped is told now */
+	/* Signal interrupts that were held back while it was stopped */
 	mtty_irq_update(mtty);
 	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
 /*
- * Let no DMA begin that has no place in @run any more, and wait for what is
- * under way. All else goes on meanwhile: a signal may end the wait, and then
+ * Let no more DMA begin than @run allows, and wait for DMA that has begun. All
+ * other parts of the device keep running: a signal may end the wait, and then
  * nothing that the guest has done is lost.
  */
 static int quiesce_dma(struct mtty_device *mtty, enum mtty_run run)
@@ -71,17 +72,17 @@ static int quiesce_dma(struct mtty_device *mtty, enum mtty_run run)
 }
 
 /**
- * mtty_device_quiesce - let the device run less far
+ * mtty_device_quiesce - make the device run less far
  * @mtty: the device
  * @run: how far
  *
- * When it has returned 0 with MTTY_STOPPED, nothing of the device changes any
- * more but by mtty_device_reset_hw() and mtty_device_load_hw(). When it has
- * returned 0 with MTTY_RUNNING_P2P, there is no DMA to a peer.
+ * After it has returned 0 with MTTY_STOPPED, only mtty_device_reset_hw() and
+ * mtty_device_load_hw() change the device. After it has returned 0 with
+ * MTTY_RUNNING_P2P, there is no DMA to a peer.
  *
- * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
- * Return: 0; -ERESTARTSYS if a signal came first: the caller lets the device
- * run again.
+ * Context: Under state_mutex. Takes hw_lock; waits for DMA that has begun.
+ * Return: 0; -ERESTARTSYS if a signal came first, after which the caller lets
+ * the device run again.
  */
 int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run)
 {
@@ -95,7 +96,7 @@ int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run)
 	return 0;
 }
 
-/* Whether page requests forbid to stop. Context: Under hw_lock. */
+/* Return: -EBUSY if a page request is open, else 0. Context: Under hw_lock. */
 static int pri_blocks(struct mtty_device *mtty)
 {
 	if (!mtty->hw.pri.nr_open)
@@ -105,21 +106,21 @@ static int pri_blocks(struct mtty_device *mtty)
 }
 
 /**
- * mtty_device_stop - stop a device that runs, unless page requests forbid it
+ * mtty_device_stop - stop a device that runs, unless a page request is open
  * @mtty: the device
  *
- * Only a running vCPU can answer a page request, so who halts the vCPUs and
- * then stops the device would wait for ever.
+ * Only a running vCPU can answer a page request. A VMM that halts the vCPUs and
+ * then stops the device would wait for ever, so this fails instead.
  *
- * Context: Under state_mutex. Takes hw_lock; waits for DMA that is under way.
- * Return: 0; -EBUSY as long as a page request is open; -ERESTARTSYS if a signal
- * came first, as for mtty_device_quiesce().
+ * Context: Under state_mutex. Takes hw_lock; waits for DMA that has begun.
+ * Return: 0; -EBUSY if a page request is open; -ERESTARTSYS if a signal came
+ * first, as for mtty_device_quiesce().
  */
 int mtty_device_stop(struct mtty_device *mtty)
 {
 	int ret;
 
-	/* Not to wait for DMA in vain */
+	/* Check before the wait, which would be in vain */
 	mutex_lock(&mtty->hw_lock);
 	ret = pri_blocks(mtty);
 	mutex_unlock(&mtty->hw_lock);
@@ -128,7 +129,7 @@ int mtty_device_stop(struct mtty_device *mtty)
 	if (ret)
 		return ret;
 
-	/* A request may have come meanwhile, and none can once it has stopped */
+	/* A request may have come during the wait; none comes after the stop */
 	mutex_lock(&mtty->hw_lock);
 	ret = pri_blocks(mtty);
 	if (!ret)
@@ -137,7 +138,7 @@ int mtty_device_stop(struct mtty_device *mtty)
 	return ret;
 }
 
-/* After what may have answered a page request. Context: Under hw_lock. */
+/* Call after a page request may have been answered. Context: Under hw_lock. */
 static void pri_update(struct mtty_device *mtty, u32 nr_open_before)
 {
 	if (mtty->draining && nr_open_before && !mtty->hw.pri.nr_open)
@@ -170,7 +171,7 @@ int mtty_device_raise(struct mtty_device *mtty, u64 iova)
 /**
  * mtty_device_answer - answer a page request
  * @mtty: the device
- * @id: which
+ * @id: the ID of the request
  *
  * Return: 0, or -ENOENT if it is not open.
  */
@@ -188,9 +189,9 @@ int mtty_device_answer(struct mtty_device *mtty, u32 id)
 }
 
 /**
- * mtty_device_set_pri_drain - let a blocked SET_STATE drain page requests
+ * mtty_device_set_pri_drain - let a blocked SET_STATE drain page requests or not
  * @mtty: the device
- * @drain: whether
+ * @drain: true to let it
  *
  * Return: 0, or -EOPNOTSUPP if the device has no page requests.
  */
@@ -206,7 +207,7 @@ int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain)
 }
 
 /**
- * mtty_device_reset_hw - registers as after power-on, memory empty
+ * mtty_device_reset_hw - set registers as after power-on, and memory to zero
  * @mtty: the device
  *
  * Eventfds stay: they belong to the user of VFIO, not to the device.
@@ -231,7 +232,7 @@ void mtty_device_reset_hw(struct mtty_device *mtty)
  * @hw: the new registers
  * @mem: the new memory; holds the old one afterwards
  *
- * Cannot fail: this is where a migration stream takes effect, all of it.
+ * Cannot fail. This is where a migration stream takes effect, as a whole.
  *
  * Context: Under state_mutex. Takes hw_lock.
  */
@@ -246,22 +247,22 @@ void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
 }
 
 /**
- * mtty_device_dirty - change pages of device memory, as the device might
+ * mtty_device_dirty - change pages of device memory, as the device might do
  * @mtty: the device
  * @first: index of the first page
- * @count: how many
+ * @count: number of pages
  *
  * Context: Takes hw_lock.
  * Return: 0; -EINVAL if there are no such pages; -EBUSY if the device is
- * stopped; -ENOMEM; -EINTR if a signal came, and -ENODEV if the device is being
- * removed: pages before that are changed then.
+ * stopped; -ENOMEM; -EINTR if a signal came; -ENODEV if the device is being
+ * removed. After an error the first pages may have been changed.
  */
 int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 {
 	u64 pages = mtty_device_mem_size(mtty) >> MTTY_MIG_PAGE_SHIFT;
 	int ret = 0;
 
-	/* Before the first page changes, and without a sum that may wrap */
+	/* Check before any page changes, without a sum that may wrap */
 	if (first >= pages || count > pages - first)
 		return -EINVAL;
 
@@ -273,7 +274,7 @@ int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 		if (signal_pending(current))
 			return -EINTR;
 		mutex_lock(&mtty->hw_lock);
-		/* A device that is closed may get another size meanwhile */
+		/* The size of a closed device may change between two pages */
 		if (mtty->removed) {
 			ret = -ENODEV;
 		} else if (offset >= mtty->mem->size) {
@@ -295,12 +296,11 @@ int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count)
 }
 
 /**
- * mtty_device_digest - a digest of all that a guest can see
+ * mtty_device_digest - compute a digest of all that a guest can see
  * @mtty: the device
  *
- * Context: Takes hw_lock for as long as it takes to read all memory, or until
- * the caller is killed, who will not miss the rest.
- * Return: the same for two devices of the same content.
+ * Context: Holds hw_lock until all memory has been read or the caller is killed.
+ * Return: the same for two devices with the same content.
  */
 u64 mtty_device_digest(struct mtty_device *mtty)
 {
@@ -334,8 +334,8 @@ u64 mtty_device_mem_size(struct mtty_device *mtty)
  * @mtty: the device
  * @size: bytes: 0, or a power of two from MTTY_MIG_MEM_MIN to MTTY_MIG_MEM_MAX
  *
- * Return: 0; -EINVAL for another size; -EBUSY while the device is open, for
- * then its user has seen the size.
+ * Return: 0; -EINVAL for another size; -EBUSY while the device is open, because
+ * its user has seen the size.
  */
 int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size)
 {
@@ -415,7 +415,7 @@ static u32 ctrl_read(struct mtty_device *mtty, unsigned int offset)
 	}
 }
 
-/* What is a transfer to a peer may be none any more, and go on in P2P */
+/* Moving the window may make a blocked transfer eligible again */
 static void peer_write(struct mtty_device *mtty, unsigned int offset, u32 val)
 {
 	struct mtty_hw *hw = &mtty->hw;
@@ -480,7 +480,7 @@ static u64 region_size(struct mtty_device *mtty, unsigned int index)
 	case MTTY_MIG_CTRL_BAR:
 		return MTTY_MIG_CTRL_BAR_SIZE;
 	case MTTY_MIG_MEM_BAR:
-		/* The size is the same all the while; who holds it is not */
+		/* A load replaces mtty->mem, but never changes the size */
 		return mtty_device_mem_size(mtty);
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		return MTTY_MIG_CFG_SIZE;
@@ -489,7 +489,7 @@ static u64 region_size(struct mtty_device *mtty, unsigned int index)
 	}
 }
 
-/* The control BAR has registers of 32 bits and takes nothing else */
+/* The control BAR takes only whole, aligned registers of 32 bits */
 static bool region_access_ok(unsigned int index, u64 offset, size_t len)
 {
 	return index != MTTY_MIG_CTRL_BAR ||
@@ -507,7 +507,7 @@ static void region_read(struct mtty_device *mtty, unsigned int index,
 	case MTTY_MIG_UART0_BAR:
 	case MTTY_MIG_UART1_BAR:
 		uart = &hw->uart[index - MTTY_MIG_UART0_BAR];
-		/* Reading has effects; a stopped device must not change */
+		/* Reading has side effects, but a stopped device must not change */
 		if (mtty->run == MTTY_STOPPED) {
 			copy = *uart;
 			uart = &copy;
@@ -540,8 +540,8 @@ static int region_write(struct mtty_device *mtty, unsigned int index,
 	size_t i;
 
 	/*
-	 * uAPI, on STOP: access to a stopped device must do no harm, but
-	 * config space must still be there for the VMM. The rest is dropped.
+	 * uAPI, on STOP: access to a stopped device must do no harm, but the
+	 * VMM needs config space. Other writes are dropped.
 	 */
 	if (mtty->run == MTTY_STOPPED &&
 	    index != VFIO_PCI_CONFIG_REGION_INDEX) {
@@ -569,7 +569,7 @@ static int region_write(struct mtty_device *mtty, unsigned int index,
 	case VFIO_PCI_CONFIG_REGION_INDEX:
 		for (i = 0; i < len; i++)
 			mtty_pci_write(&hw->pci, offset + i, buf[i]);
-		/* Bus Master Enable may let a transfer go on */
+		/* Bus Master Enable may let a transfer continue */
 		mtty_engine_kick(mtty);
 		break;
 	}
@@ -577,8 +577,8 @@ static int region_write(struct mtty_device *mtty, unsigned int index,
 }
 
 /*
- * Read or write a region through a page of bounce buffer: user memory is not
- * touched under hw_lock, because a fault on it may take as long as it likes.
+ * Read or write a region through a bounce buffer of a page: user memory is not
+ * accessed under hw_lock, because a page fault may take any time.
  */
 static ssize_t region_rw(struct mtty_device *mtty, void __user *ubuf,
 			 size_t count, loff_t *ppos, bool write)
@@ -614,7 +614,7 @@ static ssize_t region_rw(struct mtty_device *mtty, void __user *ubuf,
 					   len);
 		else
 			region_read(mtty, index, offset + done, buf, len);
-		/* Registers are what interrupts come from; memory is not */
+		/* Registers cause interrupts; memory does not */
 		if (index != MTTY_MIG_MEM_BAR)
 			mtty_irq_update(mtty);
 		mutex_unlock(&mtty->hw_lock);
@@ -776,9 +776,9 @@ static long mtty_device_ioctl(struct vfio_device *vdev, unsigned int cmd,
 }
 
 /*
- * There is no feature beyond those of the core. Without this op the core
- * answers EINVAL on some kernels, which a VMM takes for a broken device when it
- * asks what its migration can do.
+ * The driver has no features but those of the core. Without this op, the core
+ * of some kernels answers EINVAL to an unknown feature; a VMM that probes for
+ * one takes that for a broken device.
  */
 static int mtty_device_feature(struct vfio_device *vdev, u32 flags,
 			       void __user *arg, size_t argsz)
@@ -786,9 +786,9 @@ static int mtty_device_feature(struct vfio_device *vdev, u32 flags,
 	return -ENOTTY;
 }
 
-/* Life */
+/* Lifetime */
 
-/* What tests have set: it was for the user who is leaving */
+/* Undo what tests have set, so that it does not affect the next user */
 static void mtty_device_reset_knobs(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->hw_lock);
@@ -814,7 +814,7 @@ static void mtty_device_close(struct vfio_device *vdev)
 {
 	struct mtty_device *mtty = to_mtty_device(vdev);
 
-	/* First, for the rest would wait for the chunk under way */
+	/* First, because the rest would wait for the chunk in flight */
 	mtty_engine_stop(mtty);
 	mtty_fsm_close(mtty);
 	mtty_irq_release(mtty);
@@ -879,7 +879,7 @@ static void mtty_device_release(struct vfio_device *vdev)
 	.attach_ioas = vfio_iommufd_emulated_attach_ioas, \
 	.detach_ioas = vfio_iommufd_emulated_detach_ioas
 
-/* Without migration: what the device does not have is the core's answer */
+/* Without migration: the core itself answers to all features */
 static const struct vfio_device_ops mtty_device_ops = {
 	MTTY_DEVICE_OPS,
 };
@@ -890,11 +890,11 @@ static const struct vfio_device_ops mtty_device_migration_ops = {
 };
 
 /**
- * mtty_device_create - make a device and give it to the VFIO core
+ * mtty_device_create - create a device and register it with the VFIO core
  * @dev: its parent, with a driver bound
  * @type: its type
  *
- * Return: the device, to be undone with mtty_device_destroy(), or an error
+ * Return: the device, to be destroyed with mtty_device_destroy(), or an error
  * pointer.
  */
 struct mtty_device *mtty_device_create(struct device *dev,
@@ -911,7 +911,7 @@ struct mtty_device *mtty_device_create(struct device *dev,
 
 	mtty->type = type;
 	mtty_device_hw_init(mtty, &mtty->hw);
-	/* Without it iova_bitmap is a stub, and REPORT could tell nothing */
+	/* Without it iova_bitmap is a stub, and REPORT could report nothing */
 	if (IS_ENABLED(CONFIG_IOMMUFD_DRIVER))
 		mtty->vdev.log_ops = &mtty_log_ops;
 	if (type->migration_flags) {
@@ -919,8 +919,8 @@ struct mtty_device *mtty_device_create(struct device *dev,
 		mtty->vdev.mig_ops = &mtty_migration_ops;
 	}
 	/*
-	 * The core makes a set for a device that has none, but does not look
-	 * whether there was memory for it, and the first open needs it.
+	 * The core allocates a set for a device that has none, but does not
+	 * check whether that succeeded, and the first open needs the set.
 	 */
 	ret = vfio_assign_device_set(&mtty->vdev, mtty);
 	if (!ret)
@@ -935,16 +935,16 @@ struct mtty_device *mtty_device_create(struct device *dev,
 EXPORT_SYMBOL_IF_KUNIT(mtty_device_create);
 
 /**
- * mtty_device_destroy - take a device from the VFIO core
+ * mtty_device_destroy - unregister a device from the VFIO core and release it
  * @mtty: the device
  *
- * Context: Waits for the last user to close the device. A data fd that is
- * still open keeps the memory, and this module, until it is closed too.
+ * Context: Waits until the last user has closed the device. An open data fd keeps
+ * the memory, and this module, until it is closed, too.
  */
 void mtty_device_destroy(struct mtty_device *mtty)
 {
 	vfio_unregister_group_dev(&mtty->vdev);
-	/* Not before: to close may be what ends the wait of a file's user */
+	/* Not before: a thread in a debugfs file may wait for the close */
 	mutex_lock(&mtty->hw_lock);
 	mtty->removed = true;
 	mutex_unlock(&mtty->hw_lock);

@@ -2,17 +2,17 @@
 /*
  * The DMA log: which pages of IOVA space the device has written.
  *
- * A sparse bitmap of pages of 4 KiB, whose memory follows what is dirty and not
- * what is logged. START's page size is a hint (uAPI), and 4 KiB is what the
- * device answers to any: no chunk of its DMA is larger, and no report of a part
- * of a page has to choose between telling the rest again and losing it.
+ * The log is a sparse bitmap of pages of 4 KiB. It takes memory for dirty pages,
+ * not for logged ranges. START's page size is a hint (uAPI); the device always
+ * selects 4 KiB. No chunk of its DMA is larger. With a larger page, a report of a
+ * part of a page would have to either repeat the rest or lose it.
  *
- * The core checks the ranges of START but for empty ones, and leaves the rest
- * (page size, order of calls) to the driver: see struct vfio_log_ops.
+ * The core checks the ranges of START, except for empty ones. Everything else
+ * (page size, order of calls) is up to the driver: see struct vfio_log_ops.
  *
- * The user's bitmap is touched by iova_bitmap_set(), which pins it, and so may
- * wait for it. The lock is not held meanwhile, or a bitmap that is missing
- * would hold up the engine, and with it the arc to STOP.
+ * iova_bitmap_set() accesses the user's bitmap, pins it, and so may wait for it.
+ * The lock is not held during that wait: otherwise a bitmap that is missing would
+ * block the engine, and with it the arc to STOP.
  */
 #include <linux/bitops.h>
 #include <linux/interval_tree.h>
@@ -25,17 +25,17 @@
 #include "compat.h"
 #include "mtty_mig.h"
 
-/* Dirty pages in one entry of the xarray, which holds a value inline */
+/* Number of dirty pages in an entry of the XArray, which is an inline value */
 #define DIRTY_GROUP_SHIFT	(BITS_PER_LONG == 64 ? 5 : 4)
 #define DIRTY_GROUP		BIT(DIRTY_GROUP_SHIFT)
 
-/* Groups that a report takes from the log at once */
+/* Number of groups that a report takes from the log at once */
 #define DIRTY_BATCH		16
 
 /**
  * struct dirty_taken - dirty pages that were taken from the log
  * @group: index of their group
- * @bits: which of it
+ * @bits: the dirty pages of that group
  */
 struct dirty_taken {
 	unsigned long group;
@@ -57,7 +57,7 @@ static void dirty_clear(struct mtty_dirty *dirty)
 	unsigned long group;
 	void *entry;
 
-	/* Not by xa_destroy(), which does all of it with interrupts off */
+	/* Not xa_destroy(), which would keep interrupts off for all of it */
 	xa_for_each(&dirty->pages, group, entry) {
 		xa_erase(&dirty->pages, group);
 		cond_resched();
@@ -80,13 +80,13 @@ static int dirty_mark_page(struct mtty_dirty *dirty, unsigned long page)
 }
 
 /**
- * mtty_dirty_mark - the device has written to user memory
+ * mtty_dirty_mark - log a write of the device to user memory
  * @dirty: the log
- * @iova: where
+ * @iova: address of the write
  * @len: bytes, not 0; within one page of 4 KiB
  *
- * A page that cannot be marked for want of memory makes the next report
- * fail: a VMM then takes all memory for dirty.
+ * If there is no memory to mark the page, the next report fails, and a VMM then
+ * considers all memory dirty.
  */
 void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 {
@@ -117,7 +117,7 @@ static int mtty_log_start(struct vfio_device *vdev,
 	unsigned int n = 0;
 	int ret = 0;
 
-	/* is_power_of_2() would take no more than an unsigned long */
+	/* Not is_power_of_2(), which takes an unsigned long */
 	if (hweight64(*page_size) != 1)
 		return -EINVAL;
 
@@ -132,7 +132,7 @@ static int mtty_log_start(struct vfio_device *vdev,
 	}
 	for (node = interval_tree_iter_first(ranges, 0, ULONG_MAX); node;
 	     node = interval_tree_iter_next(node, 0, ULONG_MAX)) {
-		/* An empty range comes with its end before its start */
+		/* The end of an empty range is before its start */
 		if (node->last + 1 == node->start) {
 			ret = -EINVAL;
 			goto out;
@@ -140,7 +140,7 @@ static int mtty_log_start(struct vfio_device *vdev,
 		copy[n++] = (struct mtty_dirty_range){ node->start,
 						       node->last };
 	}
-	/* The tree need not show an empty range to an iteration */
+	/* An iteration over the tree may leave out an empty range */
 	if (n != nnodes) {
 		ret = -EINVAL;
 		goto out;
@@ -172,13 +172,13 @@ static int mtty_log_stop(struct vfio_device *vdev)
 }
 
 /**
- * struct dirty_report - what a report is about
- * @bitmap: the user's, in pages of 4 KiB or more from @iova on
+ * struct dirty_report - a report that is being made
+ * @bitmap: the user's bitmap, in pages of 4 KiB or more, from @iova on
  * @iova: the first byte
  * @last: the last byte
- * @next: index of the next page to look at
- * @whole: index of the first page of which the bitmap tells all
- * @nr_whole: how many there are from there on
+ * @next: index of the next page to examine
+ * @whole: index of the first page that the report covers completely
+ * @nr_whole: number of such pages from there on
  */
 struct dirty_report {
 	struct iova_bitmap *bitmap;
@@ -190,10 +190,10 @@ struct dirty_report {
 };
 
 /*
- * A report may begin in the middle of a page (the core does not mind). A bit of
- * its bitmap is then about parts of two pages, and a page at either end may be
- * told in part only. Such a page stays dirty: to tell it again is safe, to lose
- * the other part is not.
+ * A report may begin in the middle of a page; the core allows that. A bit of its
+ * bitmap is then about parts of two pages, and the pages at both ends may be
+ * reported only in part. Such a page stays dirty: to report it again is safe, but
+ * to lose its other part is not.
  */
 static void dirty_report_init(struct dirty_report *report,
 			      struct iova_bitmap *bitmap, unsigned long iova,
@@ -206,7 +206,7 @@ static void dirty_report_init(struct dirty_report *report,
 	report->last = iova + length - 1;
 	report->next = iova >> MTTY_MIG_PAGE_SHIFT;
 	report->whole = DIV_ROUND_UP(iova, MTTY_MIG_PAGE_SIZE);
-	/* One more than the last page; where a bit is a page, it tells all */
+	/* The page after the last one; if a bit is a page, all is reported */
 	end = report->last >> MTTY_MIG_PAGE_SHIFT;
 	if (report->whole == report->next ||
 	    !((report->last + 1) & (MTTY_MIG_PAGE_SIZE - 1)))
@@ -214,7 +214,7 @@ static void dirty_report_init(struct dirty_report *report,
 	report->nr_whole = end > report->whole ? end - report->whole : 0;
 }
 
-/* Take the next dirty pages from the log. Return: of how many groups */
+/* Take the next dirty pages from the log. Return: the number of groups */
 static unsigned int dirty_take(struct mtty_dirty *dirty,
 			       struct dirty_report *report,
 			       struct dirty_taken *taken)
@@ -246,7 +246,7 @@ static unsigned int dirty_take(struct mtty_dirty *dirty,
 				left &= ~(1UL << bit);
 		}
 		n++;
-		/* Neither needs memory: the slot is there */
+		/* Neither allocates memory: the slot exists */
 		if (left)
 			xa_store(&dirty->pages, group, xa_mk_value(left),
 				 GFP_KERNEL_ACCOUNT);
@@ -256,7 +256,7 @@ static unsigned int dirty_take(struct mtty_dirty *dirty,
 	return n;
 }
 
-/* Tell what was taken. Context: Without a lock: it may wait for the user. */
+/* Report pages that were taken. Context: No lock held: may wait for user memory. */
 static void dirty_tell(const struct dirty_report *report,
 		       const struct dirty_taken *taken, unsigned int n)
 {
@@ -293,7 +293,7 @@ static int mtty_log_read_and_clear(struct vfio_device *vdev,
 	do {
 		n = 0;
 		mutex_lock(&dirty->lock);
-		/* Not of another log than that which it began with */
+		/* A new START makes another log; do not report pages of that one */
 		if (!dirty->ranges || dirty->started != started)
 			ret = -EINVAL;
 		else
@@ -317,11 +317,11 @@ const struct vfio_log_ops mtty_log_ops = {
 };
 
 /**
- * mtty_dirty_reset - stop logging, and drop what is dirty
+ * mtty_dirty_reset - stop logging and drop the dirty pages
  * @dirty: the log
  *
- * Context: When the device is closed: the next user's log is his own. Takes the
- * log's lock.
+ * Context: Called when the device is closed, because the log belongs to its user.
+ * Takes the log's lock.
  */
 void mtty_dirty_reset(struct mtty_dirty *dirty)
 {
@@ -331,7 +331,7 @@ void mtty_dirty_reset(struct mtty_dirty *dirty)
 }
 
 /**
- * mtty_dirty_init - make the log of a new device
+ * mtty_dirty_init - initialise the log of a new device
  * @dirty: the log
  */
 void mtty_dirty_init(struct mtty_dirty *dirty)

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The DMA engine at work: one chunk after the other, each within a page, from
- * a kernel thread per channel that lives as long as the device is open.
+ * The DMA engine: it transfers one chunk after the other, each within a page, in
+ * a kernel thread for each channel, which exists while the device is open.
  *
- * A chunk is chosen and booked under hw_lock, but transferred without it:
+ * A chunk is chosen and booked under hw_lock, but transferred without it, because
  * vfio_dma_rw() may wait for user memory for as long as userspace likes
- * (userfaultfd, FUSE). Whether it may begin depends on mtty_device.dma_run, and
- * who lowers that waits until none is in flight that should not be: that is all
- * there is to quiescing.
+ * (userfaultfd, FUSE). mtty_device.dma_run says whether a chunk may begin. To
+ * quiesce, lower it and wait until no chunk is in flight that it no longer allows.
  *
- * A thread of its own, and not a workqueue, because a thread can be killed. A
- * fault on user memory gives way to a fatal signal and to nothing else, so
- * SIGKILL is what ends a chunk that hangs: see mtty_engine_stop() and
- * engine_watch().
+ * The threads are not a workqueue, because a thread can be killed. Only a fatal
+ * signal ends a page fault on user memory, so SIGKILL ends a chunk that hangs:
+ * see mtty_engine_stop() and engine_watch().
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -26,18 +24,19 @@
 #include "compat.h"
 #include "mtty_mig.h"
 
-/* How often it is looked whether the owner of a chunk under way is dying */
+/* Interval of the checks whether the owner of a chunk in flight is dying */
 #define ENGINE_WATCH	(HZ / 10)
-/* How often in a row it has to be, so that it is not one that just takes its time */
+/* Successive checks that must find it dying: a process may need time to exit */
 #define ENGINE_DYING	10
 
 /**
- * struct mtty_engine_step - a channel is moved by hand
- * @bytes: how far it is to be moved
- * @moved: how far it was
- * @ended: it will not be moved further
+ * struct mtty_engine_step - a step of a channel, by request of a test
+ * @bytes: number of bytes to transfer
+ * @moved: number of bytes transferred
+ * @ended: the step has ended
  *
- * Belongs to who waits for it; while it is in mtty_engine.step, under hw_lock.
+ * Belongs to the thread that waits for it. While it is in mtty_engine.step,
+ * hw_lock protects it.
  */
 struct mtty_engine_step {
 	u64 bytes;
@@ -66,9 +65,9 @@ static bool engine_may_run(const struct mtty_engine *engine)
 }
 
 /*
- * Whether no chunk is under way that should not be. The registers do not tell:
- * they may have been written since it was begun. Of the two fields @to_peer
- * changes only while there is no chunk, so it can be read without hw_lock.
+ * Whether no chunk is in flight that dma_run does not allow. The registers do
+ * not say so, because they may have been written since the chunk began. @to_peer
+ * changes only while no chunk is in flight, so it can be read without hw_lock.
  */
 static bool engine_quiet(const struct mtty_engine *engine)
 {
@@ -103,7 +102,7 @@ static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
 {
 	u32 i;
 
-	/* By address, so that it does not matter where chunks begin */
+	/* By address, so that the result does not depend on chunk boundaries */
 	for (i = 0; i < chunk->len; i++)
 		buf[i] = pattern >> (chunk->dst + i) % 4 * 8;
 }
@@ -112,13 +111,13 @@ static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
 static int engine_dma_rw(struct mtty_device *mtty, u64 iova, void *buf,
 			 size_t len, bool write)
 {
-	/* An address that the bus does not have, where it has but 32 bits */
+	/* The address does not fit if a bus address has 32 bits */
 	if (iova != (dma_addr_t)iova)
 		return -EINVAL;
 	return vfio_dma_rw(&mtty->vdev, iova, buf, len, write);
 }
 
-/* The part of a chunk that is done without hw_lock; 0 or -errno */
+/* Do the part of a chunk that needs no hw_lock; 0 or -errno */
 static int engine_transfer(struct mtty_device *mtty,
 			   const struct mtty_dma_chunk *chunk, void *buf)
 {
@@ -132,15 +131,15 @@ static int engine_transfer(struct mtty_device *mtty,
 
 	ret = engine_dma_rw(mtty, chunk->dst, buf, chunk->len, true);
 	/*
-	 * After the write: before it, the log could be read and the page
-	 * copied by the VMM while it still had its old content. Even a failed
-	 * write may have written something.
+	 * Mark the page after the write. If it were marked before, the VMM
+	 * could read the log and copy the page while it still has its old
+	 * content. Even a failed write may have written something.
 	 */
 	mtty_dirty_mark(&mtty->dirty, chunk->dst, chunk->len);
 	return ret;
 }
 
-/* Let go of who waits for a step, if there is one. Context: Under hw_lock. */
+/* Wake the thread that waits for a step, if any. Context: Under hw_lock. */
 static void engine_end_step(struct mtty_engine *engine)
 {
 	if (!engine->step)
@@ -151,9 +150,9 @@ static void engine_end_step(struct mtty_engine *engine)
 }
 
 /*
- * Whether the rate allows a chunk now. Otherwise the work is put off until it
- * does; what was transferred before its time counts for the next time. The
- * delay replaces whatever has queued the work meanwhile.
+ * Whether the rate allows a chunk now. If not, delay the work until it does;
+ * bytes that were transferred too early count for the next period. The delay
+ * replaces an earlier queueing of the work.
  */
 static bool engine_rate_allows(struct mtty_engine *engine)
 {
@@ -169,7 +168,7 @@ static bool engine_rate_allows(struct mtty_engine *engine)
 	return false;
 }
 
-/* Whether a chunk may begin now, and which. Context: Under hw_lock. */
+/* Choose the next chunk, if one may begin now. Context: Under hw_lock. */
 static bool engine_next(struct mtty_engine *engine,
 			struct mtty_dma_chunk *chunk)
 {
@@ -183,7 +182,7 @@ static bool engine_next(struct mtty_engine *engine,
 	return !mtty->engine_held && engine_rate_allows(engine);
 }
 
-/* Begin a chunk. Return: whether there is one to transfer now. */
+/* Begin a chunk. Return: true if there is one to transfer. */
 static bool engine_begin(struct mtty_engine *engine,
 			 struct mtty_dma_chunk *chunk, unsigned int *transfer)
 {
@@ -192,7 +191,7 @@ static bool engine_begin(struct mtty_engine *engine,
 	bool begin;
 
 	mutex_lock(&mtty->hw_lock);
-	/* What was to kill the chunk before is not for this one */
+	/* A signal that was to kill the last chunk must not kill this one */
 	if (signal_pending(current))
 		flush_signals(current);
 	begin = engine_next(engine, chunk);
@@ -213,7 +212,7 @@ out:
 	return begin;
 }
 
-/* A chunk of the transfer that the registers describe has come to its end */
+/* Book a chunk of the transfer that the registers describe */
 static void engine_book(struct mtty_engine *engine,
 			const struct mtty_dma_chunk *chunk, int ret)
 {
@@ -244,11 +243,11 @@ static void engine_end(struct mtty_engine *engine,
 	struct mtty_device *mtty = engine->mtty;
 
 	mutex_lock(&mtty->hw_lock);
-	/* The guest may have aborted it meanwhile, and begun another */
+	/* The guest may have aborted this transfer and begun another one */
 	if (transfer == engine->transfer)
 		engine_book(engine, chunk, ret);
 	mtty_irq_update(mtty);
-	/* Last of all: who waits for it takes the device for quiet then */
+	/* Last, because a thread that waits for it then relies on no DMA */
 	smp_store_release(&engine->in_flight, false);
 	mutex_unlock(&mtty->hw_lock);
 
@@ -257,7 +256,7 @@ static void engine_end(struct mtty_engine *engine,
 		wake_up_all(&mtty->data_wait);
 }
 
-/* As much as there is to do now */
+/* Transfer chunks as long as one may begin */
 static void engine_work(struct kthread_work *work)
 {
 	struct mtty_engine *engine =
@@ -266,11 +265,11 @@ static void engine_work(struct kthread_work *work)
 	struct mtty_dma_chunk chunk;
 	unsigned int transfer;
 
-	/* A kernel thread ignores even SIGKILL unless it asks for it */
+	/* By default a kernel thread ignores even SIGKILL */
 	allow_signal(SIGKILL);
 
 	while (engine_begin(engine, &chunk, &transfer)) {
-		/* A thread is in no cgroup: what it fills is the user's */
+		/* Charge the pages that it allocates to the user's cgroup */
 		struct mem_cgroup *memcg = set_active_memcg(mtty->memcg);
 		int ret = engine_transfer(mtty, &chunk, engine->buf);
 
@@ -281,8 +280,9 @@ static void engine_work(struct kthread_work *work)
 }
 
 /*
- * Whether the owner is to die and cannot: some of its threads still live. One
- * that has died is no reason, for another process may use the device now.
+ * Whether the owner has been told to die, but some of its threads still live. An
+ * owner that is completely dead does not count: another process may be using the
+ * device.
  */
 static bool engine_owner_hangs(struct mtty_device *mtty)
 {
@@ -297,11 +297,11 @@ static bool engine_owner_hangs(struct mtty_device *mtty)
 }
 
 /*
- * Kill what is under way when its owner hangs. An owner that exits closes the
- * device, and that kills it, too. But a thread of the owner may wait for a lock
- * of the core's that vfio_dma_rw() holds meanwhile (iommufd's iova_rwsem,
- * type1's iommu->lock: any change of a mapping), and can itself not be killed
- * there, so the owner would never come as far as closing.
+ * Kill the chunks in flight if the owner hangs in its exit. Normally an owner
+ * that exits closes the device, which kills them. But a thread of the owner that
+ * changes a mapping may wait for a lock that vfio_dma_rw() holds (iommufd's
+ * iova_rwsem, type1's iommu->lock). It cannot be killed there, so the owner would
+ * never get to the close.
  */
 static void engine_watch(struct work_struct *work)
 {
@@ -325,8 +325,8 @@ static void engine_watch(struct work_struct *work)
 }
 
 /*
- * The registers of a channel describe another transfer now: a chunk under way
- * does not count for it, nor does the time that a slow one has to wait.
+ * The registers of a channel now describe another transfer. A chunk in flight
+ * does not count for it, and a delay for the old transfer's rate ends.
  */
 static void engine_other_transfer(struct mtty_engine *engine)
 {
@@ -352,14 +352,14 @@ void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 	bool was_busy = dma->status & MTTY_MIG_DMA_BUSY;
 
 	mtty_dma_write(dma, offset, val, mtty->mem->size);
-	/* Begun, aborted */
+	/* The transfer has begun or was aborted */
 	if (was_busy != !!(dma->status & MTTY_MIG_DMA_BUSY))
 		engine_other_transfer(&mtty->engine[channel]);
 	mtty_engine_kick(mtty);
 }
 
 /**
- * mtty_engine_replaced - all registers were replaced: by a reset, by a load
+ * mtty_engine_replaced - a reset or a load has replaced all registers
  * @mtty: the device
  *
  * Context: Under hw_lock.
@@ -373,10 +373,10 @@ void mtty_engine_replaced(struct mtty_device *mtty)
 }
 
 /**
- * mtty_engine_kick - let the engine look whether there is something to do
+ * mtty_engine_kick - make the engine check whether it can transfer something
  * @mtty: the device
  *
- * To be called after anything by which a channel may have become able to run.
+ * Call this after any change that may have enabled a channel to run.
  *
  * Context: Under hw_lock.
  */
@@ -390,7 +390,7 @@ void mtty_engine_kick(struct mtty_device *mtty)
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		struct mtty_engine *engine = &mtty->engine[i];
 
-		/* Does nothing if the work is queued, with a delay or not */
+		/* Does nothing if the work is queued, even with a delay */
 		if (engine->worker && engine_may_run(engine) &&
 		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
 			kthread_queue_delayed_work(engine->worker,
@@ -399,11 +399,11 @@ void mtty_engine_kick(struct mtty_device *mtty)
 }
 
 /**
- * mtty_engine_drain - wait for DMA under way that should no longer be
+ * mtty_engine_drain - wait for chunks in flight that are no longer allowed
  * @mtty: the device, after mtty_device.dma_run was lowered
  *
- * Context: Under state_mutex. Waits for one chunk at most of each channel, but
- * for that as long as user memory is missing.
+ * Context: Under state_mutex. Waits for at most one chunk of each channel, and
+ * for a chunk as long as user memory is missing.
  * Return: 0, or -ERESTARTSYS if a signal came first.
  */
 int mtty_engine_drain(struct mtty_device *mtty)
@@ -413,12 +413,13 @@ int mtty_engine_drain(struct mtty_device *mtty)
 }
 
 /**
- * mtty_engine_hold - let the engine move only when it is stepped, or not
+ * mtty_engine_hold - hold or release the engine; held, it moves only in steps
  * @mtty: the device
- * @hold: whether
+ * @hold: true to hold it
  *
- * Context: Takes hw_lock. Waits for the chunks that are under way.
- * Return: 0, or -ERESTARTSYS if a signal came first; it is held then, too.
+ * Context: Takes hw_lock. Waits for the chunks in flight.
+ * Return: 0, or -ERESTARTSYS if a signal came first; the engine is held in that
+ * case, too.
  */
 int mtty_engine_hold(struct mtty_device *mtty, bool hold)
 {
@@ -429,24 +430,24 @@ int mtty_engine_hold(struct mtty_device *mtty, bool hold)
 
 	if (!hold)
 		return 0;
-	/* Another may let go meanwhile: then there may always be one */
+	/* If another thread releases it, there may always be a chunk */
 	return wait_event_interruptible(mtty->engine_wait,
 					engines_idle(mtty) ||
 					!READ_ONCE(mtty->engine_held));
 }
 
 /**
- * mtty_engine_step - move a channel by hand, whatever its rate
+ * mtty_engine_step - let a channel transfer some bytes, whatever its rate
  * @mtty: the device
  * @channel: below MTTY_MIG_NR_DMA
- * @bytes: how far, not 0; it stops at the end of the chunk that reaches it
+ * @bytes: number of bytes, not 0; rounded up to the end of a chunk
  *
  * Context: Takes hw_lock. Waits for the channel's thread, and so for user
  * memory.
- * Return: the bytes that were transferred; 0 if the device is closed, or the
- * channel is idle, may not run in this state, ended in an error at once, or is
- * stepped by somebody else; -ERESTARTSYS if a signal came before a byte was
- * transferred.
+ * Return: the number of bytes transferred; 0 if the device is closed, or if the
+ * channel is idle, may not run in this state, failed with the first chunk, or is
+ * being stepped by another thread; -ERESTARTSYS if a signal came before a byte
+ * was transferred.
  */
 s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 {
@@ -466,7 +467,7 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 	ret = wait_event_interruptible(mtty->engine_wait,
 				       READ_ONCE(step.ended));
 
-	/* Also waits for who has just ended it */
+	/* The lock also waits for the thread that has just ended the step */
 	mutex_lock(&mtty->hw_lock);
 	if (engine->step == &step)
 		engine->step = NULL;
@@ -475,7 +476,7 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 }
 
 /**
- * mtty_engine_init - make the engine of a new device
+ * mtty_engine_init - initialise the engine of a new device
  * @mtty: the device
  */
 void mtty_engine_init(struct mtty_device *mtty)
@@ -504,7 +505,7 @@ static int engine_start(struct mtty_engine *engine)
 		kfree(engine->buf);
 		return PTR_ERR(worker);
 	}
-	/* Anew, for a work belongs to the first worker that it is queued to */
+	/* Initialise again: a work stays bound to the worker it was queued to */
 	kthread_init_delayed_work(&engine->work, engine_work);
 	mutex_lock(&mtty->hw_lock);
 	engine->worker = worker;
@@ -513,10 +514,10 @@ static int engine_start(struct mtty_engine *engine)
 }
 
 /**
- * mtty_engine_start - the first user opens the device: let it have DMA
+ * mtty_engine_start - start the threads, when the first user opens the device
  * @mtty: the device
  *
- * Context: In the process that opens it, whose death ends what is under way.
+ * Context: In the process that opens the device; its death ends chunks in flight.
  * Takes hw_lock.
  * Return: 0; -ENOMEM; -EINTR if that process is being killed.
  */
@@ -538,11 +539,11 @@ int mtty_engine_start(struct mtty_device *mtty)
 }
 
 /**
- * mtty_engine_stop - the last user closes the device: kill what is under way
+ * mtty_engine_stop - kill chunks in flight, when the last user closes the device
  * @mtty: the device
  *
- * Nobody would gain by waiting: user memory may be missing for ever, as when
- * the one who closes is the one who would have had to provide it.
+ * Waiting for them could take for ever: the process that closes the device may be
+ * the one that would have to provide the user memory.
  *
  * Context: Takes hw_lock. Waits for the threads, but not for user memory.
  */
@@ -551,7 +552,7 @@ void mtty_engine_stop(struct mtty_device *mtty)
 	struct kthread_worker *workers[MTTY_MIG_NR_DMA];
 	unsigned int i;
 
-	/* All first: one may wait for a lock of the core's that another holds */
+	/* Kill all first: one may wait for a lock of the core that another holds */
 	mutex_lock(&mtty->hw_lock);
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		struct mtty_engine *engine = &mtty->engine[i];

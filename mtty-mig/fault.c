@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults that a test asks for: at the entry of each arc, after all of an arc
- * that can still be undone, and at the points of enum mtty_fault_point.
+ * Fault points: a test can make the driver fail at the entry of each arc, after
+ * all of an arc that can be undone, and at the points of enum mtty_fault_point.
  *
- * A fault is armed by a line "POINT ERRNO [times=N] [random] [error]" in the
- * debugfs file "fault", and disarmed by an ERRNO of 0, or by the close of the
- * device's last user. Documentation/debugfs.rst has the words.
+ * A line "POINT ERRNO [times=N] [random] [error]" in the debugfs file "fault"
+ * arms a point. An ERRNO of 0 disarms it; the last close disarms all points.
+ * Documentation/debugfs.rst describes the line.
  */
 #include <kunit/visibility.h>
 #include <linux/ctype.h>
@@ -20,18 +20,18 @@
 #include "mtty_mig.h"
 #include "trace.h"
 
-/* Two points an arc, before and after; then those of enum mtty_fault_point */
+/* Two points for each arc, before and after; then enum mtty_fault_point */
 #define FAULT_NR_OF_ARCS	(2 * MTTY_NR_ARCS)
 #define FAULT_NR		(FAULT_NR_OF_ARCS + MTTY_NR_FAULT_POINTS)
 #define FAULT_LINE_MAX		128
 
 /**
- * struct mtty_fault_plan - what is asked for at one point
- * @error: -errno, or 0 for nothing
- * @left: how many times more; not counted if @random
- * @random: as often as the kernel's fault injection says
+ * struct mtty_fault_plan - how one point is armed
+ * @error: -errno; 0 if the point is not armed
+ * @left: how many more times it fails; not counted if @random
+ * @random: the kernel's fault injection decides whether it fails
  * @to_error: the device goes to ERROR (arcs only)
- * @fired: how many times it failed
+ * @fired: how many times it has failed
  */
 struct mtty_fault_plan {
 	int error;
@@ -42,10 +42,10 @@ struct mtty_fault_plan {
 };
 
 /**
- * struct mtty_faults - what is asked to fail in a device
- * @lock: serialises @plans
- * @plans: by point: twice the arc's index, plus one for after; then the others
- * @attr: probability, interval and so on of the random ones
+ * struct mtty_faults - the fault points of a device
+ * @lock: protects @plans
+ * @plans: for each arc two, before and after; then one for each other point
+ * @attr: probability, interval and so on for random points
  */
 struct mtty_faults {
 	spinlock_t lock;	/* plans */
@@ -98,11 +98,11 @@ static int fault_fire(struct mtty_device *mtty, unsigned int point,
 }
 
 /**
- * mtty_fault - whether to fail here
+ * mtty_fault - fail if a test has armed this point
  * @mtty: the device
- * @point: where
+ * @point: the point
  *
- * Return: 0, or the -errno that was asked for.
+ * Return: 0, or the -errno with which the point is armed.
  */
 int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
 {
@@ -113,14 +113,14 @@ int mtty_fault(struct mtty_device *mtty, enum mtty_fault_point point)
 EXPORT_SYMBOL_IF_KUNIT(mtty_fault);
 
 /**
- * mtty_fault_arc - whether to fail an arc
+ * mtty_fault_arc - fail if a test has armed this point of an arc
  * @mtty: the device
  * @from: state that the arc starts in
  * @to: state that it leads to
- * @after: all is done that can be undone; otherwise nothing is done
+ * @after: false before anything is done, true when all that can be undone is done
  * @to_error: set to whether the device shall go to ERROR
  *
- * Return: 0, or the -errno that was asked for.
+ * Return: 0, or the -errno with which the point is armed.
  */
 int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 		   enum vfio_device_mig_state to, bool after, bool *to_error)
@@ -136,10 +136,10 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 EXPORT_SYMBOL_IF_KUNIT(mtty_fault_arc);
 
 /**
- * mtty_fault_reset - nothing is asked to fail any more
+ * mtty_fault_reset - disarm all points
  * @mtty: the device
  *
- * How often each point has failed is kept: it tells what was, and arms nothing.
+ * The counts of how often each point has failed are kept.
  */
 void mtty_fault_reset(struct mtty_device *mtty)
 {
@@ -271,9 +271,9 @@ static const struct file_operations fault_fops = {
 };
 
 /**
- * mtty_fault_debugfs - make the files by which faults are asked for
+ * mtty_fault_debugfs - create the files that arm fault points
  * @mtty: the device
- * @dir: its folder
+ * @dir: its directory
  */
 void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir)
 {
@@ -282,7 +282,7 @@ void mtty_fault_debugfs(struct mtty_device *mtty, struct dentry *dir)
 }
 
 /**
- * mtty_fault_init - nothing is asked to fail yet
+ * mtty_fault_init - allocate the fault points, all disarmed
  * @mtty: the device
  *
  * Return: 0 or -ENOMEM.
@@ -297,7 +297,7 @@ int mtty_fault_init(struct mtty_device *mtty)
 	spin_lock_init(&mtty->faults->lock);
 	mtty->faults->attr = attr;
 #ifdef CONFIG_FAULT_INJECTION
-	/* A stack trace for each fault is for who asks for it */
+	/* No stack trace for each fault, unless a user sets verbose */
 	mtty->faults->attr.verbose = 0;
 #endif
 	return 0;

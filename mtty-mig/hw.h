@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hardware: what a guest can see of the device, but for device memory.
+ * The hardware: all that a guest can see of the device, except device memory.
  *
- * struct mtty_hw holds exactly what migrates; nothing that belongs to the
- * host or to a user of VFIO (an eventfd, a lock) may enter it.  The files
- * that implement it (uart.c, pci.c) and the stream that carries it know
- * nothing of VFIO and build in userspace too.
+ * struct mtty_hw contains exactly what migrates.  It must not contain anything
+ * that belongs to the host or to a user of VFIO, such as an eventfd or a lock.
+ * The files that implement it (uart.c, pci.c, dma.c, pri.c) and the stream that
+ * carries it know nothing of VFIO and also build in userspace.
  */
 #ifndef MTTY_MIG_HW_H
 #define MTTY_MIG_HW_H
@@ -41,10 +41,9 @@ static inline void mtty_set_hi(u64 *reg, u32 val)
  * @rx_count: characters received and not yet read
  * @rx: these characters, oldest first
  *
- * Characters are sent as soon as they are written, so there is nothing to
- * remember of the transmitter but its interrupt.  The receive FIFO has no
- * head: it is kept at the start of @rx, so that no value that comes with a
- * migration stream is ever used as an index.
+ * Characters are sent as soon as they are written, so the transmitter has no
+ * state but its interrupt.  The receive FIFO has no head index: it begins at the
+ * start of @rx, so that no value from a migration stream is used as an index.
  */
 struct mtty_uart {
 	u8 ier;
@@ -74,8 +73,8 @@ bool mtty_uart_valid(const struct mtty_uart *uart);
 /**
  * struct mtty_pci - configuration space and MSI-X table
  * @mem_size: size of the device memory BAR in bytes; set by a reset
- * @config: configuration space as it was written; bits that depend on the
- *	rest of the device (pending interrupts) are added when it is read
+ * @config: configuration space as it was written; a read adds the bits that
+ *	depend on the rest of the device (pending interrupts)
  * @msix: the MSI-X table, in the processor's byte order
  */
 struct mtty_pci {
@@ -102,12 +101,12 @@ u8 mtty_pci_read(const struct mtty_pci *pci, unsigned int offset, u8 level,
  * struct mtty_dma - one channel of the DMA engine
  * @cmd: operation and interrupt enable
  * @status: MTTY_MIG_DMA_BUSY, or how the last transfer ended
- * @rate: bytes per millisecond, 0 for as many as there can be
+ * @rate: bytes per millisecond, 0 for no limit
  * @pattern: what FILL writes
  * @src: IOVA or offset into device memory
  * @dst: IOVA or offset into device memory
  * @len: bytes
- * @done: bytes that are transferred; where it goes on after a migration
+ * @done: bytes that have been transferred; a migrated transfer continues here
  */
 struct mtty_dma {
 	u32 cmd;
@@ -121,12 +120,12 @@ struct mtty_dma {
 };
 
 /**
- * struct mtty_dma_chunk - the next part of a transfer
+ * struct mtty_dma_chunk - a part of a transfer, which is done at once
  * @op: MTTY_MIG_DMA_OP_*
  * @src: IOVA or offset into device memory
  * @dst: IOVA or offset into device memory
- * @len: bytes; within one page of 4 KiB at either end, so that it is
- *	transferred as a whole or not at all
+ * @len: bytes; within one page of 4 KiB both at @src and at @dst, so that it is
+ *	transferred completely or not at all
  */
 struct mtty_dma_chunk {
 	u32 op;
@@ -157,10 +156,10 @@ struct mtty_pri_request {
 
 /**
  * struct mtty_pri - page requests
- * @present: the device can have some; set after a reset
+ * @present: the device can have page requests; set after a reset
  * @nr_open: requests that wait for an answer: the first ones of @requests
- * @nr_queued: requests that are held back until the device runs again: those
- *	that follow in @requests
+ * @nr_queued: requests that are held back until the device runs again: the next
+ *	ones of @requests
  * @last_id: ID of the request that was raised last
  * @raise: register RAISE_LO
  * @requests: in the order in which they were raised, then zeroes
@@ -183,16 +182,16 @@ void mtty_pri_release(struct mtty_pri *pri);
 bool mtty_pri_valid(const struct mtty_pri *pri);
 
 /**
- * struct mtty_hw - everything that a guest can see but for device memory
+ * struct mtty_hw - everything that a guest can see, except device memory
  * @uart: the serial ports
  * @pci: configuration space and MSI-X table
  * @dma: the channels of the DMA engine
  * @pri: page requests
  * @peer_base: IOVA of the peer window
  * @peer_size: bytes of the peer window, 0 if there is none
- * @irq_level: interrupt sources that were asserted when interrupts were last
- *	looked at, bit n = source n; what rises above it is an edge
- * @irq_pending: MSI or MSI-X vectors that have still to fire: their source rose
+ * @irq_level: interrupt sources that were asserted at the last update, bit n =
+ *	source n; a source that is asserted since then makes an edge
+ * @irq_pending: MSI or MSI-X vectors that still have to fire: their source rose
  *	while they were masked, had no eventfd, or the device was stopped
  * @scratch: scratch register of the control BAR
  */
@@ -209,7 +208,7 @@ struct mtty_hw {
 };
 
 /**
- * mtty_hw_reset - put all registers to what they are after power-on
+ * mtty_hw_reset - set all registers as after power-on
  * @hw: the registers
  * @mem_size: size of device memory in bytes
  */

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Interrupts: INTx, MSI and MSI-X through eventfds, and the request to give
- * the device back.
+ * Interrupts: INTx, MSI and MSI-X through eventfds, and the eventfd by which the
+ * kernel asks for the device back.
  *
  * INTx is a level and VFIO masks it when it fires (VFIO_IRQ_INFO_AUTOMASKED);
  * it fires again when it is unmasked and still asserted. MSI and MSI-X fire
  * once for each rising edge of their source; an edge that meets a vector that
  * is masked, or has no eventfd, stays pending until it can fire.
  *
- * As long as no vector at all has an eventfd, MSI and MSI-X are not in use: the
- * device has INTx, which is a level, and no edge is noted. What was pending
- * before stays so.
+ * While no vector has an eventfd, MSI and MSI-X are not in use: the device has
+ * INTx, which is a level, and edges are not recorded. A vector that was pending
+ * before stays pending.
  */
 #include <linux/build_bug.h>
 #include <linux/err.h>
@@ -46,11 +46,11 @@ static void irq_fire_vectors(struct mtty_device *mtty,
 }
 
 /**
- * mtty_irq_update - deliver what is to be delivered
+ * mtty_irq_update - signal the interrupts that are due
  * @mtty: the device
  *
- * To be called after anything that may have changed an interrupt source, a
- * mask, or whether the device runs.
+ * Call this after any change of an interrupt source, a mask, or whether the
+ * device runs.
  *
  * Context: Under hw_lock.
  */
@@ -63,9 +63,9 @@ void mtty_irq_update(struct mtty_device *mtty)
 	lockdep_assert_held(&mtty->hw_lock);
 
 	/*
-	 * An edge may come after the device was stopped, with the end of the
-	 * chunk that was under way then. It is kept: the device may be resumed
-	 * elsewhere, where nothing but what is pending tells of it.
+	 * An edge may come while the device is being stopped, with the end of
+	 * the last chunk. Record it: the device may continue at a destination,
+	 * which knows of the edge only from irq_pending.
 	 */
 	level = mtty_hw_irq_level(hw);
 	if (irq_any(irqs->msix) || irq_any(irqs->msi))
@@ -73,8 +73,9 @@ void mtty_irq_update(struct mtty_device *mtty)
 	hw->irq_level = level;
 
 	/*
-	 * A stopped device must not generate interrupts (uAPI, on STOP). One
-	 * that is being stopped keeps them, too, until it has or runs on.
+	 * A stopped device must not generate interrupts (uAPI, on STOP). A
+	 * device that is being stopped holds them back, too, until it has
+	 * stopped or runs again.
 	 */
 	if (mtty->dma_run == MTTY_STOPPED)
 		return;
@@ -91,7 +92,7 @@ void mtty_irq_update(struct mtty_device *mtty)
 }
 
 /**
- * mtty_irq_drained - tell that no page request is open any more
+ * mtty_irq_drained - signal that no page request is open any more
  * @mtty: the device
  *
  * Context: Under hw_lock.
@@ -103,7 +104,7 @@ void mtty_irq_drained(struct mtty_device *mtty)
 }
 
 /**
- * mtty_irq_indexes - how many interrupt indexes a device has
+ * mtty_irq_indexes - the number of interrupt indexes of a device
  * @mtty: the device
  */
 unsigned int mtty_irq_indexes(struct mtty_device *mtty)
@@ -174,7 +175,7 @@ static int irq_set_eventfd(struct eventfd_ctx **ctx, int fd)
 {
 	struct eventfd_ctx *new = NULL;
 
-	/* -1 takes the eventfd away */
+	/* -1 removes the eventfd */
 	if (fd < -1)
 		return -EINVAL;
 	if (fd >= 0) {
@@ -195,8 +196,8 @@ static void irq_put_eventfds(struct eventfd_ctx **ctx, unsigned int count)
 }
 
 /*
- * One eventfd a vector. What was set before one that cannot be had is taken
- * back, so that a failed call leaves no vector half set up.
+ * Set one eventfd for each vector. If one of them fails, remove those that were
+ * set before it, so that a failed call does not leave some vectors set up.
  */
 static int irq_set_eventfds(struct eventfd_ctx **ctx, unsigned int count,
 			    const s32 *fds)
@@ -230,7 +231,7 @@ static void irq_mask(struct mtty_device *mtty, u32 index, unsigned int vector,
 	}
 }
 
-/* Whether vector @i of the call is meant: all of NONE, those set of BOOL */
+/* Whether the call selects vector @i: with NONE all, with BOOL those that are set */
 static bool irq_selected(const struct vfio_irq_set *set, const void *data,
 			 unsigned int i)
 {
@@ -275,7 +276,7 @@ static int irq_set_triggers(struct mtty_device *mtty,
 		irq_put_eventfds(ctx, info.count);
 		if (set->index == VFIO_PCI_INTX_IRQ_INDEX)
 			mtty->irqs.intx_masked = false;
-		/* Another index may have an eventfd: from now on it is asked */
+		/* Another index may have an eventfd, which is used from now on */
 		mtty_irq_update(mtty);
 		return 0;
 	}
@@ -289,7 +290,7 @@ static int irq_set_triggers(struct mtty_device *mtty,
 		return ret;
 	}
 
-	/* Otherwise it is the user who fires, to test what it has set up */
+	/* Otherwise the user fires vectors, to test what it has set up */
 	for (i = 0; i < set->count; i++)
 		if (irq_selected(set, data, i) && ctx[i])
 			eventfd_signal(ctx[i]);
@@ -303,7 +304,7 @@ static int irq_set_triggers(struct mtty_device *mtty,
  * @data: its data
  *
  * Return: 0; -ENOTTY for an action that the index does not have; -EINVAL for
- * no action or several; the error of an eventfd that cannot be had.
+ * no action or several; the error of an eventfd that cannot be set.
  */
 int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
 		 const void *data)
@@ -327,8 +328,8 @@ int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
 }
 
 /**
- * mtty_irq_release - let go of all eventfds
- * @mtty: the device, as its last user closes it
+ * mtty_irq_release - release all eventfds
+ * @mtty: the device, which its last user closes
  */
 void mtty_irq_release(struct mtty_device *mtty)
 {

@@ -51,7 +51,7 @@ const struct mtty_type *mtty_type_get(enum mtty_mig_type id)
 }
 EXPORT_SYMBOL_IF_KUNIT(mtty_type_get);
 
-/* sysfs, in a folder of its own in each mdev */
+/* sysfs: a directory of its own in each mdev */
 
 static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
 			     char *buf)
@@ -61,7 +61,7 @@ static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
 	return sysfs_emit(buf, "%llu\n", mtty_device_mem_size(mtty));
 }
 
-/* Not memparse(), which takes a number that is too large for one that is not */
+/* Not memparse(), which does not detect an overflow */
 static int parse_size(const char *buf, u64 *size)
 {
 	unsigned int shift = 0;
@@ -111,7 +111,7 @@ static ssize_t mem_size_store(struct device *dev,
 }
 static DEVICE_ATTR_RW(mem_size);
 
-/* Not everybody's: it tells of a guest's memory, and it takes time */
+/* For root only: it reveals a guest's memory, and it takes time */
 static ssize_t digest_show(struct device *dev, struct device_attribute *attr,
 			   char *buf)
 {

@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device, as the files of its driver share it.
+ * The device: structures and functions that the files of the driver share.
  *
  * Locks, in the order in which they are taken:
  *
  *	mtty_migf.io_lock	 the callers of read() or write() of a data fd
- *	mtty_device.state_mutex	 the FSM, and what session there is
- *	mtty_migf.lock		 a data fd's position, and whether it is alive
+ *	mtty_device.state_mutex	 the FSM and the current session
+ *	mtty_migf.lock		 a data fd's position, and whether it is dead
  *	mtty_device.hw_lock	 registers, device memory, interrupts
  *
  *	mtty_dirty.lock		 the DMA log; never taken with hw_lock held
  *
- * io_lock and state_mutex are never held together. mtty_faults.lock is a
- * spinlock and innermost.
+ * io_lock and state_mutex are never held together. mtty_faults.lock is an
+ * innermost spinlock.
  *
  * User memory may be missing for as long as userspace likes (userfaultfd,
- * FUSE), so what is held while it is touched is held that long:
+ * FUSE). A lock that is held during an access to it may be held that long:
  *
  *	io_lock		by read() and write(), around each copy
- *	state_mutex	by an arc or a reset that waits for DMA under way
+ *	state_mutex	by an arc or a reset that waits for DMA that has begun
  *
- * Both are therefore taken so that a signal ends the wait, and neither is taken
- * by what has to answer at once: the state, the size of the data, poll(), the
- * end of a session, the last close. All other locks are held for as long as the
- * driver works, and never while it waits. Documentation/locking.rst has the
- * table of who waits for whom.
+ * Therefore ioctls and read() and write() take either lock so that a signal ends
+ * the wait for it. get_state, MIG_DATA_SIZE and poll() must answer at once and
+ * take neither. The end of a session does not take io_lock. The last close takes
+ * state_mutex only, which no ioctl holds by then.
+ *
+ * No other lock is held during a wait. Documentation/locking.rst has the table
+ * of who waits for whom.
  */
 #ifndef MTTY_MIG_H
 #define MTTY_MIG_H
@@ -53,8 +55,8 @@ struct task_struct;
 
 /**
  * struct mtty_type - an mdev type
- * @type: what the mdev core knows of it
- * @id: enum mtty_mig_type, as it stands in registers and streams
+ * @type: for the mdev core
+ * @id: enum mtty_mig_type, as in registers and streams
  * @migration_flags: VFIO_MIGRATION_*, 0 for a device without migration
  */
 struct mtty_type {
@@ -66,8 +68,8 @@ struct mtty_type {
 /**
  * enum mtty_run - how much of the device runs
  * @MTTY_STOPPED: nothing: no interrupt, no DMA, no change of state
- * @MTTY_RUNNING_P2P: all but DMA to peers
- * @MTTY_RUNNING: all
+ * @MTTY_RUNNING_P2P: everything but DMA to peers
+ * @MTTY_RUNNING: everything
  */
 enum mtty_run {
 	MTTY_STOPPED,
@@ -76,16 +78,16 @@ enum mtty_run {
 };
 
 /**
- * struct mtty_irqs - where interrupts go: what the user of VFIO set up
+ * struct mtty_irqs - where interrupts go, as the user of VFIO has set it up
  * @intx: eventfd of INTx, or NULL
  * @msi: eventfds of the MSI vectors
  * @msix: eventfds of the MSI-X vectors
  * @req: eventfd by which the kernel asks for the device back
- * @drained: eventfd that tells that no page request is open any more
- * @intx_masked: INTx is masked, by the user or as it is after it fired
+ * @drained: eventfd that is signalled when no page request is open any more
+ * @intx_masked: INTx is masked, by the user or because it has fired
  *
- * None of it migrates: a user sets it up anew at the destination. That holds
- * for @intx_masked too, or nobody would ever unmask it there.
+ * None of it migrates: a user sets it up again at the destination. That includes
+ * @intx_masked: if it migrated, nobody would ever unmask INTx there.
  */
 struct mtty_irqs {
 	struct eventfd_ctx *intx;
@@ -97,20 +99,20 @@ struct mtty_irqs {
 };
 
 /**
- * struct mtty_engine - what makes a DMA channel move
+ * struct mtty_engine - performs the transfers of a DMA channel
  * @mtty: the device
- * @channel: which channel of mtty_device.hw.dma
+ * @channel: index in mtty_device.hw.dma
  * @worker: the thread that transfers; NULL while the device is closed
  * @work: transfers the next chunks, in @worker
- * @buf: a page for the chunk under way; of @worker
- * @in_flight: a chunk is under way, without hw_lock
- * @to_peer: this chunk is of a transfer to a peer
- * @transfer: counts transfers: changes when the registers describe another one
- * @spent: bytes transferred since the rate last made it wait, and those that
- *	were transferred before their time then
- * @step: what somebody waits for who moves it by hand, or NULL
+ * @buf: a page for the data of the current chunk; used by @worker only
+ * @in_flight: a chunk is being transferred, without hw_lock
+ * @to_peer: this chunk belongs to a transfer to a peer
+ * @transfer: counts transfers; changes when the registers describe another one
+ * @spent: bytes transferred since the rate last caused a wait, plus the bytes
+ *	that had been transferred too early at that time
+ * @step: the step that a test waits for (debugfs: engine_step), or NULL
  *
- * All of it under hw_lock, but for what @buf holds.
+ * hw_lock protects all fields, but not the content of @buf.
  */
 struct mtty_engine {
 	struct mtty_device *mtty;
@@ -127,17 +129,17 @@ struct mtty_engine {
 
 /**
  * struct mtty_dirty - the DMA log
- * @lock: serialises all of it; innermost
+ * @lock: protects all fields; innermost
  * @ranges: IOVA ranges that are logged, by ascending address; NULL while
  *	logging is off
- * @nr_ranges: how many
- * @started: counts how often logging was started
+ * @nr_ranges: number of ranges
+ * @started: counts the starts of logging
  * @pages: bitmap of the dirty pages of 4 KiB, an xarray value for a group of
  *	them
- * @error: why the log is not complete any more, or 0
+ * @error: the errno that made the log incomplete, or 0
  */
 struct mtty_dirty {
-	struct mutex lock;	/* all of it */
+	struct mutex lock;	/* all fields below */
 	struct mtty_dirty_range *ranges;
 	unsigned int nr_ranges;
 	unsigned int started;
@@ -145,7 +147,7 @@ struct mtty_dirty {
 	int error;
 };
 
-/* Arcs of the FSM, of all capability sets together: fsm.c has the table */
+/* Number of arcs of the FSM, of all capability sets; fsm.c has the table */
 #define MTTY_NR_ARCS	18
 
 /* Events of a data fd, for the tracepoint */
@@ -157,7 +159,7 @@ enum mtty_fd_event {
 	MTTY_FD_RELEASE,
 };
 
-/* Fault points beside those before and after each arc */
+/* Fault points, in addition to those before and after each arc */
 enum mtty_fault_point {
 	MTTY_FAULT_PRE_COPY,	/* pre-copy cannot go on */
 	MTTY_FAULT_READ,	/* read() of a data fd */
@@ -167,56 +169,57 @@ enum mtty_fault_point {
 
 /**
  * struct mtty_device - one device
- * @vdev: what the VFIO core knows of it; must be first
+ * @vdev: for the VFIO core; must be first
  * @type: its mdev type
  *
- * @state_mutex: serialises what moves the FSM
- * @state: enum vfio_device_mig_state; written under @state_mutex, read by
- *	anybody
+ * @state_mutex: serialises changes of the state and the session
+ * @state: enum vfio_device_mig_state; written under @state_mutex, read without
+ *	a lock
  * @open: between open_device and close_device; written under @state_mutex
  * @migf: the data transfer session, or NULL; written under @state_mutex and
- *	@hw_lock, so that either suffices to look at it
+ *	@hw_lock, so that either lock suffices to read it
  *
- * @hw_lock: serialises what touches the device itself
- * @run: enum mtty_run; under @hw_lock
- * @dma_run: the same of DMA and of interrupts, which stop first; written under
+ * @hw_lock: serialises accesses to the hardware
+ * @run: how much of the device runs; under @hw_lock
+ * @dma_run: the same for DMA and interrupts, which stop first; written under
  *	@hw_lock and @state_mutex
  * @hw: the registers; under @hw_lock
  * @mem: device memory; under @hw_lock
  * @irqs: where interrupts go; under @hw_lock
- * @engine: what makes the DMA channels move
- * @engine_held: it moves only when it is stepped; under @hw_lock
- * @pri_drain: a SET_STATE that page requests block begins to drain them: an
- *	experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
- * @draining: it has begun: new page requests are held back; under @hw_lock
- * @owner: the process that has opened the device; set while it is open
- * @owner_dying: how often in a row it was seen to be dying; under @hw_lock
- * @memcg: its cgroup, to which is charged what the engine allocates
- * @engine_wait: woken when a chunk is no longer under way, or a step has ended
- * @engine_watch: looks whether @owner is being killed while a chunk is under way
- * @removed: the driver is about to let go of it; its files are to hurry
- * @dropped_writes: writes to registers and memory of a stopped device; under
+ * @engine: the DMA channels' threads
+ * @engine_held: the engine moves only when it is stepped; under @hw_lock
+ * @pri_drain: a SET_STATE that is blocked by page requests begins to drain them:
+ *	an experiment beyond the uAPI, see Documentation/device.rst; under @hw_lock
+ * @draining: the drain has begun: new page requests are held back; under @hw_lock
+ * @owner: the process that has opened the device; valid while it is open
+ * @owner_dying: number of successive checks that found @owner dying; under
  *	@hw_lock
+ * @memcg: memory cgroup of @owner, charged for the engine's allocations
+ * @engine_wait: woken when a chunk or a step has ended
+ * @engine_watch: checks whether @owner is dying while a chunk is in flight
+ * @removed: the device is being removed: its debugfs files must return soon
+ * @dropped_writes: number of writes to registers and memory of a stopped device;
+ *	under @hw_lock
  *
  * @dirty: the DMA log
  *
- * @faults: what is asked to fail
- * @debugfs: the device's folder
+ * @faults: the armed fault points
+ * @debugfs: the device's directory
  *
- * @data_wait: woken when a data fd may have become ready or dead. Here and
- *	not in the session, so that who makes the device dirty need not know
- *	whether there is one.
+ * @data_wait: woken when a data fd may have become ready or dead. It is not in
+ *	the session, so that code that changes the device need not know whether
+ *	there is a session.
  */
 struct mtty_device {
 	struct vfio_device vdev;
 	const struct mtty_type *type;
 
-	struct mutex state_mutex;	/* the FSM and its session */
+	struct mutex state_mutex;	/* the FSM and the session */
 	enum vfio_device_mig_state state;
 	bool open;
 	struct mtty_migf *migf;
 
-	struct mutex hw_lock;		/* the device itself */
+	struct mutex hw_lock;		/* the hardware */
 	enum mtty_run run;
 	enum mtty_run dma_run;
 	struct mtty_hw hw;

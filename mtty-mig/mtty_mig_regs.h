@@ -9,9 +9,9 @@
 #define MTTY_MIG_REGS_H
 
 /*
- * PCI identification.  Vendor, device and class are those of a dual 16550
- * card with one I/O BAR a port, so that a guest's 8250_pci finds both ports
- * with no quirk; the subsystem says that it is this device.
+ * PCI identification.  Vendor, device and class are those of a dual 16550 card
+ * with one I/O BAR for each port, so that a guest's 8250_pci finds both ports
+ * without a quirk.  The subsystem ID identifies this device.
  */
 #define MTTY_MIG_PCI_VENDOR		0x4348
 #define MTTY_MIG_PCI_DEVICE		0x3253
@@ -67,7 +67,7 @@
  * MTTY_MIG_DMA(channel); while it is busy only CTRL, and the bits of STATUS
  * that are cleared by writing 1, can be written.
  *
- * A transfer whose IOVA range touches the peer window is one to a peer: it
+ * A transfer whose IOVA range touches the peer window is a transfer to a peer: it
  * makes no progress in the P2P states.
  */
 #define MTTY_MIG_NR_DMA			2
@@ -99,10 +99,10 @@
 #define  MTTY_MIG_DMA_ABORT		0x00000002	/* ends in ERROR */
 
 /*
- * Page requests (type vpri): the device asks for pages and goes on when the
- * guest answers. The oldest open request shows in ID and IOVA; the interrupt
- * is asserted while there is one. Writing RAISE_HI makes the device ask for
- * the page at RAISE, as a guest does by giving it a page that is not there.
+ * Page requests (type vpri): the device asks for a page, and the guest answers.
+ * ID and IOVA show the oldest open request; the interrupt is asserted while one
+ * is open. Writing RAISE_HI makes the device ask for the page at RAISE, as if the
+ * guest had given it an address whose page is missing.
  */
 #define MTTY_MIG_PRI			0x200
 #define MTTY_MIG_PRI_SIZE		0x20
@@ -118,9 +118,9 @@
 #define MTTY_MIG_PRI_RAISE_HI		0x1c	/* wo */
 
 /*
- * Index of the interrupt, of the device type's own, that tells that no page
- * request is open any more in a device that is being drained (pri_drain).
- * It follows those of VFIO_PCI_NUM_IRQS.
+ * Index of an interrupt of this device type: it is signalled when no page request
+ * is open any more in a device that is being drained (pri_drain). It follows the
+ * VFIO_PCI_NUM_IRQS indexes of VFIO PCI devices.
  */
 #define MTTY_MIG_DRAINED_IRQ_INDEX	5
 
@@ -131,7 +131,7 @@ enum mtty_mig_type {
 	MTTY_MIG_TYPE_P2P,	/* STOP_COPY | P2P */
 	MTTY_MIG_TYPE_PRECOPY,	/* STOP_COPY | PRE_COPY */
 	MTTY_MIG_TYPE_FULL,	/* STOP_COPY | P2P | PRE_COPY */
-	MTTY_MIG_TYPE_VPRI,	/* the same, and it can have page requests */
+	MTTY_MIG_TYPE_VPRI,	/* like FULL, and it can have page requests */
 	MTTY_MIG_NR_TYPES
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints: each arc of the FSM, each event of a data fd, each fault that a
- * test asked for.
+ * Tracepoints: each arc of the FSM, each event of a data fd, each fault point
+ * that fires.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM mtty_mig
