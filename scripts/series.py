@@ -282,7 +282,7 @@ def rename_in_page(text):
 def rules_page(text):
     """Mutants are the lab's, not the tree's."""
     text = re.sub(r'^:no mutant:[^\n]*\n(?:[ \t]+[^\n]*\n)*', '', text, flags=re.M)
-    return once(r'^``make rules`` prints[^\n]*\n\n', '', text, 'what rules.rst says of make rules')
+    return once(r'^``make rules`` prints[^\n]*\n(?:[^\n]+\n)*\n', '', text, 'what rules.rst says of make rules')
 
 
 def translate(source, data, compat, tree):

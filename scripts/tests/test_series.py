@@ -146,8 +146,25 @@ class NamesTest(unittest.TestCase):
 
     def test_mutants_go(self):
         text = (':seen: x\n:no mutant: because\n   of it\n\nRule.\n\n'
-                '``make rules`` prints\n\nEnd\n')
+                '``make rules`` prints\nthis and that.\n\nEnd\n')
         self.assertEqual(':seen: x\n\nRule.\n\nEnd\n', series.rules_page(text))
+
+
+class SourcesTest(unittest.TestCase):
+    """What is here can be made into a series."""
+
+    def read(self, name):
+        with open(f'{series.REPO}/{name}', encoding='utf-8') as file:
+            return file.read()
+
+    def test_compat(self):
+        for kernel in (OLD, NEW):
+            compat = series.resolve_compat(self.read('mtty-mig/compat.h'), *kernel)
+            self.assertIn('MTTY_MIG_IMPORT_IOMMUFD_NS', compat.macros)
+            self.assertNotIn('KERNEL_VERSION', compat.header or '')
+
+    def test_rules(self):
+        self.assertNotIn('make rules', series.rules_page(self.read('Documentation/rules.rst')))
 
 
 class HooksTest(unittest.TestCase):
