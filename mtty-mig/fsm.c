@@ -28,8 +28,8 @@
  * @commit: the part that cannot fail and cannot be undone; or NULL
  *
  * The split lets a failed arc keep its old state: all that precedes @commit can
- * be undone. None of the three functions assumes that there is a session:
- * userspace may fail to get the fd of a session that has begun.
+ * be undone. None of the three functions relies on the session's fd: userspace
+ * may have closed it, or may never have got it.
  */
 struct mtty_arc {
 	enum vfio_device_mig_state from;
