@@ -96,7 +96,7 @@ class Pages(unittest.TestCase):
                 for rule, word in found['rules'].items():
                     if word == 'FAIL':
                         with self.subTest(record=os.path.basename(record), driver=driver, rule=rule):
-                            self.assertIn(rule, page)
+                            self.assertTrue(rule in page, f'{driver}.rst does not name it')
 
 
 if __name__ == '__main__':
