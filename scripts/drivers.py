@@ -9,7 +9,7 @@
 Each driver is one run of make conformance on each kernel.  What it comes to is in
 Documentation/drivers/, a JSON file for each version of the kernel.  A run fails if it
 comes to something else, in either direction: a rule that is kept today and was not is
-news, too.
+news, too.  What differs from run to run is recorded as by chance, and not compared.
 
 A mutant is a mistake that somebody could make in such a driver: a patch in
 selftests/standins/DRIVER/mutants.  It is killed if the driver with it comes to other
@@ -27,7 +27,7 @@ import os
 import re
 import sys
 import time
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 
 import exits
 import ktap
@@ -49,6 +49,8 @@ SLOW = '@(stuck|hostile)_test'
 STAGES = (f'*{QUICK}', f'!(*{QUICK}|*{SLOW})', '*hostile_test')
 # A mutant may hang in every test.
 IN_A_HURRY = ('TEST_TIMEOUT=120', 'TIMEOUT=600')
+# Verdicts, the worst one last
+WORSE = ('skip', 'pass', 'FAIL')
 # How often the driver is looked at as it is: some verdicts differ from run to run.
 BASE_RUNS = 2
 TITLES = ('driver', 'kernel', 'pass', 'FAIL', 'skip', 'seconds', 'beside the record')
@@ -120,22 +122,49 @@ def verdicts_of(report: dict[str, Any]) -> Verdicts:
             'failures': sorted({name for name, _ in report['nameless']})}
 
 
-def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
-    """In words; nothing if both are the same.  whole: all tests have run."""
-    words = []
+def compare(now: Verdicts, then: Verdicts, whole: bool) -> Iterator[tuple[str, str]]:
+    """What differs: a key for it, and words."""
     for rule in sorted({*now['rules'], *(then['rules'] if whole else ())}):
         new, old = (verdicts['rules'].get(rule, 'not judged') for verdicts in (now, then))
         if new != old:
-            words.append(f'{rule}: {new}, recorded: {old}')
+            yield rule, f'{rule}: {new}, recorded: {old}'
             continue
         # One that is violated may be violated in more places than it was.
         places, before = (verdicts.get('tests', {}).get(rule, ()) for verdicts in (now, then))
-        words += [f'{rule}: FAIL in {test}, too' for test in places if test not in before]
-        words += [f'{rule}: FAIL no more in {test}' for test in before if test not in places and whole]
-    words += [f'new failure: {name}' for name in now['failures'] if name not in then['failures']]
-    words += [f'fails no more: {name}' for name in then['failures']
-              if name not in now['failures'] and whole]
-    return words
+        for test in places:
+            if test not in before:
+                yield f'{rule} {test}', f'{rule}: FAIL in {test}, too'
+        for test in before:
+            if test not in places and whole:
+                yield f'{rule} {test}', f'{rule}: FAIL no more in {test}'
+    for name in now['failures']:
+        if name not in then['failures']:
+            yield name, f'new failure: {name}'
+    for name in then['failures']:
+        if name not in now['failures'] and whole:
+            yield name, f'fails no more: {name}'
+
+
+def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
+    """In words, without what is by chance; nothing if both are the same.
+
+    whole: all tests have run.
+    """
+    chance = {*now.get('by chance', ()), *then.get('by chance', ())}
+    return [words for key, words in compare(now, then, whole)
+            if key not in chance and key.partition(' ')[0] not in chance]
+
+
+def merged(now: Verdicts, then: Verdicts) -> Verdicts:
+    """What two runs come to: where they differ it is by chance, and the worse one counts."""
+    chance = sorted({*then.get('by chance', ()), *(key for key, _ in compare(now, then, True))})
+    rules = {rule: max((verdicts['rules'][rule] for verdicts in (now, then) if rule in verdicts['rules']),
+                       key=WORSE.index)
+             for rule in sorted({*now['rules'], *then['rules']})}
+    tests = {rule: sorted({*now['tests'].get(rule, ()), *then['tests'].get(rule, ())})
+             for rule in rules if rule in now['tests'] or rule in then['tests']}
+    return {'rules': rules, 'tests': tests, 'by chance': chance,
+            'failures': sorted({*now['failures'], *then['failures']})}
 
 
 def signs(now: Verdicts, base: list[Verdicts]) -> list[str]:
@@ -189,9 +218,11 @@ def hold(driver: str, kernel: str, test: str, logs: str) -> Result:
                   differences(verdicts, then, not test) if then else [], '', bool(then))
 
 
-def write_record(result: Result) -> None:
+def write_record(result: Result, more: bool) -> None:
+    """more: beside what is recorded, or instead."""
     record = read_record(result.kernel)
-    record[result.driver] = result.verdicts
+    then = record.get(result.driver)
+    record[result.driver] = merged(result.verdicts, then) if more and then else result.verdicts
     with open(record_name(result.kernel), 'w', encoding='utf-8') as file:
         json.dump(dict(sorted(record.items())), file, indent=1, sort_keys=True)
         file.write('\n')
@@ -211,7 +242,8 @@ def table_of_records() -> str:
                              f'migration since {about["since"]}' if old else 'not run'))
                 continue
             words = list(verdicts['rules'].values())
-            broken = [rule for rule, verdict in sorted(verdicts['rules'].items()) if verdict == 'FAIL']
+            broken = [rule + (' (by chance)' if rule in verdicts.get('by chance', ()) else '')
+                      for rule, verdict in sorted(verdicts['rules'].items()) if verdict == 'FAIL']
             rows.append((f':doc:`{driver}`', kernel,
                          *(str(words.count(word)) for word in ('pass', 'FAIL', 'skip')),
                          ', '.join(broken) or 'none'))
@@ -334,7 +366,8 @@ def main() -> int:
     parser.add_argument('--kernels', default='', help='words: on these; by default lts and latest')
     parser.add_argument('--test', default='', help='a pattern: only these programs')
     parser.add_argument('--pattern', default='', help='words: only mutants of such names')
-    parser.add_argument('--record', action='store_true', help='this is what it comes to from now on')
+    parser.add_argument('--record', choices=('1', 'more'),
+                        help='this is what it comes to from now on; more: or what was recorded, by chance')
     parser.add_argument('--logs', default='', help='what logs begin with')
     args = parser.parse_args()
     if args.what == 'tables':
@@ -353,7 +386,7 @@ def main() -> int:
             for words in result.differences:
                 print(f'lab:   {words}')
             if args.record and result.verdicts:
-                write_record(result)
+                write_record(result, args.record == 'more')
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
     status = finish([result.case() for result in results], args.logs)

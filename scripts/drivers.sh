@@ -15,7 +15,7 @@
 make_cache
 options=()
 [ -z "${TEST-}" ] || [ "${RECORD:-0}" = 0 ] ||
-	die "RECORD=1 wants all tests" "leave TEST= out"
-[ "${RECORD:-0}" = 0 ] || options=(--record)
+	die "RECORD= wants all tests" "leave TEST= out"
+[ "${RECORD:-0}" = 0 ] || options=(--record "$RECORD")
 exec "$SCRIPTS/drivers.py" run --drivers "${DRIVER-}" --kernels "$KERNEL_GIVEN" \
 	--test "${TEST-}" --logs "$CACHE/logs/drivers-$(date +%Y%m%d-%H%M%S)-$$" "${options[@]}"

@@ -624,7 +624,8 @@ VARIABLES = [
     Variable('ONLY', 'a regular expression: only these runs of check and check-all', only),
     Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
              'without its hardware', driver),
-    Variable('RECORD', '1: what comes out is what is expected from now on', FLAG),
+    Variable('RECORD', '1: what comes out is what is expected from now on; more: or what was, by chance',
+             choice('0', '1', 'more')),
     Variable('RULE', 'a rule, MIG-PRE-03, or all of a kind, MIG-PRE: only what judges it; for rules, all '
              'about it', rule),
     Variable('PATCH', 'a file: a change to the driver of the kernel\'s that conformance is about', readable),

@@ -49,6 +49,20 @@ class Records(unittest.TestCase):
         self.assertEqual(drivers.differences(now, then, whole=False),
                          ['A: FAIL in z, too', 'B: FAIL, recorded: pass'])
 
+    def test_what_was_recorded_as_by_chance_is_not_compared(self):
+        first = {**verdicts(['x'], A='FAIL', B='pass', C='pass'), 'tests': {'A': ['t']}}
+        second = {**verdicts(A='FAIL', B='FAIL', C='pass'), 'tests': {'A': ['u'], 'B': ['t']}}
+        both = drivers.merged(second, first)
+        self.assertEqual(both['by chance'], ['A t', 'A u', 'B', 'x'])
+        self.assertEqual(both['rules'], {'A': 'FAIL', 'B': 'FAIL', 'C': 'pass'})
+        self.assertEqual(both['failures'], ['x'])
+        for run in (first, second):
+            self.assertEqual(drivers.differences(run, both), [])
+            self.assertEqual(drivers.merged(run, both), both)
+        third = {**verdicts(A='FAIL', B='FAIL', C='FAIL'), 'tests': {'A': ['v'], 'C': ['t']}}
+        self.assertEqual(drivers.differences(third, both),
+                         ['A: FAIL in v, too', 'C: FAIL, recorded: pass'])
+
     def test_what_differs_by_chance_is_no_sign_of_a_mistake(self):
         base = [verdicts(A='pass', B='FAIL'), verdicts(A='FAIL', B='FAIL')]
         self.assertEqual(drivers.signs(verdicts(A='FAIL', B='FAIL'), base), [])
