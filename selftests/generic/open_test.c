@@ -191,6 +191,26 @@ TEST_F(opening, device_in_use_is_not_opened_again)
 		"an open after the last close");
 }
 
+/* ... also if no fd of the device has been taken from it yet */
+TEST_F(opening, group_that_is_open_keeps_the_node_from_BIND)
+{
+	struct vfio_dev *dev = &self->dut.dev;
+	bool node_works;
+	int group;
+
+	if (dev->way == VFIO_WAY_CDEV)
+		SKIP(return, "a node needs no open group");
+	vfio_dev_close(dev);
+	node_works = !try_way(&self->dut, VFIO_WAY_CDEV);
+	group = open_path(dev->node);
+	RULE_FAILS("MIG-OPEN-02", try_way(&self->dut, VFIO_WAY_CDEV),
+		   "BIND of a node whose group is open");
+	close(group);
+	if (node_works)
+		RULE_OK("MIG-OPEN-02", try_way(&self->dut, VFIO_WAY_CDEV),
+			"BIND after the group was closed");
+}
+
 TEST_F(opening, BIND_that_fails_leaves_nothing)
 {
 	int iommufd = open_path("/dev/iommu"), null = open_path("/dev/null");
