@@ -2,7 +2,12 @@
 /*
  * DMA logging, against the ground truth: what the engine was told to write.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
@@ -446,6 +451,73 @@ TEST_F(dirty_log, is_off_after_the_last_close)
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
 	mtty_reopen(&self->mtty);
 	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
+}
+
+/* Of all users' pages that the kernel has pinned, those that are so yet */
+static long pinned_pages(void)
+{
+	long acquired = -1, released = -1, value;
+	char name[64];
+	FILE *file;
+	int fd;
+
+	/* Each processor counts for itself, until it is asked */
+	fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		must(write(fd, "1", 1) < 0 ? -errno : 0);
+		close(fd);
+	}
+	file = fopen("/proc/vmstat", "r");
+	if (!file)
+		return -1;
+	while (fscanf(file, "%63s %ld", name, &value) == 2) {
+		if (!strcmp(name, "nr_foll_pin_acquired"))
+			acquired = value;
+		if (!strcmp(name, "nr_foll_pin_released"))
+			released = value;
+	}
+	fclose(file);
+	return acquired < 0 || released < 0 ? -1 : acquired - released;
+}
+
+/* Larger than what the core pins at once, which is a page of page pointers */
+#define LARGE_BITMAP	(4 * 512 * PAGE)
+#define LARGE_SIZE	(LARGE_BITMAP * 8 * PAGE)
+
+/*
+ * A bitmap's pages are pinned while bits are set in it. The kernel finds no
+ * leak in pages that stay so: they are the user's.
+ */
+TEST_F(dirty_log, leaves_no_page_of_the_bitmap_pinned)
+{
+	__u64 *bitmap = calloc(1, LARGE_BITMAP);
+	__u64 far = LARGE_SIZE - PAGE;
+	struct vfio_buf buf;
+	unsigned int i;
+	long before = 0, after = -1;
+
+	ASSERT_NE(NULL, bitmap);
+	if (pinned_pages() < 0)
+		SKIP(return, "/proc/vmstat does not count pinned pages");
+	vfio_buf_new(&self->mtty.dev, &buf, far, PAGE, true);
+	ASSERT_EQ(0, start(&self->mtty, 0, LARGE_SIZE, PAGE));
+	/* Others may pin pages meanwhile; a page that stays so does each time */
+	for (i = 0; i < 10 && before != after; i++) {
+		before = pinned_pages();
+		write_to(_metadata, &self->mtty, BASE, PAGE);
+		write_to(_metadata, &self->mtty, far, PAGE);
+		EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, 0, LARGE_SIZE,
+					      PAGE, bitmap));
+		EXPECT_EQ(1, bitmap[LARGE_BITMAP / 8 - 1] >> 63);
+		write_to(_metadata, &self->mtty, BASE, PAGE);
+		/* An address that is not a page's first, and none */
+		EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE, SIZE,
+					      PAGE, bitmap + 3));
+		__dma_log_report(&self->mtty.dev, BASE, SIZE, PAGE, NULL);
+		after = pinned_pages();
+	}
+	EXPECT_EQ(before, after);
+	free(bitmap);
 }
 
 TEST_F(dirty_log, a_failed_write_may_be_in_it_and_nothing_more)
