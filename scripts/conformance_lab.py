@@ -156,6 +156,12 @@ class Conformance(guest.Check):
                 # Without what is said of the program as a whole
                 results = [case for case in cases if case.name != guest.label(unit)]
                 left = remainder(self.tests_in(unit), results, unit in self.lost)
+                if left and left.again and not left.kept and self.isolate:
+                    # It was the first one in a boot of its own: that is what it does alone.
+                    trace = [line for report in traces.pop(unit, []) for line in report]
+                    self.report.add(program, left.again, cases[-1], trace)
+                    self.remainders[unit] = left._replace(again=''), [], ''
+                    continue
                 if left:
                     # What the kernel reported is looked at when that is known of the test.
                     self.remainders[unit] = left, traces.pop(unit, []), self.lost.get(unit, '')
