@@ -15,7 +15,7 @@ import drivers  # pylint: disable=wrong-import-position
 
 def verdicts(failures=(), **rules):
     return {'rules': {name.replace('_', '-'): word for name, word in rules.items()},
-            'failures': list(failures)}
+            'failures': list(failures), 'programs': []}
 
 
 class Differences(unittest.TestCase):
@@ -46,8 +46,16 @@ class Records(unittest.TestCase):
         now = {**verdicts(A='FAIL', B='FAIL'), 'tests': {'A': ['y', 'z'], 'B': ['x']}}
         self.assertEqual(drivers.differences(now, then),
                          ['A: FAIL in z, too', 'A: FAIL no more in x', 'B: FAIL, recorded: pass'])
+
+    def test_a_run_of_some_programs(self):
+        then = {**verdicts(A='FAIL', B='pass', C='FAIL', D='skip', E='FAIL'),
+                'tests': {'A': ['p x', 'p y', 'q z'], 'C': ['q x'], 'E': ['p x']}}
+        now = {**verdicts(A='FAIL', B='pass', C='pass', D='pass', E='pass'),
+               'tests': {'A': ['p x', 'p w']}, 'programs': ['p']}
         self.assertEqual(drivers.differences(now, then, whole=False),
-                         ['A: FAIL in z, too', 'B: FAIL, recorded: pass'])
+                         ['A: FAIL in p w, too', 'A: FAIL no more in p y', 'E: pass, recorded: FAIL'])
+        now = {**verdicts(B='FAIL'), 'tests': {'B': ['p x']}, 'programs': ['p']}
+        self.assertEqual(drivers.differences(now, then, whole=False), ['B: FAIL, recorded: pass'])
 
     def test_what_was_recorded_as_by_chance_is_not_compared(self):
         first = {**verdicts(['x'], A='FAIL', B='pass', C='pass'), 'tests': {'A': ['t']}}

@@ -75,6 +75,7 @@ class Report:
         self.judged = collections.Counter()
         self.skipped = collections.defaultdict(collections.Counter)
         self.not_run = []
+        self.programs = set()   # those that something is known of
         self.nameless = []      # failures that no rule explains
         self.traces = []
 
@@ -93,6 +94,7 @@ class Report:
     def add(self, program, test, case, trace=()):
         """A test's result; trace is what the kernel reported meanwhile."""
         where = f'{program} {test}'.strip()
+        self.programs.add(program)
         named = self.named_by(program, test) if test else sorted(
             {rule for rules in self.tests.get(program, {}).values() for rule in rules})
         if case.status == 'skipped':
@@ -259,6 +261,7 @@ class Report:
         if args.json:
             with open(args.json, 'w', encoding='utf-8') as out:
                 json.dump({'about': about, 'failed': self.failed(), 'rules': self.rows(),
+                           'programs': sorted(self.programs),
                            'nameless': self.nameless, 'traces': self.traces}, out, indent=1)
                 out.write('\n')
         for name, text in ((args.ktap, self.ktap), (args.rst, self.rst)):
