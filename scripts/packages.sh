@@ -98,10 +98,10 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 	missing_packages+=(libclang-rt-dev)
 fi
 
-# A module of Python, for the one that the user has or for Debian's
+# Modules of Python, for the one that the user has or for Debian's
 if [[ " $* " == *" lint-quick "* ]] && ! docutils_python >/dev/null; then
-	missing_programs+=("docutils of Python")
-	missing_packages+=(python3-docutils)
+	missing_programs+=("docutils and yaml of Python")
+	missing_packages+=(python3-docutils python3-yaml)
 fi
 
 # What a new root is verified with.
