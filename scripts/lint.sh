@@ -80,7 +80,7 @@ checkpatch() {
 	return $ok
 }
 
-shellcheck() { command shellcheck -x scripts/*.sh .ci/run; }
+shellcheck() { command shellcheck -x scripts/*.sh contrib/ci/*.sh .ci/run; }
 
 documents() { "$(docutils_python)" -B scripts/documents.py Documentation/*.rst Documentation/*/*.rst; }
 

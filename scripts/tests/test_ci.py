@@ -197,7 +197,8 @@ class Documents(unittest.TestCase):
 
     def test_all_are_looked_at(self) -> None:
         self.assertEqual([os.path.basename(path) for path in files('.yml', '.yaml')],
-                         ['github-driver.yml', 'github.yml', 'gitlab-ci.yml'])
+                         ['github-driver.yml', 'github.yml', 'gitlab-ci.yml',
+                          'lava-conformance.yaml', 'lava-selftests.yaml'])
         for path in files('.yml', '.yaml'):
             with self.subTest(os.path.basename(path)):
                 self.assertIsInstance(yaml.safe_load(read(path)), dict)
@@ -250,6 +251,23 @@ class Documents(unittest.TestCase):
             for word in words.split():
                 known = re.search(rf'^\t{word}\)', read(f'{REPO}/scripts/packages.sh'), re.M)
                 self.assertTrue(known, word)
+
+    def test_lava(self) -> None:
+        for path in files('.yaml'):
+            document = yaml.safe_load(read(path))
+            self.assertEqual(document['metadata']['format'], 'Lava-Test Test Definition 1.0')
+            # "A short name, with none of these"
+            self.assertNotRegex(document['metadata']['name'], r'[$& "\'`()<>/\\|;]')
+            for value in document.get('params', {}).values():
+                self.assertIsInstance(value, str)
+            self.shell('\n'.join(document['run']['steps']))
+
+    def test_lava_calls_what_there_is(self) -> None:
+        line = next(step for step in yaml.safe_load(read(f'{CI}/lava-conformance.yaml'))['run']['steps']
+                    if step.startswith('vfio-migration-conformance'))
+        manual = read(f'{REPO}/Documentation/man/vfio-migration-conformance.1').replace('\\-', '-')
+        for option in re.findall(r'--[a-z]+', line):
+            self.assertTrue(option in manual, option)
 
     def shell(self, text: str) -> None:
         """Does bash take it?"""
@@ -323,6 +341,56 @@ class Status(WithStandIns):
                 '-u lab -- env HOME=/home/lab scripts/verb.sh check LEAKS=1 KERNEL=lts']))
             self.assertEqual(self.call('bash', '-e', '-c', '\n'.join(job['after_script'])), (0, []))
             self.there('results/output', 'results/logs/x.xml', 'results/conformance')
+
+    def lava(self, name: str) -> tuple[int, list[str]]:
+        document = yaml.safe_load(read(f'{CI}/{name}'))
+        self.write('contrib/ci/ktap-to-lava.sh', read(f'{CI}/ktap-to-lava.sh'))
+        os.chmod(f'{self.place}/contrib/ci/ktap-to-lava.sh', stat.S_IRWXU)
+        self.stand_in('lava-test-case', 'echo "$*"')
+        return self.call('sh', '-e', '-c', '\n'.join(document['run']['steps']), **document.get('params', {}))
+
+    def test_lava(self) -> None:
+        for status, result in ((0, 'pass'), (1, 'fail'), (2, 'unknown')):
+            rule = 'not ok 1 MIG-FD-06' if status else 'ok 1 MIG-FD-06'
+            self.stand_in('vfio-migration-conformance', 'echo "called: $*"\n'
+                          + (f'printf "1..1\\n{rule}\\n" >conformance.ktap\n' if status < 2 else '')
+                          + f'exit {status}')
+            ended, told = self.lava('lava-conformance.yaml')
+            self.assertEqual(ended, 0)
+            self.assertEqual(told, ['called: --device 0000:3b:00.1 --ktap conformance.ktap '
+                                    '--junit conformance.xml --json conformance.json']
+                             + [f'MIG-FD-06 --result {result}'] * (status < 2) + [f'conformance --result {result}'])
+
+
+class Lava(WithStandIns):
+    """ktap-to-lava.sh, with a lava-test-case that tells how it was called."""
+
+    def told(self, ktap: str) -> list[str]:
+        # It reads its input, as a program may.
+        self.stand_in('lava-test-case', 'cat\necho "$*"')
+        self.write('ktap', ktap)
+        status, told = self.call(f'{CI}/ktap-to-lava.sh', 'ktap')
+        self.assertEqual(status, 0)
+        return told
+
+    def test_of_the_conformance_suite(self) -> None:
+        self.assertEqual(self.told(
+            'KTAP version 1\n1..3\nok 1 MIG-FSM-01\n# MIG-FD-06: expected 0, seen ENOMSG\n'
+            'not ok 2 MIG-FD-06\nok 3 MIG-PRE-06 # SKIP the device has no PRE_COPY (it has STOP_COPY | P2P)\n'),
+            ['MIG-FSM-01 --result pass', 'MIG-FD-06 --result fail', 'MIG-PRE-06 --result skip'])
+
+    def test_of_the_kernels_runner(self) -> None:
+        self.assertEqual(self.told(
+            'TAP version 13\n1..3\n# timeout set to 0\n# selftests: mtty-mig: fsm_test\n'
+            '# TAP version 13\n# 1..2\n# not ok 1 inner\nnot ok 1 selftests: mtty-mig: fsm_test # exit=1\n'
+            'ok 2 selftests: mtty-mig: size_test\nok 3 selftests: mtty-mig: poll_test # SKIP\n'),
+            ['mtty-mig.fsm_test --result fail', 'mtty-mig.size_test --result pass',
+             'mtty-mig.poll_test --result skip'])
+
+    def test_what_is_missing(self) -> None:
+        self.assertEqual(self.told('KTAP version 1\n1..3\nok 1 a b/c\n'),
+                         ['a_b_c --result pass', '2_of_3_without_a_result --result fail'])
+        self.assertEqual(self.told(''), ['no_plan --result fail'])
 
 
 if __name__ == '__main__':
