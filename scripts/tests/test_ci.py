@@ -2,7 +2,7 @@
 """The files in contrib/ci: they are well-formed, and what they call exists.
 
 No service that runs them can be reached from a test.  What can be looked at is their
-syntax, and whether the lab takes each call in them.
+syntax, and whether the lab takes each call in them, and in Documentation/ci.rst.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ except ImportError:
     yaml = None
 
 CI = f'{REPO}/contrib/ci'
+PAGE = f'{REPO}/Documentation/ci.rst'
 NO_YAML = 'this Python has no yaml (Debian: python3-yaml)'
 # Packages that packages.sh names, and that are not for the image's Debian
 ELSEWHERE = {'qemu-system-misc'}    # Debian 12's name of qemu-system-s390x
@@ -99,6 +100,14 @@ def gitlab_lines(document: Mapping[str, Any]) -> Iterator[str]:
                         yield filled(line, values)
 
 
+def rst_lines(text: str) -> Iterator[str]:
+    """Literal blocks and ``inline literals``, which may go over the end of a line."""
+    for block in re.findall(r'::\n\n((?:    .*\n|\n)+)', text):
+        yield from joined(block)
+    for literal in re.findall(r'``([^`]+)``', text):
+        yield ' '.join(literal.split())
+
+
 class Lab(unittest.TestCase):
     """What the lab says of a call, on a machine with a kernel tree."""
 
@@ -163,6 +172,14 @@ class Calls(Lab):
         command = re.findall(r'^CMD (.*)$', read(f'{CI}/Containerfile'), re.M)
         self.assertEqual(command, ['["make", "check"]'])
         self.check_lines([' '.join(json.loads(command[0]))], 1)
+
+    def test_page(self) -> None:
+        self.check_lines(rst_lines(read(PAGE)), 10)
+
+    def test_page_names_each_file(self) -> None:
+        text = read(PAGE)
+        for name in os.listdir(CI):
+            self.assertIn(f'``{name}``', text)
 
 
 class Packages(unittest.TestCase):
