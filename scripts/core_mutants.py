@@ -124,7 +124,8 @@ def hunt_one(tree: Tree, mutant: Mutant, log: str) -> list[str]:
     tree.apply(mutant)
     try:
         seen = failures(tree, mutant.killed_by, False, f'{log}-1.log') if mutant.killed_by else []
-        return seen or failures(tree, ALL, True, f'{log}-2.log')
+        tests = f'@({ALL}|{mutant.killed_by})' if mutant.killed_by else ALL
+        return seen or failures(tree, tests, True, f'{log}-2.log')
     finally:
         tree.restore(mutant.files)
 
