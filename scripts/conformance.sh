@@ -6,8 +6,8 @@
 #   DRIVER=mtty_mig	this project's, type by type (the default)
 #   DRIVER=mtty		the kernel's own sample
 #   DRIVER=NAME		one of the kernel's, without its hardware: see selftests/standins
-#   ISOLATE=0|1		a boot for each test, or none; by default one for each test of a
-#			program that the kernel did not survive
+#   ISOLATE=0|1		a boot for each test, or none; by default, for the kernel's drivers,
+#			one for each test that the kernel did not survive, and for what follows it
 #   PATCH=FILE	with this change to one of the kernel's
 #   RULE=MIG-...	only what judges this rule
 #   CASE=PATTERN	only the test cases of that name

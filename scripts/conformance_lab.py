@@ -13,6 +13,7 @@ and the tests after that in another.
 
 import argparse
 import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -85,6 +86,11 @@ def units_of(args, report, unit, isolate):
 MOST_BOOTS = 100
 
 
+def lines_of(reports):
+    """Of the kernel's reports, one after the other."""
+    return [line for report in reports for line in report]
+
+
 class Remainder(typing.NamedTuple):
     """What a unit has to be looked at again for."""
     kept: int       # so many of its results count
@@ -110,12 +116,14 @@ def remainder(tests, cases, lost):
 class Conformance(guest.Check):
     """The generic tests, for some types of device."""
 
-    def __init__(self, args, report, units, isolate):
+    def __init__(self, args, report, units, isolate, number=1):
+        """number: which run of several it is, whose guests' logs have names of their own."""
         self.report = report
         self.isolate = isolate
         self.remainders = {}
         args = argparse.Namespace(**vars(args))
         args.tests = units
+        args.log += f'-run{number}' if number > 1 else ''
         shutil.rmtree(f'{args.run}/claims', ignore_errors=True)
         super().__init__(args)
         self.live = False
@@ -140,6 +148,26 @@ class Conformance(guest.Check):
         """The tests that a unit runs, in their order."""
         return unit.split('@-r@')[1:] or tests_of(self.args, self.report, unit)[0]
 
+    def what_counts(self, unit, cases, reports):
+        """The results of a unit, up to where it came to its end, and what the kernel reported.
+
+        The rest is a remainder, which the next run looks at.
+        """
+        # Without what is said of the program as a whole
+        results = [case for case in cases if case.name != guest.label(unit)]
+        left = remainder(self.tests_in(unit), results, unit in self.lost)
+        if not left:
+            return cases, reports
+        if left.again and not left.kept and self.isolate:
+            # It was the first one in a boot of its own: that is what it does alone.
+            self.report.add(conformance.name_of(unit.split('@')[0]), left.again, cases[-1],
+                            lines_of(reports))
+            self.remainders[unit] = left._replace(again=''), [], ''
+            return [], []
+        # What the kernel reported is looked at when that is known of the test.
+        self.remainders[unit] = left, reports, self.lost.get(unit, '')
+        return results[:left.kept], []
+
     def add_to_report(self, auto):
         """What came of each test, with what its kernel reported meanwhile.
 
@@ -150,28 +178,16 @@ class Conformance(guest.Check):
             for report in tester.scanner.reports:
                 traces.setdefault(report.unit, []).append(report)
         for unit, cases in self._results:
-            program = conformance.name_of(unit.split('@')[0])
             alone = test_of(unit)
+            reports = traces.pop(unit, [])
             if auto and not alone:
-                # Without what is said of the program as a whole
-                results = [case for case in cases if case.name != guest.label(unit)]
-                left = remainder(self.tests_in(unit), results, unit in self.lost)
-                if left and left.again and not left.kept and self.isolate:
-                    # It was the first one in a boot of its own: that is what it does alone.
-                    trace = [line for report in traces.pop(unit, []) for line in report]
-                    self.report.add(program, left.again, cases[-1], trace)
-                    self.remainders[unit] = left._replace(again=''), [], ''
-                    continue
-                if left:
-                    # What the kernel reported is looked at when that is known of the test.
-                    self.remainders[unit] = left, traces.pop(unit, []), self.lost.get(unit, '')
-                    cases = results[:left.kept]
-            trace = [line for report in traces.pop(unit, []) for line in report]
+                cases, reports = self.what_counts(unit, cases, reports)
             for case in cases:
                 test = alone or case.name[len(guest.label(unit)):].strip()
-                self.report.add(program, test, case, trace if alone else ())
-            if trace and not alone:
-                self.problem(guest.label(unit), trace)
+                self.report.add(conformance.name_of(unit.split('@')[0]), test, case,
+                                lines_of(reports) if alone else ())
+            if reports and not alone:
+                self.problem(guest.label(unit), lines_of(reports))
         for unit, reports in traces.items():
             for report in reports:
                 self.problem(unit or 'the boot', list(report))
@@ -202,7 +218,7 @@ class Conformance(guest.Check):
             alone = unit_of(unit, [left.again]) if left.again else ''
             known = {kind_of(report) for tester in (later.guests if alone and later else ())
                      for report in tester.scanner.reports if report.unit == alone}
-            trace = [line for report in reports if kind_of(report) not in known for line in report]
+            trace = lines_of(report for report in reports if kind_of(report) not in known)
             if trace:
                 self.problem(guest.label(unit), trace)
             if died and not alone:
@@ -238,8 +254,8 @@ def run(args):
     failed = []
     before = None
     boots = 0
-    while units:
-        check = Conformance(args, report, units, isolate)
+    for number in itertools.count(1):
+        check = Conformance(args, report, units, isolate, number)
         failed += check.main()
         check.add_to_report(auto)
         if before:
@@ -252,11 +268,11 @@ def run(args):
             units = []
         if not units:
             check.explain(None)
-        else:
-            print('lab: the kernel did not survive, or could not end, '
-                  + ', '.join(f'{guest.label(unit)} {left.again}'.strip()
-                              for unit, (left, _, _) in check.remainders.items())
-                  + ': on with what is left, in boots of their own', flush=True)
+            break
+        print('lab: the kernel did not survive, or could not end, '
+              + ', '.join(f'{guest.label(unit)} {left.again}'.strip()
+                          for unit, (left, _, _) in check.remainders.items())
+              + ': on with what is left, in boots of their own', flush=True)
     about = f'{args.driver} ({" ".join(args.types)}), Linux {args.release}'
     report.write(args, about)
     print(f'\nConformance of {about}\n')
