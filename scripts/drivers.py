@@ -398,8 +398,8 @@ def main() -> int:
         for driver in drivers:
             result = hold(driver, kernel, args.test, args.logs)
             results.append(result)
-            print('lab: ' + ', '.join(result.row()[:2]) + ': ' + result.row()[-1]
-                  + f' ({result.seconds:.0f} s)', flush=True)
+            print(f'lab: {driver} on Linux {result.kernel} in User Mode Linux: {result.row()[-1]}'
+                  f' ({result.seconds:.0f} s)', flush=True)
             for words in result.differences:
                 print(f'lab:   {words}')
             if args.record and result.verdicts:
