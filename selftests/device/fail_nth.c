@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
+#include "../lib/child.h"
 #include "../lib/file.h"
 #include "fail_nth.h"
 
@@ -245,10 +245,7 @@ static struct {
 __attribute__((constructor))
 static void make_total(void)
 {
-	total = mmap(NULL, sizeof(*total), PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (total == MAP_FAILED)
-		die("mmap: %s", strerror(errno));
+	total = shared_new(sizeof(*total));
 }
 
 /**

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A device of which something hangs on memory that does not come. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <linux/pci_regs.h>
 
 #include "../lib/check.h"
@@ -24,11 +22,7 @@ static char (*no_way)[sizeof(trouble)];
 
 static void __attribute__((constructor)) share_no_way(void)
 {
-	no_way = mmap(NULL, VFIO_NR_WAYS * sizeof(*no_way),
-		      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (no_way == MAP_FAILED)
-		die("mmap: %s", strerror(errno));
+	no_way = shared_new(VFIO_NR_WAYS * sizeof(*no_way));
 }
 
 /* What a guest's driver does before it uses the engine */

@@ -13,6 +13,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/child.h"
 #include "../lib/rule.h"
 #include "../lib/worker.h"
 #include "session.h"
@@ -980,10 +981,7 @@ static struct ticked *ticked_new(size_t len, int flags, bool precopy)
 
 	/* The read() after the end needs room, too */
 	size = sizeof(*ticked) + max + piece;
-	ticked = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (ticked == MAP_FAILED)
-		die("no memory");
+	ticked = shared_new(size);
 	ticked->flags = flags;
 	ticked->precopy = precopy;
 	ticked->piece = piece;

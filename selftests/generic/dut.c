@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../lib/check.h"
+#include "../lib/child.h"
 #include "../lib/removal.h"
 #include "dut.h"
 
@@ -30,11 +30,7 @@ static struct known_way {
 
 static void __attribute__((constructor)) share_known_ways(void)
 {
-	known_ways = mmap(NULL, VFIO_NR_WAYS * sizeof(*known_ways),
-			  PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			  -1, 0);
-	if (known_ways == MAP_FAILED)
-		die("mmap: %s", strerror(errno));
+	known_ways = shared_new(VFIO_NR_WAYS * sizeof(*known_ways));
 }
 
 static int try_open(struct dut *dut)

@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
@@ -254,11 +253,7 @@ static bool (*held_up)[NR_IOS];
 
 static void __attribute__((constructor)) share_held_up(void)
 {
-	held_up = mmap(NULL, VFIO_DEVICE_STATE_NR * sizeof(*held_up),
-		       PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		       0);
-	if (held_up == MAP_FAILED)
-		die("mmap: %s", strerror(errno));
+	held_up = shared_new(VFIO_DEVICE_STATE_NR * sizeof(*held_up));
 }
 
 /* How a session ends */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,6 +20,24 @@
 
 /* File descriptors that a process may have here */
 #define MAX_FD	1024
+
+/**
+ * shared_new - memory that a process shares with those that it forks
+ * @len: of it, in bytes
+ *
+ * Test cases are processes of their own, so this is how one tells the next.
+ *
+ * Return: the memory, filled with zeroes.
+ */
+void *shared_new(size_t len)
+{
+	void *shared = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
+	return shared;
+}
 
 static bool keeps(const int *keep, int fd)
 {

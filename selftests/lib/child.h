@@ -20,6 +20,8 @@ struct child {
 /* What ends the list of files that a child keeps */
 #define KEEP_END	(-1)
 
+void *shared_new(size_t len);
+
 void child_start(struct child *child, int (*run)(int sock, void *arg),
 		 void *arg, const int *keep);
 void child_kill(struct child *child);
