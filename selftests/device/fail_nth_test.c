@@ -143,11 +143,6 @@ static void leftovers_after(struct __test_metadata *_metadata,
 		TH_LOG("a device was removed, but not released");
 }
 
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
-{
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
-}
-
 /* A device that goes through the FSM, and one to arrive at */
 
 FIXTURE(arcs)

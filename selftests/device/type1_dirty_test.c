@@ -8,10 +8,8 @@
  * way of the IOMMU driver, vfio_dma_rw(), so that driver knows each page; and
  * a device that cannot write by itself makes no other page dirty.
  */
-#include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
@@ -39,11 +37,6 @@ FIXTURE(type1)
 	__u64 expected[WORDS];
 	__u64 bitmap[WORDS];
 };
-
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
-{
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
-}
 
 static int tracking(struct mtty *mtty, __u32 flag)
 {

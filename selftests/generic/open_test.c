@@ -25,11 +25,6 @@
 
 #define NOT_A_NODE	"only a device node is bound to an iommufd"
 
-static int any_ioctl(int fd, unsigned long request, void *arg)
-{
-	return ioctl(fd, request, arg) < 0 ? -errno : 0;
-}
-
 static int open_path(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -66,7 +61,7 @@ static int bind_fd(int fd, const struct attempt *attempt)
 		.iommufd = attempt->iommufd,
 	};
 
-	return any_ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	return do_ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 }
 
 /* ... whose answer cannot be written */
@@ -82,7 +77,7 @@ static int bind_read_only(int fd, int iommufd)
 	bind->argsz = sizeof(*bind);
 	bind->iommufd = iommufd;
 	mprotect(bind, sizeof(*bind), PROT_READ);
-	ret = any_ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind);
+	ret = do_ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, bind);
 	munmap(bind, sizeof(*bind));
 	return ret;
 }
@@ -136,7 +131,7 @@ TEST_F(opening, node_gives_nothing_before_BIND)
 	fd = open_path(self->dut.dev.node);
 	for (i = 0; i < ARRAY_LEN(calls); i++)
 		RULE_FAILS("MIG-OPEN-01",
-			   any_ioctl(fd, calls[i].request, calls[i].arg),
+			   do_ioctl(fd, calls[i].request, calls[i].arg),
 			   "%s before BIND", calls[i].name);
 	RULE_FAILS("MIG-OPEN-01",
 		   pread(fd, &word, sizeof(word), config) < 0 ? -errno : 0,
@@ -164,7 +159,7 @@ TEST_F(opening, device_in_use_is_not_opened_again)
 			   vfio_way_name(way), vfio_way_name(dev->way));
 		dev->info.argsz = sizeof(dev->info);
 		RULE_OK("MIG-OPEN-02",
-			any_ioctl(dev->fd, VFIO_DEVICE_GET_INFO, &dev->info),
+			do_ioctl(dev->fd, VFIO_DEVICE_GET_INFO, &dev->info),
 			"GET_INFO after an open by %s was refused",
 			vfio_way_name(way));
 	}

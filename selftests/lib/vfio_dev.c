@@ -17,7 +17,15 @@
 #include "check.h"
 #include "vfio_dev.h"
 
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
+/**
+ * do_ioctl - ioctl() as the kernel returns it
+ * @fd: of a device, a group, a container or an iommufd
+ * @cmd: the request
+ * @arg: its argument
+ *
+ * Return: 0 or -errno.
+ */
+int do_ioctl(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
 }

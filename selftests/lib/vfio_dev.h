@@ -50,6 +50,8 @@ struct vfio_dev {
 const char *vfio_way_name(enum vfio_way way);
 enum vfio_way vfio_way_from_env(void);
 
+int do_ioctl(int fd, unsigned long cmd, void *arg);
+
 int __vfio_dev_sysfs(const char *name, char *path);
 int __vfio_dev_open(struct vfio_dev *dev, const char *name, enum vfio_way way);
 void vfio_dev_open(struct vfio_dev *dev, const char *name);

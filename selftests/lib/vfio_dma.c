@@ -3,18 +3,12 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <linux/iommufd.h>
 
 #include "check.h"
 #include "vfio_dma.h"
 #include "vfio_mig.h"
-
-static int do_ioctl(int fd, unsigned long cmd, void *arg)
-{
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
-}
 
 /**
  * __vfio_dma_map - let a device reach memory of this process
