@@ -206,9 +206,9 @@ TEST_F(opening, group_that_is_open_keeps_the_node_from_BIND)
 			"BIND after the group was closed");
 }
 
-TEST_F(opening, BIND_that_fails_leaves_nothing)
+static void judge_failed_binds(struct __test_metadata *_metadata,
+			       struct dut *dut, int iommufd, int null)
 {
-	int iommufd = open_path("/dev/iommu"), null = open_path("/dev/null");
 	const struct attempt bad[] = {
 		{ "a short argsz", sizeof(__u32), 0, iommufd },
 		{ "unknown flags", sizeof(struct vfio_device_bind_iommufd),
@@ -219,20 +219,15 @@ TEST_F(opening, BIND_that_fails_leaves_nothing)
 	};
 	bool ways[VFIO_NR_WAYS];
 	unsigned int i;
-	int fd;
 
-	if (self->dut.way != VFIO_WAY_CDEV)
-		SKIP(return, NOT_A_NODE);
-	vfio_dev_close(&self->dut.dev);
 	for (i = 0; i < VFIO_NR_WAYS; i++)
-		ways[i] = !try_way(&self->dut, i);
+		ways[i] = !try_way(dut, i);
 
 	for (i = 0; i <= ARRAY_LEN(bad); i++) {
 		const char *name = "an argument that is read-only";
+		int fd = open_path(dut->dev.node), ret;
 		enum vfio_way way;
-		int ret;
 
-		fd = open_path(self->dut.dev.node);
 		if (i < ARRAY_LEN(bad)) {
 			name = bad[i].name;
 			ret = bind_fd(fd, &bad[i]);
@@ -242,14 +237,26 @@ TEST_F(opening, BIND_that_fails_leaves_nothing)
 		RULE_FAILS("MIG-OPEN-03", ret, "BIND with %s", name);
 		for (way = 0; way < VFIO_NR_WAYS; way++)
 			if (ways[way])
-				RULE_OK("MIG-OPEN-03",
-					try_way(&self->dut, way),
+				RULE_OK("MIG-OPEN-03", try_way(dut, way),
 					"an open by %s after BIND with %s",
 					vfio_way_name(way), name);
 		RULE_OK("MIG-OPEN-03", bind_well(fd, iommufd),
 			"BIND of the same fd after BIND with %s", name);
 		close(fd);
 	}
+}
+
+TEST_F(opening, BIND_that_fails_leaves_nothing)
+{
+	int iommufd, null;
+
+	if (self->dut.way != VFIO_WAY_CDEV)
+		SKIP(return, NOT_A_NODE);
+	vfio_dev_close(&self->dut.dev);
+	/* Only now: where there is no node, there may be no iommufd */
+	iommufd = open_path("/dev/iommu");
+	null = open_path("/dev/null");
+	judge_failed_binds(_metadata, &self->dut, iommufd, null);
 	close(null);
 	close(iommufd);
 }
