@@ -77,45 +77,32 @@ static int log_report(struct memory *mem, __u64 offset, __u64 len,
 				page_size, bitmap);
 }
 
-/**
- * struct answer - what REPORT of a part comes to
- * @ret: what it returned
- * @lost: the first page that is missing, or -1
- * @extra: the first one that was not written to, or -1
- */
-struct answer {
-	int ret;
-	long lost;
-	long extra;
-};
-
-static void ask_log(struct memory *mem, __u64 offset, __u64 len,
-		    __u64 page_size, __u64 granule, struct answer *answer)
+/* REPORT, which has to tell all that was written to there: that is the rule */
+static void judge_log(struct __test_metadata *_metadata, const char *rule,
+		      struct memory *mem, __u64 offset, __u64 len,
+		      __u64 page_size, __u64 granule, const char *when)
 {
 	__u64 *bitmap = memory_bitmap(mem);
+	long lost, extra;
 
-	answer->ret = log_report(mem, offset, len, page_size, bitmap);
-	answer->lost = memory_lost(mem, offset, len, page_size, bitmap);
-	answer->extra = memory_extra(mem, offset, len, page_size, bitmap,
-				     granule);
+	RULE_OK(rule, log_report(mem, offset, len, page_size, bitmap),
+		"REPORT %s", when);
+	lost = memory_lost(mem, offset, len, page_size, bitmap);
+	RULE(rule, lost < 0,
+	     "each page that was written to, seen none told for page %ld: %s",
+	     lost, when);
+	extra = memory_extra(mem, offset, len, page_size, bitmap, granule);
+	RULE("MIG-DMA-02", extra < 0,
+	     "pages that were written to, seen page %ld: %s", extra, when);
 	memory_reported(mem, offset, len);
 	free(bitmap);
 }
 
-/* REPORT of all, which has to tell all that was written to */
 static void check_log(struct __test_metadata *_metadata, struct memory *mem,
 		      __u64 granule, const char *when)
 {
-	struct answer answer;
-
-	ask_log(mem, 0, mem->buf.len, MEM_PAGE, granule, &answer);
-	RULE_OK("MIG-DMA-01", answer.ret, "REPORT %s", when);
-	RULE("MIG-DMA-01", answer.lost < 0,
-	     "each page that was written to, seen none told for page %ld: %s",
-	     answer.lost, when);
-	RULE("MIG-DMA-02", answer.extra < 0,
-	     "pages that were written to, seen page %ld: %s", answer.extra,
-	     when);
+	judge_log(_metadata, "MIG-DMA-01", mem, 0, mem->buf.len, MEM_PAGE,
+		  granule, when);
 }
 
 /* ... of a part, or of one of several ranges */
@@ -123,16 +110,8 @@ static void check_log_part(struct __test_metadata *_metadata,
 			   struct memory *mem, __u64 offset, __u64 len,
 			   __u64 page_size, __u64 granule, const char *when)
 {
-	struct answer answer;
-
-	ask_log(mem, offset, len, page_size, granule, &answer);
-	RULE_OK("MIG-DMA-04", answer.ret, "REPORT %s", when);
-	RULE("MIG-DMA-04", answer.lost < 0,
-	     "each page that was written to, seen none told for page %ld: %s",
-	     answer.lost, when);
-	RULE("MIG-DMA-02", answer.extra < 0,
-	     "pages that were written to, seen page %ld: %s", answer.extra,
-	     when);
+	judge_log(_metadata, "MIG-DMA-04", mem, offset, len, page_size,
+		  granule, when);
 }
 
 TEST_F_TIMEOUT(log, tells_each_page_that_was_written_to, SLOW)
