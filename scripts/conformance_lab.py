@@ -13,6 +13,7 @@ and the tests after that in another.
 
 import argparse
 import contextlib
+import functools
 import itertools
 import os
 import re
@@ -52,10 +53,16 @@ def kind_of(report):
     return re.sub(r'\d+', '', re.sub(r'\b(0x)?[0-9a-f]{8,}\b|\+0x\S+|\[[^]]*\]', '', report[0])).strip()
 
 
+@functools.cache
+def list_tests(program):
+    """The program is asked once: each unit of it, and each run, wants to know."""
+    return conformance.list_tests(program)
+
+
 def tests_of(args, report, unit):
     """The tests of a program that are wanted; in the second place, whether these are all."""
     program = unit.split('@')[0]
-    tests = conformance.list_tests(f'{args.run}/selftests/{program}')
+    tests = list_tests(f'{args.run}/selftests/{program}')
     wanted = [test for test in tests if report.wanted(
         conformance.name_of(program), test, args.rule, args.case)]
     return wanted, wanted == tests
