@@ -68,7 +68,7 @@ fi
 
 mark() {
 	# /dev/kmsg refuses what is longer than a line of the log.
-	echo "<6>@$TOKEN $(echo "$*" | cut -c 1-900)" >/dev/kmsg
+	printf '<6>@%s %.900s\n' "$TOKEN" "$*" >/dev/kmsg
 	echo "@$TOKEN $*" >"$OUT"
 }
 

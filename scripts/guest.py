@@ -271,7 +271,7 @@ class Tester(Job):
 
     def mark(self, channel, words):
         super().mark(channel, words)
-        if channel == 'log' and words.startswith('begin '):
+        if channel == 'log' and words.startswith('begin ') and self.scanner.unit not in self.check.units:
             # The log has no more than the beginning of a long one.
             self.scanner.unit = next((unit for unit in self.check.units
                                       if unit.startswith(self.scanner.unit)), self.scanner.unit)

@@ -150,6 +150,28 @@ class Guests(unittest.TestCase):
             with contextlib.redirect_stderr(io.StringIO()):
                 self.assertEqual(guest.run_job(self.args, job), status, error)
 
+    def unit_of(self, mark, units):
+        """Whose a report of the kernel is, after such a mark in the log."""
+        check = argparse.Namespace(units=units, live=True)
+        with mock.patch('machine.Guest', Boot(self.run_dir)):
+            tester = guest.Tester(self.args, f'{self.tmp.name}/guest.log', check)
+        self.addCleanup(tester.log_file.close)
+        tester.mark('log', f'begin {mark}')
+        return tester.scanner.unit
+
+    def test_a_unit_whose_name_begins_another(self):
+        units = ['p@t@-r@a.dead_again', 'p@t@-r@a.dead']
+        for unit in units:
+            self.assertEqual(self.unit_of(unit, units), unit)
+
+    def test_a_mark_that_was_too_long_for_the_log(self):
+        units = ['p@t', 'p@t@-r@' + '@-r@'.join(f'a.test_{number}' for number in range(200))]
+        self.assertEqual(self.unit_of(units[1][:894], units), units[1])
+
+
+if __name__ == '__main__':
+    unittest.main()
+
 
 class Runs(unittest.TestCase):
     """make check and check-all: a test that failed, or a run that could not be done"""
@@ -170,7 +192,3 @@ class Runs(unittest.TestCase):
         for which, status in (([good], 0), ([good, failed], 1), ([reported], 1), ([silent], 1),
                               ([good, broken], 3), ([broken, failed], 1), ([broken, broken], 3)):
             self.assertEqual(runs.kind(which), status)
-
-
-if __name__ == '__main__':
-    unittest.main()
