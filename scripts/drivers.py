@@ -19,8 +19,6 @@ verdicts than the driver as it is.
 from __future__ import annotations
 
 import argparse
-import email.parser
-import fnmatch
 import glob
 import json
 import os
@@ -29,7 +27,7 @@ import sys
 import time
 from typing import Any, Iterable, Iterator, NamedTuple
 
-import exits
+import hunt
 import ktap
 import runs
 import table
@@ -286,25 +284,6 @@ def write_index() -> None:
         file.write(index_with(text, table_of_records()))
 
 
-class Broken(Exception):
-    """A run gave no verdicts."""
-
-
-class Mutant(NamedTuple):
-    """A patch, with a header as of a mail."""
-    name: str
-    path: str
-    subject: str
-    survives: str           # why no test can notice it
-
-    @classmethod
-    def read(cls, path: str) -> Mutant:
-        with open(path, encoding='utf-8') as file:
-            head = email.parser.Parser().parse(file, headersonly=True)
-        return cls(os.path.basename(path).removesuffix('.patch'), path, str(head['Subject'] or ''),
-                   ' '.join(str(head['Survives'] or '').split()))
-
-
 class Prey:
     """A driver, and what it comes to as it is, stage by stage."""
 
@@ -315,11 +294,11 @@ class Prey:
         self.base: dict[str, list[Verdicts]] = {}
 
     def look(self, stage: str, name: str, *more: str) -> Verdicts:
-        """The verdicts of a run; Broken if there are none."""
+        """The verdicts of a run; hunt.Broken if there are none."""
         _, verdicts, _, lines = run_driver(self.driver, self.kernel, stage, f'{self.logs}-{name}',
                                            *IN_A_HURRY, *more)
         if not verdicts:
-            raise Broken(next((line for line in lines if 'error: ' in line), 'the run came to no end'))
+            raise hunt.Broken(hunt.why_not(lines))
         return verdicts
 
     def as_it_is(self, stage: str) -> list[Verdicts]:
@@ -329,51 +308,23 @@ class Prey:
                 print(f'# {self.driver} by chance: {words}', flush=True)
         return self.base[stage]
 
-    def hunt(self, mutant: Mutant) -> ktap.Case:
+    def signs_of(self, mutant: hunt.Mutant) -> list[str]:
         """What notices a mistake, if anything does."""
-        name = f'{self.driver} {mutant.name}'
-        begun = time.monotonic()
-        try:
-            for stage in STAGES:
-                seen = signs(self.look(stage, mutant.name, f'PATCH={mutant.path}'), self.as_it_is(stage))
-                if seen:
-                    print(f'# killed   {name}  by {seen[0]}'
-                          + (f' and {len(seen) - 1} more' if seen[1:] else '')
-                          + f'  {time.monotonic() - begun:.0f} s', flush=True)
-                    return ktap.Case(name, 'passed')
-        except Broken as why:
-            return ktap.Case(name, 'failed', str(why))
-        if mutant.survives:
-            print(f'# survives {name}: {mutant.survives}', flush=True)
-            return ktap.Case(name, 'skipped', mutant.survives)
-        print(f'# SURVIVES {name}: {mutant.subject}  {time.monotonic() - begun:.0f} s', flush=True)
-        return ktap.Case(name, 'failed', 'no test noticed it')
+        for stage in STAGES:
+            seen = signs(self.look(stage, mutant.name, f'PATCH={mutant.path}'), self.as_it_is(stage))
+            if seen:
+                return seen
+        return []
 
 
-def hunt(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.Case]:
+def hunt_all(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.Case]:
     cases = []
     for driver in drivers:
-        mutants = [Mutant.read(path) for path in sorted(glob.glob(f'{STANDINS}/{driver}/mutants/*.patch'))]
-        mutants = [mutant for mutant in mutants
-                   if any(fnmatch.fnmatch(mutant.name, each) for each in pattern.split() or ['*'])]
         # A driver that a kernel does not have yet is looked at on the newest one.
         prey = Prey(driver, kernel or ('latest' if 'since' in standins()[driver] and
                                        version(standins()[driver]['since']) > (6, 12) else 'lts'), logs)
-        for number, mutant in enumerate(mutants, start=1):
-            case = prey.hunt(mutant)
-            cases.append(case)
-            print(f'{"not ok" if case.status == "failed" else "ok"} {number} {case.name}'
-                  + (' # SKIP' if case.status == 'skipped' else '')
-                  + (f': {case.reason}' if case.status == 'failed' else ''), flush=True)
+        cases += hunt.hunt(driver, hunt.read_all(f'{STANDINS}/{driver}/mutants', pattern), prey.signs_of)
     return cases
-
-
-def finish(cases: list[ktap.Case], logs: str) -> int:
-    ktap.write_json(f'{logs}.json', cases)
-    ktap.write_junit(f'{logs}.xml', cases)
-    print(f'\nlab: logs and results: {logs}*')
-    print(ktap.last_line(cases), flush=True)
-    return exits.FAILED if ktap.count(cases)['failed'] else 0
 
 
 def main() -> int:
@@ -392,7 +343,7 @@ def main() -> int:
         return 0
     drivers = args.drivers.split() or list(standins())
     if args.what == 'mutants':
-        return finish(hunt(drivers, args.kernels, args.pattern, args.logs), args.logs)
+        return hunt.finish(hunt_all(drivers, args.kernels, args.pattern, args.logs), args.logs)
     results: list[Result] = []
     for kernel in args.kernels.split() or ['lts', 'latest']:
         for driver in drivers:
@@ -406,7 +357,7 @@ def main() -> int:
                 write_record(result, args.record == 'more')
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
-    status = finish([result.case() for result in results], args.logs)
+    status = hunt.finish([result.case() for result in results], args.logs)
     if args.record:
         write_index()
         return 0

@@ -12,20 +12,18 @@
 . "$(dirname "$0")/setup.sh"
 
 verb=mutants
-if [ "${DRIVER-}" = core ]; then
+if [ -n "${DRIVER-}" ]; then
 	"$SCRIPTS/packages.sh" patch
 	make_cache
+	options=(--pattern "${MUTANT-}" --logs "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$")
+	[ "$DRIVER" = core ] ||
+		end_with "$SCRIPTS/drivers.py" mutants --drivers "$DRIVER" --kernels "$KERNEL_GIVEN" \
+			"${options[@]}"
 	lock_cache
 	source=$("$SCRIPTS/source.sh")
 	unlock_cache
 	end_with "$SCRIPTS/core_mutants.py" --source "$source" --tree "$CACHE/core/${source##*/}" \
-		--pattern "${MUTANT-}" --logs "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
-fi
-if [ -n "${DRIVER-}" ]; then
-	"$SCRIPTS/packages.sh" patch
-	make_cache
-	end_with "$SCRIPTS/drivers.py" mutants --drivers "$DRIVER" --kernels "$KERNEL_GIVEN" \
-		--pattern "${MUTANT-}" --logs "$CACHE/logs/$verb-$(date +%Y%m%d-%H%M%S)-$$"
+		"${options[@]}"
 fi
 # With TEST= one sees what some of the tests notice by themselves.
 units=()

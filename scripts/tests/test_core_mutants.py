@@ -11,11 +11,12 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 sys.path.insert(0, os.path.join(TOP, 'scripts'))
 
 import core_mutants  # pylint: disable=wrong-import-position
+import hunt          # pylint: disable=wrong-import-position
 
 
 class Patches(unittest.TestCase):
     def test_each_is_well_formed(self):
-        mutants = core_mutants.read_all()
+        mutants = hunt.read_all(core_mutants.MUTANTS)
         self.assertGreaterEqual(len(mutants), 60)
         for mutant in mutants:
             with self.subTest(mutant.name):
@@ -26,7 +27,7 @@ class Patches(unittest.TestCase):
                     self.assertRegex(name, r'^drivers/(vfio|iommu/iommufd)/\w+\.c$')
 
     def test_expected_programs_exist(self):
-        for mutant in core_mutants.read_all():
+        for mutant in hunt.read_all(core_mutants.MUTANTS):
             for word in re.findall(r'\w+/\w+_test', mutant.killed_by):
                 with self.subTest(mutant.name):
                     self.assertTrue(os.path.exists(f'{TOP}/selftests/{word}.c'), word)
@@ -55,7 +56,7 @@ class Trees(unittest.TestCase):
         self.write('src/.mtty-mig-stamp', '')
         self.write('m.patch', PATCH)
         self.tree = core_mutants.Tree(f'{self.top}/src', f'{self.top}/tree')
-        self.mutant = core_mutants.Mutant.read(f'{self.top}/m.patch')
+        self.mutant = hunt.Mutant.read(f'{self.top}/m.patch')
 
     def write(self, name, text):
         with open(f'{self.top}/{name}', 'w', encoding='utf-8') as file:
@@ -82,22 +83,22 @@ class Trees(unittest.TestCase):
 
     def test_a_patch_that_does_not_apply(self):
         self.write('src/drivers/vfio/x.c', 'another\n')
-        with self.assertRaises(core_mutants.Broken):
+        with self.assertRaises(hunt.Broken):
             self.tree.apply(self.mutant)
         self.assertEqual(self.read('tree/drivers/vfio/x.c'), 'another\n')
 
 
 class Verdicts(unittest.TestCase):
     def setUp(self):
-        self.explained = core_mutants.Mutant('m', '', 'S', '', 'nothing sees it', [])
+        self.explained = hunt.Mutant('m', '', 'S', '', 'nothing sees it', [])
 
     def test_an_explanation_that_is_out_of_date(self):
-        self.assertEqual(core_mutants.verdict(self.explained, ['a test'], 1).status, 'failed')
+        self.assertEqual(hunt.verdict('core', self.explained, ['a test'], 1).status, 'failed')
 
     def test_one_that_survives(self):
-        self.assertEqual(core_mutants.verdict(self.explained, [], 1).status, 'skipped')
-        self.assertEqual(core_mutants.verdict(self.explained._replace(survives=''), [], 1).status, 'failed')
-        self.assertEqual(core_mutants.verdict(self.explained._replace(survives=''), ['a'], 1).status, 'passed')
+        self.assertEqual(hunt.verdict('core', self.explained, [], 1).status, 'skipped')
+        self.assertEqual(hunt.verdict('core', self.explained._replace(survives=''), [], 1).status, 'failed')
+        self.assertEqual(hunt.verdict('core', self.explained._replace(survives=''), ['a'], 1).status, 'passed')
 
 
 if __name__ == '__main__':

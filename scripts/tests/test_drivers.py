@@ -11,6 +11,7 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 sys.path.insert(0, os.path.join(TOP, 'scripts'))
 
 import drivers  # pylint: disable=wrong-import-position
+import hunt     # pylint: disable=wrong-import-position
 
 
 def verdicts(failures=(), **rules):
@@ -97,7 +98,7 @@ class Records(unittest.TestCase):
             folder = f'{drivers.STANDINS}/{name}/mutants'
             for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
                 with self.subTest(f'{name} {file}'):
-                    mutant = drivers.Mutant.read(f'{folder}/{file}')
+                    mutant = hunt.Mutant.read(f'{folder}/{file}')
                     self.assertTrue(mutant.subject)
                     with open(mutant.path, encoding='utf-8') as patch:
                         self.assertIn(f'\n--- a/{about["source"]}/', patch.read())
