@@ -31,6 +31,9 @@ ENGINES = {'uml': uml, 'qemu': qemu}
 # What the kernel may say while nobody reads.  UML's console never waits: what finds no
 # room in the pipe is lost.  This is the most that an ordinary user's pipe can have.
 UNREAD = 1 << 20
+# A kernel that works for so long without letting any process run will not come back: it
+# goes in circles, or might as well.  That is what the kernel's own watchdog takes, too.
+STUCK = 20
 
 
 def prepare(args, guests=1):
@@ -80,6 +83,7 @@ class Guest:
         self.timeout = timeout
         self.silence = silence
         self._deadline = self._heard = 0
+        self._beat = None           # the last one, and how much processor it had used by then
         self._quiet_since = None    # and how much processor it had used by then
         self._done = {}
         self._grace = None
@@ -129,22 +133,30 @@ class Guest:
             if error.errno != errno.EIO:    # a terminal's way to say "closed"
                 raise
             data = b''
-        if data:
+        if data and self._take(self.channels[descriptor], data):
             self._heard = time.monotonic()
-            self._take(self.channels[descriptor], data)
         return bool(data)
 
     def _take(self, channel, data):
-        """Hand on what came, with the marks taken out and acted upon."""
+        """Hand on what came, with the marks taken out and acted upon.
+
+        Was there more than a beat?
+        """
         text = self._held[channel] + data.decode('utf-8', 'replace')
         emit = self.job.log if channel == 'log' else self.job.out
+        more = False
         while True:
             found = self._mark.search(text)
             if not found:
                 break
-            emit(text[:found.start()])
-            text = text[found.end():]
+            before, text = text[:found.start()], text[found.end():]
+            if before:
+                emit(before)
             words = found.group(1).rstrip('\r')
+            more |= bool(before) or words != 'beat'
+            if words == 'beat':
+                self._beat = time.monotonic(), processor_time(self.process.pid)
+                continue
             if words.startswith('done'):
                 self._done[channel] = int(words.split()[1])
             self.job.mark(channel, words)
@@ -157,7 +169,22 @@ class Guest:
                     keep = len(text) - length
                     break
         self._held[channel] = text[keep:]
-        emit(text[:keep])
+        if keep:
+            emit(text[:keep])
+        return more or keep > 0
+
+    def _stuck(self, now):
+        """Has its kernel worked for too long since a process could run?  Then words for that.
+
+        Not the time counts but the work: a host that is busy itself may keep it waiting.  Ask
+        when all that it said is read: there may be a beat in it.
+        """
+        if not self._beat or now - self._beat[0] <= STUCK:
+            return None
+        used = processor_time(self.process.pid) - self._beat[1]
+        if used <= STUCK:
+            return None
+        return f"the guest's kernel worked for {used:.0f} s and let no process run"
 
     def _silent(self, now):
         """For too long?  Then the words for that, with whether it waits or goes in circles."""
@@ -184,8 +211,8 @@ class Guest:
                 return True
         elif self.timeout and now > self._deadline:
             self.why = f'the guest was not done after {self.timeout} s (TIMEOUT=)'
-        elif silent := self._silent(now):
-            self.why = silent
+        elif lost := idle and self._stuck(now) or self._silent(now):
+            self.why = lost
         elif not self.channels or idle and self.process.poll() is not None:
             self.why = 'the guest died'
         return self.why is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A guest that falls silent: when it is given up, and what is told of it."""
+"""A guest that falls silent, or goes in circles: when it is given up, and what is told of it."""
 
 import os
 import subprocess
@@ -105,9 +105,87 @@ class Silence(unittest.TestCase):
         self.assertTrue(self.ended(guest, 11, 0))
         self.assertIn('of the last 2 it worked for 0', guest.why)
 
+    def test_a_beat_is_no_word(self):
+        guest = self.guest(100)
+        guest.job = types.SimpleNamespace(log=self.fail, mark=self.fail)
+        for now in (30, 60, 90):
+            beat(guest, now, 0)
+            self.assertFalse(self.ended(guest, now, 0))
+        beat(guest, 101, 0)
+        self.assertTrue(self.ended(guest, 101, 0))
+        self.assertIn('said nothing for 100 s', guest.why)
+
     def test_never(self):
         guest = self.guest(0)
         self.assertFalse(self.ended(guest, 100000, 0))
+
+
+def beat(guest, now, used):
+    """The guest tells that processes run."""
+    text = f'@{guest.token} beat\n'.encode()
+    # It may come in two pieces.
+    for part in (text[:9], text[9:]):
+        with mock.patch('os.read', lambda *_, part=part: part), \
+                mock.patch('machine.processor_time', lambda group: used), \
+                mock.patch('time.monotonic', lambda: now):
+            guest.read(-1)
+
+
+class Stuck(unittest.TestCase):
+    def guest(self):
+        guest = machine.Guest(types.SimpleNamespace(out=self.fail, mark=self.fail), None, 0, 120)
+        guest.process = types.SimpleNamespace(pid=-1, poll=lambda: None)
+        guest.channels = {-1: 'out'}
+        return guest
+
+    def ended(self, guest, now, used, idle=True):
+        with mock.patch('time.monotonic', lambda: now), \
+                mock.patch('machine.processor_time', lambda group: used):
+            return guest.ended(idle)
+
+    def test_works_and_lets_nobody_run(self):
+        guest = self.guest()
+        beat(guest, 10, 4)
+        for now, used in ((15, 9), (29, 23), (34, 24)):
+            self.assertFalse(self.ended(guest, now, used), now)
+        self.assertTrue(self.ended(guest, 35, 25))
+        self.assertEqual(guest.why, "the guest's kernel worked for 21 s and let no process run")
+
+    def test_beats(self):
+        guest = self.guest()
+        for now in range(5, 100, 5):
+            beat(guest, now, now)
+            self.assertFalse(self.ended(guest, now + 4, now + 4))
+
+    def test_waits_for_the_processor(self):
+        guest = self.guest()
+        beat(guest, 5, 5)
+        self.assertFalse(self.ended(guest, 100, 24))
+
+    def test_on_several_processors(self):
+        guest = self.guest()
+        beat(guest, 5, 5)
+        self.assertFalse(self.ended(guest, 20, 60))
+
+    def test_not_while_there_is_more_to_read(self):
+        guest = self.guest()
+        beat(guest, 5, 5)
+        self.assertFalse(self.ended(guest, 50, 50, idle=False))
+
+    def test_a_guest_that_tells_no_beats(self):
+        guest = self.guest()
+        self.assertFalse(self.ended(guest, 50, 50))
+
+    def test_what_is_said_around_a_beat(self):
+        guest = self.guest()
+        said = []
+        guest.job = types.SimpleNamespace(out=said.append)
+        text = f'ok 1 a@{guest.token} beat\nbc\n'.encode()
+        with mock.patch('os.read', lambda *_: text), \
+                mock.patch('time.monotonic', lambda: 7):
+            guest.read(-1)
+        self.assertEqual(''.join(said), 'ok 1 abc\n')
+        self.assertFalse(self.ended(guest, 127, 0))
 
 
 if __name__ == '__main__':
