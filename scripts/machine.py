@@ -34,6 +34,9 @@ UNREAD = 1 << 20
 # A kernel that works for so long without letting any process run will not come back: it
 # goes in circles, or might as well.  That is what the kernel's own watchdog takes, too.
 STUCK = 20
+# One that lets processes run and does nothing but this share of the time waits for what
+# does not come.
+IDLE = 0.05
 
 
 def prepare(args, guests=1):
@@ -83,7 +86,9 @@ class Guest:
         self.timeout = timeout
         self.silence = silence
         self._deadline = self._heard = 0
-        self._beat = None           # the last one, and how much processor it had used by then
+        # Beats, each with how much processor it had used by then: the last one, and the first
+        # one since a word of the job
+        self._beat = self._waits_since = None
         self._quiet_since = None    # and how much processor it had used by then
         self._done = {}
         self._grace = None
@@ -133,8 +138,12 @@ class Guest:
             if error.errno != errno.EIO:    # a terminal's way to say "closed"
                 raise
             data = b''
-        if data and self._take(self.channels[descriptor], data):
+        channel = self.channels[descriptor]
+        if data and self._take(channel, data):
             self._heard = time.monotonic()
+            # The kernel tells of a task that is stuck again and again: that is no word of the job.
+            if channel == 'out':
+                self._waits_since = None
         return bool(data)
 
     def _take(self, channel, data):
@@ -156,6 +165,7 @@ class Guest:
             more |= bool(before) or words != 'beat'
             if words == 'beat':
                 self._beat = time.monotonic(), processor_time(self.process.pid)
+                self._waits_since = self._waits_since or self._beat
                 continue
             if words.startswith('done'):
                 self._done[channel] = int(words.split()[1])
@@ -186,6 +196,21 @@ class Guest:
             return None
         return f"the guest's kernel worked for {used:.0f} s and let no process run"
 
+    def _waiting(self):
+        """Has its job waited for too long?  Then words for that.
+
+        A kernel that has a task stuck tells of it at half the limit of silence, which is to be
+        in the log (see start_file() of guest.py).
+        """
+        if not self.silence or not self._waits_since:
+            return None
+        waited = self._beat[0] - self._waits_since[0]
+        worked = max(0, self._beat[1] - self._waits_since[1])
+        if waited <= self.silence / 2 + 20 or worked > IDLE * waited:
+            return None
+        return (f'the guest only waited for {waited:.0f} s (SILENCE=): processes ran, '
+                'but for no more than a beat')
+
     def _silent(self, now):
         """For too long?  Then the words for that, with whether it waits or goes in circles."""
         quiet = now - self._heard
@@ -211,7 +236,7 @@ class Guest:
                 return True
         elif self.timeout and now > self._deadline:
             self.why = f'the guest was not done after {self.timeout} s (TIMEOUT=)'
-        elif lost := idle and self._stuck(now) or self._silent(now):
+        elif lost := idle and (self._stuck(now) or self._waiting()) or self._silent(now):
             self.why = lost
         elif not self.channels or idle and self.process.poll() is not None:
             self.why = 'the guest died'

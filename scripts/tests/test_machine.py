@@ -176,14 +176,55 @@ class Stuck(unittest.TestCase):
         guest = self.guest()
         self.assertFalse(self.ended(guest, 50, 50))
 
+    def test_waits(self):
+        guest = self.guest()
+        for now in range(5, 90, 5):
+            beat(guest, now, now / 30)
+            self.assertFalse(self.ended(guest, now, now / 30), now)
+        # What the kernel says is nothing that its job does.
+        guest.channels[-1] = 'log'
+        guest.job.log = lambda text: None
+        self.say(guest, 88, 'INFO: task migrate:12 blocked for more than 60 seconds.\n')
+        guest.channels[-1] = 'out'
+        beat(guest, 90, 3)
+        self.assertFalse(self.ended(guest, 90, 3, idle=False))
+        self.assertTrue(self.ended(guest, 90, 3))
+        self.assertEqual(guest.why, 'the guest only waited for 85 s (SILENCE=): processes ran, '
+                         'but for no more than a beat')
+
+    def test_works_and_says_nothing(self):
+        guest = self.guest()
+        for now in range(5, 120, 5):
+            beat(guest, now, now / 10)
+            self.assertFalse(self.ended(guest, now, now / 10), now)
+
+    def test_a_word_ends_the_wait(self):
+        guest = self.guest()
+        guest.job.out = lambda text: None
+        for now in range(5, 80, 5):
+            beat(guest, now, 0)
+        self.say(guest, 80, 'ok 1\n')
+        for now in range(81, 160, 5):
+            beat(guest, now, 0)
+            self.assertFalse(self.ended(guest, now, 0), now)
+
+    def test_waits_and_may(self):
+        guest = self.guest()
+        guest.silence = 0
+        for now in range(5, 1000, 5):
+            beat(guest, now, 0)
+            self.assertFalse(self.ended(guest, now, 0), now)
+
+    def say(self, guest, now, text):
+        with mock.patch('os.read', lambda *_: text.encode()), \
+                mock.patch('time.monotonic', lambda: now):
+            guest.read(-1)
+
     def test_what_is_said_around_a_beat(self):
         guest = self.guest()
         said = []
         guest.job = types.SimpleNamespace(out=said.append)
-        text = f'ok 1 a@{guest.token} beat\nbc\n'.encode()
-        with mock.patch('os.read', lambda *_: text), \
-                mock.patch('time.monotonic', lambda: 7):
-            guest.read(-1)
+        self.say(guest, 7, f'ok 1 a@{guest.token} beat\nbc\n')
         self.assertEqual(''.join(said), 'ok 1 abc\n')
         self.assertFalse(self.ended(guest, 127, 0))
 
