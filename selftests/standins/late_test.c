@@ -432,7 +432,7 @@ static const char * const leave_names[NR_LEAVES] = {
 	"its close()", "the end of its owner",
 };
 
-/* What the owner of the device tells */
+/* What the owner of the device tells; CLOSED: or close() waits for the call, too */
 enum { READY, DONE, CLOSED };
 
 static int run_act_and_tell(void *arg)
@@ -444,12 +444,21 @@ static int run_act_and_tell(void *arg)
 	return ret;
 }
 
+static int run_close(void *arg)
+{
+	struct stage *stage = arg;
+
+	vfio_dev_close(&stage->vf->dut.dev);
+	stage_end(stage);
+	return 0;
+}
+
 /* Who has the device open: prepares, does the act, closes; each when it is told */
 static int run_owner(int sock, void *arg)
 {
 	struct late *late = arg;
 	struct stage *stage = late->stage;
-	struct worker worker;
+	struct worker worker, closer;
 
 	late->sock = sock;
 	must(__vfio_dev_open(&stage->vf->dut.dev, stage->vf->dut.name,
@@ -459,10 +468,15 @@ static int run_owner(int sock, void *arg)
 	hear(sock);
 	worker_start(&worker, run_act_and_tell, late);
 	hear(sock);
-	/* close() gives up the number; the call keeps the file. */
-	vfio_dev_close(&stage->vf->dut.dev);
-	stage_end(stage);
+	/*
+	 * close() gives up the number, and an act that waits keeps the file. One that
+	 * is done keeps none: then this is the end of the device, which may wait for a
+	 * call that the act has left behind.
+	 */
+	worker_start(&closer, run_close, stage);
+	worker_sleeps(&closer);
 	tell(sock, CLOSED);
+	worker_join(&closer);
 	worker_join(&worker);
 	return 0;
 }
