@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <kselftest_harness.h>
 
@@ -522,6 +523,123 @@ TEST_F(dirty_log, leaves_no_page_of_the_bitmap_pinned)
 	}
 	EXPECT_EQ(before, after);
 	free(bitmap);
+}
+
+/* As large as a bitmap whose pages are pinned at once, in bytes and in bits */
+#define WINDOW		(512 * PAGE)
+#define WINDOW_BITS	(WINDOW * 8)
+
+/* Give the device the page of a bit, and let it write there */
+static void write_bit(struct __test_metadata *_metadata, struct mtty *mtty,
+		      __u64 bit)
+{
+	struct vfio_buf buf;
+
+	vfio_buf_new(&mtty->dev, &buf, bit * PAGE, PAGE, true);
+	write_to(_metadata, mtty, buf.iova, PAGE);
+	vfio_buf_unmap(&mtty->dev, &buf);
+	munmap(buf.addr, buf.len);
+}
+
+/*
+ * Such a bitmap has a page more than one that begins with a page, or fewer bits
+ * in the pages that are pinned at once.
+ */
+TEST_F(dirty_log, large_bitmap_may_begin_within_a_page)
+{
+	static const unsigned int offsets[] = { 8, 2048, 4088 };
+	__u64 *bitmap = NULL, *expected = calloc(1, 2 * WINDOW);
+	unsigned int i, j;
+
+	ASSERT_NE(NULL, expected);
+	ASSERT_EQ(0, posix_memalign((void **)&bitmap, PAGE,
+				    2 * WINDOW + PAGE));
+	for (i = 0; i < ARRAY_LEN(offsets); i++) {
+		const __u64 end = (WINDOW - offsets[i]) * 8;
+		const __u64 bits[] = {
+			1, end - 1, end, end + 63, WINDOW_BITS - 1,
+			WINDOW_BITS, WINDOW_BITS + end, 2 * WINDOW_BITS - 1,
+		};
+		__u64 *at = bitmap + offsets[i] / 8;
+
+		ASSERT_EQ(0, start(&self->mtty, 0, 2 * WINDOW_BITS * PAGE,
+				   PAGE));
+		memset(expected, 0, 2 * WINDOW);
+		memset(bitmap, 0, 2 * WINDOW + PAGE);
+		for (j = 0; j < ARRAY_LEN(bits); j++) {
+			write_bit(_metadata, &self->mtty, bits[j]);
+			expected[bits[j] / 64] |= 1ULL << (bits[j] % 64);
+		}
+		EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, 0,
+					      2 * WINDOW_BITS * PAGE, PAGE,
+					      at));
+		EXPECT_EQ(0, memcmp(expected, at, 2 * WINDOW))
+			TH_LOG("offset %u", offsets[i]);
+		EXPECT_EQ(0, bitmap[offsets[i] / 8 - 1]);
+		EXPECT_EQ(0, at[2 * WINDOW / 8]);
+		ASSERT_EQ(0, __dma_log_stop(&self->mtty.dev));
+	}
+	free(bitmap);
+	free(expected);
+}
+
+/* What is dirty there is lost: the user's mistake, and nobody else's */
+TEST_F(dirty_log, bitmap_that_ends_too_early_is_left_alone_afterwards)
+{
+	long before = 0, after = -1;
+	unsigned int i;
+	__u64 *bitmap;
+
+	if (pinned_pages() < 0)
+		SKIP(return, "/proc/vmstat does not count pinned pages");
+	ASSERT_EQ(0, start(&self->mtty, 0, 2 * WINDOW_BITS * PAGE, PAGE));
+	for (i = 0; i < 10 && before != after; i++) {
+		bitmap = mmap(NULL, 2 * WINDOW, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		ASSERT_NE(MAP_FAILED, bitmap);
+		ASSERT_EQ(0, mprotect((__u8 *)bitmap + WINDOW, WINDOW,
+				      PROT_NONE));
+		before = pinned_pages();
+		write_bit(_metadata, &self->mtty, 5);
+		write_bit(_metadata, &self->mtty, WINDOW_BITS + 5);
+		__dma_log_report(&self->mtty.dev, 0, 2 * WINDOW_BITS * PAGE,
+				 PAGE, bitmap);
+		EXPECT_EQ(1 << 5, bitmap[0]);
+		after = pinned_pages();
+		munmap(bitmap, 2 * WINDOW);
+	}
+	EXPECT_EQ(before, after);
+}
+
+/* A file that may be read only, and others read: not to be changed by this */
+TEST_F(dirty_log, bitmap_that_is_read_only_is_not_written_to)
+{
+	int fd = memfd_create("bitmap", MFD_CLOEXEC);
+	static const int flags[] = { MAP_SHARED, MAP_PRIVATE };
+	__u8 page[PAGE];
+	unsigned int i, j;
+
+	ASSERT_LE(0, fd);
+	memset(page, 0xa4, sizeof(page));
+	ASSERT_EQ(PAGE, pwrite(fd, page, PAGE, 0));
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	for (i = 0; i < ARRAY_LEN(flags); i++) {
+		__u8 *map = mmap(NULL, PAGE, PROT_READ, flags[i], fd, 0);
+
+		ASSERT_NE(MAP_FAILED, map);
+		write_to(_metadata, &self->mtty, BASE, PAGE);
+		__dma_log_report(&self->mtty.dev, BASE, SIZE, PAGE,
+				 (__u64 *)map);
+		for (j = 0; j < PAGE && map[j] == 0xa4; j++)
+			;
+		EXPECT_EQ(PAGE, j);
+		ASSERT_EQ(PAGE, pread(fd, page, PAGE, 0));
+		for (j = 0; j < PAGE && page[j] == 0xa4; j++)
+			;
+		EXPECT_EQ(PAGE, j);
+		munmap(map, PAGE);
+	}
+	close(fd);
 }
 
 TEST_F(dirty_log, a_failed_write_may_be_in_it_and_nothing_more)
