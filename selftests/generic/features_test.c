@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The migration features of VFIO_DEVICE_FEATURE: GET, SET, PROBE, argsz. */
+#include <errno.h>
+#include <sys/mman.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/guarded.h"
 #include "../lib/rule.h"
 #include "dut.h"
 
@@ -189,6 +192,75 @@ TEST_F(features, argsz_too_short_is_refused)
 		if (f->ops & SET)
 			judge_short_argsz(_metadata, &self->dut.dev, f, SET);
 	}
+}
+
+/* The call with so many bytes of its argument, and no memory behind them */
+static int feature_cut(struct vfio_dev *dev, const struct feature *f, __u32 op,
+		       __u8 *end, size_t there)
+{
+	struct {
+		struct vfio_device_feature head;
+		__u64 data[4];
+	} arg = {
+		.head.argsz = sizeof(arg.head) + f->len,
+		.head.flags = op | f->index,
+	};
+
+	return do_ioctl(dev->fd, VFIO_DEVICE_FEATURE,
+			guarded_put(end, &arg, there));
+}
+
+static void judge_cut(struct __test_metadata *_metadata, struct vfio_dev *dev,
+		      const struct feature *f, __u32 op)
+{
+	size_t len = sizeof(struct vfio_device_feature) + f->len, there;
+	__u8 *end = guarded_end();
+
+	for (there = 0; there < len; there++)
+		RULE_ERRNO("MIG-FEAT-11", -EFAULT,
+			   feature_cut(dev, f, op, end, there),
+			   "%s %s with %zu bytes of %zu",
+			   op == GET ? "GET" : "SET", f->name, there, len);
+}
+
+/* ... and a GET whose answer cannot be written */
+static void judge_read_only(struct __test_metadata *_metadata,
+			    struct vfio_dev *dev, const struct feature *f)
+{
+	struct vfio_device_feature *arg;
+
+	arg = (void *)guarded_new(sizeof(*arg) + f->len);
+	arg->argsz = sizeof(*arg) + f->len;
+	arg->flags = GET | f->index;
+	guarded_protect(arg, PROT_READ);
+	RULE_ERRNO("MIG-FEAT-11", -EFAULT,
+		   do_ioctl(dev->fd, VFIO_DEVICE_FEATURE, arg),
+		   "GET %s with an argument that is read-only", f->name);
+}
+
+/* A VMM that is told of success takes what it reads there for the answer */
+TEST_F(features, argument_that_cannot_be_accessed_is_EFAULT)
+{
+	struct vfio_dev *dev = &self->dut.dev;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_LEN(features); i++) {
+		const struct feature *f = &features[i];
+
+		if (f->ops & GET) {
+			judge_cut(_metadata, dev, f, GET);
+			judge_read_only(_metadata, dev, f);
+		}
+		if (f->ops & SET)
+			judge_cut(_metadata, dev, f, SET);
+	}
+	RULE_STATE("MIG-FEAT-11", VFIO_DEVICE_STATE_RUNNING, vfio_mig_get(dev),
+		   "GET after SETs with no state");
+	if (!dut_has_log(&self->dut))
+		return;
+	for (i = 0; i < ARRAY_LEN(log_features); i++)
+		judge_cut(_metadata, dev, &log_features[i],
+			  log_features[i].ops);
 }
 
 /* The features of the DMA log are features like the others */
