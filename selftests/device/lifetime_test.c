@@ -295,6 +295,24 @@ TEST_F(stale, fd_keeps_the_module)
 	}
 }
 
+/* Nothing but the core says that a device is open: no fd is the driver's */
+TEST_F(stale, open_device_keeps_the_module)
+{
+	int unused;
+
+	if (module_refcnt() < 0)
+		SKIP(return, "there is no " REFCNT);
+	vfio_dev_close(&self->dst.dev);
+	vfio_dev_close(self->dev);
+	unused = module_refcnt();
+	vfio_dev_open(self->dev, self->mtty.mdev.uuid);
+	ASSERT_EQ(unused + 1, module_refcnt());
+	EXPECT_EQ(-1, syscall(SYS_delete_module, MODULE, O_NONBLOCK));
+	EXPECT_EQ(EWOULDBLOCK, errno);
+	vfio_dev_close(self->dev);
+	EXPECT_EQ(unused, module_refcnt());
+}
+
 #define MTTY_FIXTURE	lost
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	NULL
