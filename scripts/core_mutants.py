@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make mutants DRIVER=core: mistakes in the vfio core, which the tests have to notice.
 
-A mutant is a patch in selftests/mutants/core to the kernel's drivers/vfio or
-drivers/iommu/iommufd.  It is put into a copy of the source of the kernel, which
-shares its files with the cached one and its objects from mutant to mutant, and the
-selftests of this project's device run on that kernel: first, without sanitizers, what
-the patch expects to notice, then all, with them, and with a look for leaks.
+A mutant is a patch in selftests/mutants/core to the kernel's drivers/vfio (or its
+header) or drivers/iommu/iommufd.  It is put into a copy of the source of the kernel,
+which shares its files with the cached one and its objects from mutant to mutant, and
+the selftests of this project's device run on that kernel: first, without sanitizers,
+what the patch expects to notice, then all, with them, and with a look for leaks.  Where
+only these notice something (Needs: san, or leaks), the first ones run so, too.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def look(tree: Tree, mutant: hunt.Mutant, log: str) -> list[str]:
     """What notices a mistake, if anything does."""
     tree.apply(mutant)
     try:
-        seen = failures(tree, mutant.killed_by, False, f'{log}-1.log') if mutant.killed_by else []
+        seen = failures(tree, mutant.killed_by, mutant.sanitized, f'{log}-1.log') if mutant.killed_by else []
         tests = f'@({ALL}|{mutant.killed_by})' if mutant.killed_by else ALL
         return seen or failures(tree, tests, True, f'{log}-2.log')
     finally:
@@ -100,9 +101,9 @@ def look(tree: Tree, mutant: hunt.Mutant, log: str) -> list[str]:
 def hunt_all(tree: Tree, mutants: list[hunt.Mutant], logs: str) -> list[ktap.Case]:
     """First the core as it is: what is expected to notice something has to pass with that."""
     tree.restore(sorted({name for mutant in hunt.read_all(MUTANTS) for name in mutant.files}))
-    expected = sorted({mutant.killed_by for mutant in mutants if mutant.killed_by})
-    for number, tests in enumerate(expected):
-        broken = failures(tree, tests, False, f'{logs}-as-it-is-{number}.log')
+    expected = sorted({(mutant.killed_by, mutant.sanitized) for mutant in mutants if mutant.killed_by})
+    for number, (tests, sanitized) in enumerate(expected):
+        broken = failures(tree, tests, sanitized, f'{logs}-as-it-is-{number}.log')
         if broken:
             raise hunt.Broken(f'{broken[0]} fails with the core as it is')
     return hunt.hunt('core', mutants, lambda mutant: look(tree, mutant, f'{logs}-{mutant.name}'))

@@ -31,6 +31,7 @@ class Mutant(NamedTuple):
     killed_by: str          # a pattern: the programs that are expected to notice it
     survives: str           # why no test can notice it
     files: list[str]        # what it changes
+    sanitized: bool = False  # only a kernel with sanitizers, and a look for leaks, notices it
 
     @classmethod
     def read(cls, path: str) -> Mutant:
@@ -40,7 +41,8 @@ class Mutant(NamedTuple):
         words = str(head['Killed-by'] or '').split()
         return cls(os.path.basename(path).removesuffix('.patch'), path, str(head['Subject'] or ''),
                    words[0] if len(words) == 1 else f'@({"|".join(words)})' if words else '',
-                   ' '.join(str(head['Survives'] or '').split()), re.findall(r'^--- a/(\S+)$', text, re.M))
+                   ' '.join(str(head['Survives'] or '').split()),
+                   re.findall(r'^--- a/(\S+)$', text, re.M), head['Needs'] in ('san', 'leaks'))
 
 
 def read_all(folder: str, pattern: str = '') -> list[Mutant]:

@@ -24,7 +24,7 @@ class Patches(unittest.TestCase):
                 self.assertTrue(mutant.files)
                 self.assertFalse(mutant.survives and mutant.killed_by)
                 for name in mutant.files:
-                    self.assertRegex(name, r'^drivers/(vfio|iommu/iommufd)/\w+\.c$')
+                    self.assertRegex(name, r'^(drivers/(vfio(/mdev)?|iommu/iommufd)/\w+\.c|include/linux/vfio\.h)$')
 
     def test_expected_programs_exist(self):
         for mutant in hunt.read_all(core_mutants.MUTANTS):
