@@ -12,9 +12,9 @@ source=$2
 uapi=$3
 out=$4
 
-# They use the driver's headers and some of its code, and the tools what the
-# selftests have in common.
-key=$(hash_text "$(hash_files "$part" mtty-mig selftests \
+# They use the driver's headers, none of its code, and the tools what the selftests
+# have in common.
+key=$(hash_text "$(hash_files "$part" mtty-mig/*.h selftests \
 	scripts/rules.py Documentation/rules.rst)" "$source" "$(source_key "$source")" "$uapi" \
 	"$(gcc --version | head -n 1)" "$(cat "$0")")
 if stamped "$out" "$key"; then
