@@ -5,7 +5,7 @@
 # verb's job in it.  When everything is there already, no kernel makefile is
 # entered at all.
 #
-#   lab.sh run|check|kunit|selftests|shell|update
+#   lab.sh run|check|quick|kunit|selftests|shell|update
 #
 # KUNIT_FILTER=SUITE.CASE	only these of KUnit, as its filter_glob has it
 
@@ -14,7 +14,7 @@
 
 verb=$1
 case $verb in
-run | shell | update) flavour=$(flavour 0) ;;
+run | quick | shell | update) flavour=$(flavour 0) ;;
 *) flavour=$(flavour 1) ;;
 esac
 
@@ -45,6 +45,7 @@ fi
 units=()
 case $verb in
 check | selftests) wanted_units units ;;
+quick) mapfile -t units < <(make -s --no-print-directory -C "$REPO/selftests" list-quick) ;;
 kunit) [ -z "${KUNIT_FILTER-}" ] || APPEND="${APPEND-} kunit.filter_glob=$KUNIT_FILTER" ;;
 esac
 
@@ -52,7 +53,7 @@ packages=()
 [ "$verb" != check ] || packages+=(fuzz)
 case $verb in
 run) parts=(tools) ;;
-check | selftests) parts=(selftests) ;;
+check | quick | selftests) parts=(selftests) ;;
 kunit) parts=() ;;
 shell) parts=(tools selftests) ;;
 esac
@@ -80,6 +81,7 @@ run) options+=(run) ;;
 shell) options+=(shell) ;;
 kunit) options+=(--kunit check) ;;
 selftests) options+=(check "${units[@]}") ;;
+quick) options+=(--kunit check "${units[@]}") ;;
 check)
 	# Debian's kernel has no KUnit
 	[ "$KERNEL" = debian ] || options+=(--kunit)
@@ -88,6 +90,11 @@ check)
 esac
 
 case $verb in
+quick)
+	say "on Linux $(release) $(engine), $flavour"
+	say "this is not make check: ${#units[@]} of $(all_selftests | wc -l) programs, the driver's KUnit" \
+		"suites, no sanitizers, one kernel"
+	;;
 run) say "booting Linux $(release) $(engine)" ;;
 kunit | selftests | check) say "on Linux $(release) $(engine), $flavour" ;;
 shell) say "booting Linux $(release) $(engine); tools/ and selftests/ are here, 'exit' ends the guest" ;;

@@ -120,6 +120,9 @@ REFUSED = [
     ('modules C=yes', 'C=yes is not known'),
     ('modules C=1 CHECK=nosuchchecker', 'there is no nosuchchecker'),
     # A variable that the verb has no use for
+    ('quick SAN=1', 'has no use for SAN=', 'make check is with sanitizers'),
+    ('quick TEST=x', 'make selftests TEST='),
+    ('quick KERNEL=debian', 'does not run with KERNEL=debian'),
     ('run GUESTS=0', 'make run has no use for GUESTS=', 'GUESTS= is for: check', 'make run takes: KERNEL'),
     ('run TEST=fsm_test', 'has no use for TEST=', 'make selftests TEST='),
     ('kunit GUESTS=2', 'has no use for GUESTS='),
@@ -182,7 +185,7 @@ TAKEN = [
     'newcomer SUITES=bookworm\\ trixie VERBS=run\\ check', 'portability TEST=arm64*',
     'install PREFIX=/usr/local KERNEL=lts DESTDIR=/image', 'uninstall KDIR=/lib/modules/1/build',
     'modules ARCH=x86_64 CC=sh V=12 W=1e C=1 CHECK=sh KBUILD_MODPOST_WARN=1 CROSS_COMPILE=any-', 'help SAN=0',
-    'run shell GUESTS=', 'modules install DESTDIR=/x', 'distclean CACHE=/nonexistent',
+    'quick KERNEL=latest GUESTS=1 V=1', 'run shell GUESTS=', 'modules install DESTDIR=/x', 'distclean CACHE=/nonexistent',
 ]
 
 
