@@ -67,9 +67,9 @@ static void fault_name(unsigned int point, char *buf, size_t size)
 		strscpy(buf, point_names[point - FAULT_NR_OF_ARCS], size);
 		return;
 	}
-	mtty_fsm_arc(point / 2, &from, &to);
-	snprintf(buf, size, "%s-%s-%s", mtty_fsm_state_name(from),
-		 mtty_fsm_state_name(to), point % 2 ? "after" : "before");
+	mtty_arc(point / 2, &from, &to);
+	snprintf(buf, size, "%s-%s-%s", mtty_state_name(from),
+		 mtty_state_name(to), point % 2 ? "after" : "before");
 }
 
 static int fault_fire(struct mtty_device *mtty, unsigned int point,
@@ -128,7 +128,7 @@ int mtty_fault_arc(struct mtty_device *mtty, enum vfio_device_mig_state from,
 	enum vfio_device_mig_state f, t;
 	unsigned int i;
 
-	for (i = 0; mtty_fsm_arc(i, &f, &t); i++)
+	for (i = 0; mtty_arc(i, &f, &t); i++)
 		if (f == from && t == to)
 			return fault_fire(mtty, 2 * i + after, to_error);
 	return 0;

@@ -72,9 +72,12 @@ static void load_device(struct mtty_device *mtty)
 	end_session(mtty);
 }
 
+/* Each row has a place in the list of arcs.h, which names its fault points */
 #define ARC(from, to, prepare, cancel, commit) \
-	{ VFIO_DEVICE_STATE_##from, VFIO_DEVICE_STATE_##to, \
-	  prepare, cancel, commit }
+	[MTTY_ARC_##from##_TO_##to] = { \
+		VFIO_DEVICE_STATE_##from, VFIO_DEVICE_STATE_##to, \
+		prepare, cancel, commit \
+	}
 
 static const struct mtty_arc arcs[] = {
 	/* VFIO_MIGRATION_STOP_COPY */
@@ -102,9 +105,6 @@ static const struct mtty_arc arcs[] = {
 	ARC(PRE_COPY_P2P, RUNNING_P2P,	NULL, NULL, end_session),
 	ARC(PRE_COPY_P2P, STOP_COPY,	NULL, NULL, finish_save),
 };
-
-/* Each arc has two fault points */
-static_assert(ARRAY_SIZE(arcs) == MTTY_NR_ARCS);
 
 static const struct mtty_arc *find_arc(enum vfio_device_mig_state from,
 				       enum vfio_device_mig_state to)
@@ -387,42 +387,4 @@ int mtty_fsm_reinit(struct mtty_device *mtty)
 	ret = mtty_migf_reinit(mtty->migf);
 	mutex_unlock(&mtty->state_mutex);
 	return ret;
-}
-
-static const char * const state_names[] = {
-	[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
-	[VFIO_DEVICE_STATE_STOP]		= "STOP",
-	[VFIO_DEVICE_STATE_RUNNING]		= "RUNNING",
-	[VFIO_DEVICE_STATE_STOP_COPY]		= "STOP_COPY",
-	[VFIO_DEVICE_STATE_RESUMING]		= "RESUMING",
-	[VFIO_DEVICE_STATE_RUNNING_P2P]		= "RUNNING_P2P",
-	[VFIO_DEVICE_STATE_PRE_COPY]		= "PRE_COPY",
-	[VFIO_DEVICE_STATE_PRE_COPY_P2P]	= "PRE_COPY_P2P",
-};
-
-/**
- * mtty_fsm_state_name - the name of a state in the uAPI
- * @state: the state
- */
-const char *mtty_fsm_state_name(enum vfio_device_mig_state state)
-{
-	return state < ARRAY_SIZE(state_names) ? state_names[state] : "?";
-}
-
-/**
- * mtty_fsm_arc - enumerate the arcs
- * @i: index, from 0
- * @from: set to the state that arc @i starts in
- * @to: set to the state that arc @i leads to
- *
- * Return: false if there is no arc @i.
- */
-bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
-		  enum vfio_device_mig_state *to)
-{
-	if (i >= ARRAY_SIZE(arcs))
-		return false;
-	*from = arcs[i].from;
-	*to = arcs[i].to;
-	return true;
 }

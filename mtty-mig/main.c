@@ -128,7 +128,7 @@ static ssize_t state_show(struct device *dev, struct device_attribute *attr,
 	enum vfio_device_mig_state state;
 
 	mtty_migration_ops.migration_get_state(&mtty->vdev, &state);
-	return sysfs_emit(buf, "%s\n", mtty_fsm_state_name(state));
+	return sysfs_emit(buf, "%s\n", mtty_state_name(state));
 }
 static DEVICE_ATTR_RO(state);
 

@@ -39,6 +39,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "arcs.h"
 #include "hw.h"
 #include "mem.h"
 
@@ -146,9 +147,6 @@ struct mtty_dirty {
 	struct xarray pages;
 	int error;
 };
-
-/* Number of arcs of the FSM, of all capability sets; fsm.c has the table */
-#define MTTY_NR_ARCS	18
 
 /* Events of a data fd, for the tracepoint */
 enum mtty_fd_event {
@@ -303,10 +301,7 @@ void mtty_irq_request(struct mtty_device *mtty);
 
 /* fsm.c */
 extern const struct vfio_migration_ops mtty_migration_ops;
-const char *mtty_fsm_state_name(enum vfio_device_mig_state state);
 int mtty_fsm_reinit(struct mtty_device *mtty);
-bool mtty_fsm_arc(unsigned int i, enum vfio_device_mig_state *from,
-		  enum vfio_device_mig_state *to);
 void mtty_fsm_open(struct mtty_device *mtty);
 void mtty_fsm_close(struct mtty_device *mtty);
 int mtty_fsm_reset(struct mtty_device *mtty);
