@@ -177,11 +177,11 @@ static void debugfs_digest(struct kunit *test)
 	struct mtty_device *mtty = open_device(test);
 	char text[LINE];
 
-	snprintf(text, sizeof(text), "%016llx\n", mtty_device_digest(mtty));
+	snprintf(text, sizeof(text), "%016llx\n", mtty_card_digest(mtty));
 	expect_text(test, mtty, "digest", text);
 	mtty_test_fill(test, mtty, 1);
 	KUNIT_EXPECT_NE(test, 0, strncmp(text, "0000000000000000", 16));
-	snprintf(text, sizeof(text), "%016llx\n", mtty_device_digest(mtty));
+	snprintf(text, sizeof(text), "%016llx\n", mtty_card_digest(mtty));
 	expect_text(test, mtty, "digest", text);
 }
 
@@ -227,15 +227,15 @@ static void debugfs_dirty_line(struct kunit *test)
 {
 	const struct pair *p = test->param_value;
 	struct mtty_device *mtty = open_device(test);
-	u64 digest = mtty_device_digest(mtty);
+	u64 digest = mtty_card_digest(mtty);
 
 	if (!p->ret) {
 		expect_written(test, mtty, "dirty", p->line);
-		KUNIT_EXPECT_NE(test, digest, mtty_device_digest(mtty));
+		KUNIT_EXPECT_NE(test, digest, mtty_card_digest(mtty));
 		return;
 	}
 	expect_refused(test, mtty, "dirty", p->line, p->ret);
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void debugfs_dirty_changes_just_these(struct kunit *test)
@@ -262,11 +262,11 @@ static void debugfs_dirty_changes_just_these(struct kunit *test)
 static void debugfs_dirty_in_a_stopped_device(struct kunit *test)
 {
 	struct mtty_device *mtty = open_device(test);
-	u64 digest = mtty_device_digest(mtty);
+	u64 digest = mtty_card_digest(mtty);
 
 	mtty_test_enter(test, mtty, VFIO_DEVICE_STATE_STOP);
 	expect_refused(test, mtty, "dirty", "0 1", -EBUSY);
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	mtty_test_enter(test, mtty, VFIO_DEVICE_STATE_RUNNING_P2P);
 	expect_written(test, mtty, "dirty", "0 1");
 }

@@ -213,7 +213,7 @@ static void device_identification_is_read_only(struct kunit *test)
 		MTTY_MIG_MSIX_PBA, 0x0ffc, 0x3ffc,
 	};
 	struct mtty_device *mtty = running(test);
-	u64 digest = mtty_device_digest(mtty);
+	u64 digest = mtty_card_digest(mtty);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(read_only); i++) {
@@ -223,7 +223,7 @@ static void device_identification_is_read_only(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, before,
 				ctrl_read(test, mtty, read_only[i]));
 	}
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void device_scratch_register(struct kunit *test)
@@ -409,7 +409,7 @@ static void device_stopped_drops_writes(struct kunit *test)
 	u8 val = 1;
 
 	mtty_test_enter(test, mtty, p->state);
-	digest = mtty_device_digest(mtty);
+	digest = mtty_card_digest(mtty);
 	for (i = 0; i < MTTY_MIG_UART_BAR_SIZE; i++)
 		mtty_test_uart_write(test, mtty, i, 0x1f);
 	ctrl_write(test, mtty, MTTY_MIG_REG_SCRATCH, 7);
@@ -417,7 +417,7 @@ static void device_stopped_drops_writes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1,
 			mtty_test_region_write(test, mtty, MTTY_MIG_MEM_BAR, 0,
 					       &val, 1));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	KUNIT_EXPECT_EQ(test, MTTY_MIG_UART_BAR_SIZE + 3,
 			mtty->dropped_writes);
 }
@@ -647,34 +647,34 @@ static void device_digest_ignores_history(struct kunit *test)
 	struct mtty_device *a = running(test), *b = running(test);
 
 	mtty_test_fill(test, b, 2);
-	KUNIT_EXPECT_NE(test, mtty_device_digest(a), mtty_device_digest(b));
+	KUNIT_EXPECT_NE(test, mtty_card_digest(a), mtty_card_digest(b));
 	mtty_test_reset(test, b);
-	KUNIT_EXPECT_EQ(test, mtty_device_digest(a), mtty_device_digest(b));
+	KUNIT_EXPECT_EQ(test, mtty_card_digest(a), mtty_card_digest(b));
 	mtty_test_fill(test, a, 3);
 	mtty_test_fill(test, b, 3);
-	KUNIT_EXPECT_EQ(test, mtty_device_digest(a), mtty_device_digest(b));
+	KUNIT_EXPECT_EQ(test, mtty_card_digest(a), mtty_card_digest(b));
 	/* A session changes nothing that a guest can see */
 	mtty_test_enter(test, b, VFIO_DEVICE_STATE_STOP_COPY);
-	KUNIT_EXPECT_EQ(test, mtty_device_digest(a), mtty_device_digest(b));
+	KUNIT_EXPECT_EQ(test, mtty_card_digest(a), mtty_card_digest(b));
 }
 
 static void device_digest_sees_memory_and_registers(struct kunit *test)
 {
 	struct mtty_device *mtty = running(test);
-	u64 digest = mtty_device_digest(mtty);
+	u64 digest = mtty_card_digest(mtty);
 	u8 val = 1;
 
 	mtty_test_uart_write(test, mtty, UART_SCR, 1);
-	KUNIT_EXPECT_NE(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_NE(test, digest, mtty_card_digest(mtty));
 	mtty_test_uart_write(test, mtty, UART_SCR, 0);
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	mtty_test_region_write(test, mtty, MTTY_MIG_MEM_BAR, SZ_16K - 1, &val,
 			       1);
-	KUNIT_EXPECT_NE(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_NE(test, digest, mtty_card_digest(mtty));
 	val = 0;
 	mtty_test_region_write(test, mtty, MTTY_MIG_MEM_BAR, SZ_16K - 1, &val,
 			       1);
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static struct kunit_case device_cases[] = {

@@ -429,7 +429,7 @@ static void fsm_same_state_changes_nothing(struct kunit *test)
 	const struct pair *p = test->param_value;
 	struct mtty_device *mtty = device_for(test, p->type);
 	struct file *session = walk_to(test, mtty, p->from);
-	u64 digest = mtty_device_digest(mtty);
+	u64 digest = mtty_card_digest(mtty);
 	struct file *filp;
 	unsigned int i;
 
@@ -441,7 +441,7 @@ static void fsm_same_state_changes_nothing(struct kunit *test)
 	}
 	if (session)
 		KUNIT_EXPECT_FALSE(test, mtty_test_fd_dead(test, session));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	KUNIT_EXPECT_EQ(test, run_in(p->from), mtty_test_run(mtty));
 }
 
@@ -456,7 +456,7 @@ static void fsm_arc(struct kunit *test)
 	u64 digest;
 
 	KUNIT_EXPECT_EQ(test, run_in(p->from), mtty_test_run(mtty));
-	digest = mtty_device_digest(mtty);
+	digest = mtty_card_digest(mtty);
 	if (p->from == S(RESUMING))
 		KUNIT_ASSERT_EQ(test, 0,
 				mtty_test_load(test, session,
@@ -485,9 +485,9 @@ static void fsm_arc(struct kunit *test)
 
 	/* Content: a session that loads begins with a reset device */
 	if (p->to == S(RESUMING))
-		KUNIT_EXPECT_NE(test, digest, mtty_device_digest(mtty));
+		KUNIT_EXPECT_NE(test, digest, mtty_card_digest(mtty));
 	else
-		KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+		KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 /* The fd that goes on is good for all that is still to be sent */

@@ -262,11 +262,11 @@ static void main_digest(struct kunit *test)
 	struct mtty_device *mtty = mdev_create(test, "full");
 	char text[32];
 
-	snprintf(text, sizeof(text), "%016llx\n", mtty_device_digest(mtty));
+	snprintf(text, sizeof(text), "%016llx\n", mtty_card_digest(mtty));
 	expect_shown(test, "digest", text);
 	mtty_test_open(test, mtty);
 	mtty_test_fill(test, mtty, 1);
-	snprintf(text, sizeof(text), "%016llx\n", mtty_device_digest(mtty));
+	snprintf(text, sizeof(text), "%016llx\n", mtty_card_digest(mtty));
 	expect_shown(test, "digest", text);
 }
 

@@ -60,14 +60,14 @@ static struct mtty_test_blob *other_stream(struct kunit *test, u64 *digest)
 	mtty_test_put_all(test, blob, MTTY_MIG_TYPE_FULL, source->mem,
 			  &source->hw);
 	if (digest)
-		*digest = mtty_device_digest(source);
+		*digest = mtty_card_digest(source);
 	return blob;
 }
 
 static void expect_same(struct kunit *test, struct mtty_device *a,
 			struct mtty_device *b)
 {
-	KUNIT_EXPECT_EQ(test, mtty_device_digest(a), mtty_device_digest(b));
+	KUNIT_EXPECT_EQ(test, mtty_card_digest(a), mtty_card_digest(b));
 	KUNIT_EXPECT_TRUE(test, mtty_test_hw_equal(&a->hw, &b->hw));
 	KUNIT_EXPECT_EQ(test, a->mem->nr_pages, b->mem->nr_pages);
 }
@@ -712,9 +712,9 @@ static void write_loads_what_was_saved(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, blob,
 						MTTY_TEST_USER_SIZE));
 	mtty_test_enter(test, mtty, S(STOP));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	mtty_test_enter(test, mtty, S(RUNNING));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void write_takes_effect_all_at_once(struct kunit *test)
@@ -725,13 +725,13 @@ static void write_takes_effect_all_at_once(struct kunit *test)
 	u64 digest, fresh;
 
 	mtty_test_reset(test, mtty);
-	fresh = mtty_device_digest(mtty);
+	fresh = mtty_card_digest(mtty);
 	blob = other_stream(test, &digest);
 	filp = mtty_test_enter(test, mtty, S(RESUMING));
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, blob, PAGE));
-	KUNIT_EXPECT_EQ(test, fresh, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, fresh, mtty_card_digest(mtty));
 	mtty_test_enter(test, mtty, S(STOP));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void write_in_pieces_is_the_same(struct kunit *test)
@@ -749,7 +749,7 @@ static void write_in_pieces_is_the_same(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, blob,
 							sizes[i]));
 		mtty_test_enter(test, mtty, S(STOP));
-		KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+		KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 	}
 }
 
@@ -780,7 +780,7 @@ static void write_error_is_sticky(struct kunit *test)
 	filp = mtty_test_enter(test, mtty, S(RESUMING));
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, blob, PAGE));
 	mtty_test_enter(test, mtty, S(STOP));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 /* There may be no next write to tell it */
@@ -809,15 +809,15 @@ static void write_that_is_refused_leaves_a_reset_device(struct kunit *test)
 	u64 fresh;
 
 	mtty_test_reset(test, mtty);
-	fresh = mtty_device_digest(mtty);
+	fresh = mtty_card_digest(mtty);
 	mtty_test_fill(test, mtty, 1);
 	blob = other_stream(test, NULL);
 	blob->data[blob->len - 1] ^= 1;
 	filp = mtty_test_enter(test, mtty, S(RESUMING));
 	KUNIT_EXPECT_EQ(test, -EBADMSG, mtty_test_load(test, filp, blob, PAGE));
-	KUNIT_EXPECT_EQ(test, fresh, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, fresh, mtty_card_digest(mtty));
 	mtty_test_reset(test, mtty);
-	KUNIT_EXPECT_EQ(test, fresh, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, fresh, mtty_card_digest(mtty));
 }
 
 static void write_of_too_little_can_be_completed(struct kunit *test)
@@ -829,7 +829,7 @@ static void write_of_too_little_can_be_completed(struct kunit *test)
 	size_t len;
 
 	mtty_test_reset(test, mtty);
-	fresh = mtty_device_digest(mtty);
+	fresh = mtty_card_digest(mtty);
 	blob = other_stream(test, &digest);
 	len = blob->len;
 	filp = mtty_test_enter(test, mtty, S(RESUMING));
@@ -846,12 +846,12 @@ static void write_of_too_little_can_be_completed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENODATA,
 			mtty_test_set_state(test, mtty, S(STOP), &none));
 	KUNIT_EXPECT_EQ(test, S(RESUMING), mtty_test_get_state(mtty));
-	KUNIT_EXPECT_EQ(test, fresh, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, fresh, mtty_card_digest(mtty));
 	rest.data = blob->data + len - 1;
 	rest.len = 1;
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, &rest, PAGE));
 	mtty_test_enter(test, mtty, S(STOP));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void write_of_too_much(struct kunit *test)
@@ -922,7 +922,7 @@ static void write_from_a_bad_buffer_can_go_on(struct kunit *test)
 	rest.len = blob->len - ret;
 	KUNIT_EXPECT_EQ(test, 0, mtty_test_load(test, filp, &rest, PAGE));
 	mtty_test_enter(test, mtty, S(STOP));
-	KUNIT_EXPECT_EQ(test, digest, mtty_device_digest(mtty));
+	KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
 static void write_for_another_type(struct kunit *test)

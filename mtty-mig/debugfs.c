@@ -37,7 +37,7 @@ DEFINE_SHOW_ATTRIBUTE(counters);
 
 static int digest_show(struct seq_file *seq, void *unused)
 {
-	seq_printf(seq, "%016llx\n", mtty_device_digest(seq->private));
+	seq_printf(seq, "%016llx\n", mtty_card_digest(seq->private));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(digest);
@@ -73,7 +73,7 @@ static ssize_t dirty_write(struct file *filp, const char __user *ubuf,
 
 	ret = knob_read_pair(ubuf, count, &first, &pages);
 	if (!ret)
-		ret = mtty_device_dirty(mtty, first, pages);
+		ret = mtty_card_dirty(mtty, first, pages);
 	return ret ?: count;
 }
 
@@ -173,9 +173,9 @@ static ssize_t page_requests_write(struct file *filp, const char __user *ubuf,
 	if (!rest || kstrtou64(rest, 0, &arg))
 		goto out;
 	if (!strcmp(verb, "open"))
-		ret = mtty_device_raise(mtty, arg);
+		ret = mtty_card_raise(mtty, arg);
 	else if (!strcmp(verb, "answer") && arg <= U32_MAX)
-		ret = mtty_device_answer(mtty, arg);
+		ret = mtty_card_answer(mtty, arg);
 out:
 	kfree(line);
 	return ret ?: count;

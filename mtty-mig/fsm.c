@@ -58,7 +58,7 @@ static void finish_save(struct mtty_device *mtty)
  */
 static void reset_device(struct mtty_device *mtty)
 {
-	mtty_device_reset_hw(mtty);
+	mtty_card_reset(mtty);
 }
 
 static int check_stream(struct mtty_device *mtty)
@@ -149,7 +149,7 @@ static int arc_fault(struct mtty_device *mtty, const struct mtty_arc *arc,
 	if (ret && to_error) {
 		end_session(mtty);
 		/* ERROR guarantees nothing, so a signal may end this wait */
-		mtty_device_quiesce(mtty, MTTY_STOPPED);
+		mtty_card_quiesce(mtty, MTTY_STOPPED);
 		set_state(mtty, VFIO_DEVICE_STATE_ERROR);
 	}
 	return ret;
@@ -163,8 +163,8 @@ static int prepare_arc(struct mtty_device *mtty, const struct mtty_arc *arc)
 
 	/* Stop before saving; run only after loading */
 	if (!ret && to < from)
-		ret = to == MTTY_STOPPED ? mtty_device_stop(mtty) :
-					   mtty_device_quiesce(mtty, to);
+		ret = to == MTTY_STOPPED ? mtty_card_stop(mtty) :
+					   mtty_card_quiesce(mtty, to);
 	if (!ret && arc->prepare)
 		ret = arc->prepare(mtty);
 	if (ret)
@@ -188,13 +188,13 @@ static int execute_arc(struct mtty_device *mtty, enum vfio_device_mig_state to)
 	ret = prepare_arc(mtty, arc);
 	if (ret) {
 		/* Resume what has been stopped */
-		mtty_device_run(mtty, state_run(mtty->state));
+		mtty_card_run(mtty, state_run(mtty->state));
 		return ret;
 	}
 	if (arc->commit)
 		arc->commit(mtty);
 	/* Before the new state is visible, the device must be in it */
-	mtty_device_run(mtty, state_run(to));
+	mtty_card_run(mtty, state_run(to));
 	set_state(mtty, to);
 	return 0;
 }
@@ -247,14 +247,14 @@ static int reset_locked(struct mtty_device *mtty)
 
 	lockdep_assert_held(&mtty->state_mutex);
 
-	ret = mtty_device_quiesce(mtty, MTTY_STOPPED);
+	ret = mtty_card_quiesce(mtty, MTTY_STOPPED);
 	if (ret) {
-		mtty_device_run(mtty, state_run(mtty->state));
+		mtty_card_run(mtty, state_run(mtty->state));
 		return ret;
 	}
 	end_session(mtty);
-	mtty_device_reset_hw(mtty);
-	mtty_device_run(mtty, MTTY_RUNNING);
+	mtty_card_reset(mtty);
+	mtty_card_run(mtty, MTTY_RUNNING);
 	set_state(mtty, VFIO_DEVICE_STATE_RUNNING);
 	return 0;
 }

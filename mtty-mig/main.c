@@ -58,7 +58,7 @@ static ssize_t mem_size_show(struct device *dev, struct device_attribute *attr,
 {
 	struct mtty_device *mtty = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%llu\n", mtty_device_mem_size(mtty));
+	return sysfs_emit(buf, "%llu\n", mtty_card_mem_size(mtty));
 }
 
 /* Not memparse(), which does not detect an overflow */
@@ -117,7 +117,7 @@ static ssize_t digest_show(struct device *dev, struct device_attribute *attr,
 {
 	struct mtty_device *mtty = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%016llx\n", mtty_device_digest(mtty));
+	return sysfs_emit(buf, "%016llx\n", mtty_card_digest(mtty));
 }
 static DEVICE_ATTR_ADMIN_RO(digest);
 

@@ -538,7 +538,7 @@ int mtty_migf_resume(struct mtty_device *mtty)
 	}
 
 	migf->mem = mem;
-	mtty_device_hw_init(mtty, &migf->hw);
+	mtty_card_init(mtty, &migf->hw);
 	mtty_dec_init(&migf->dec, mtty->type->id, &migf->hw, &resume_ops, migf);
 
 	mutex_lock(&mtty->hw_lock);
@@ -647,7 +647,7 @@ int mtty_migf_check(struct mtty_migf *migf)
 void mtty_migf_load(struct mtty_migf *migf)
 {
 	mutex_lock(&migf->lock);
-	mtty_device_load_hw(migf->mtty, &migf->hw, &migf->mem);
+	mtty_card_load(migf->mtty, &migf->hw, &migf->mem);
 	mutex_unlock(&migf->lock);
 }
 

@@ -254,20 +254,27 @@ const struct mtty_type *mtty_type_get(enum mtty_mig_type id);
 struct mtty_device *mtty_device_create(struct device *dev,
 				       const struct mtty_type *type);
 void mtty_device_destroy(struct mtty_device *mtty);
-u64 mtty_device_mem_size(struct mtty_device *mtty);
 int mtty_device_set_mem_size(struct mtty_device *mtty, u64 size);
-u64 mtty_device_digest(struct mtty_device *mtty);
-void mtty_device_hw_init(struct mtty_device *mtty, struct mtty_hw *hw);
-void mtty_device_run(struct mtty_device *mtty, enum mtty_run run);
-int mtty_device_quiesce(struct mtty_device *mtty, enum mtty_run run);
-int mtty_device_stop(struct mtty_device *mtty);
 int mtty_device_set_pri_drain(struct mtty_device *mtty, bool drain);
-int mtty_device_raise(struct mtty_device *mtty, u64 iova);
-int mtty_device_answer(struct mtty_device *mtty, u32 id);
-void mtty_device_reset_hw(struct mtty_device *mtty);
-int mtty_device_dirty(struct mtty_device *mtty, u64 first, u64 count);
-void mtty_device_load_hw(struct mtty_device *mtty, const struct mtty_hw *hw,
-			 struct mtty_mem **mem);
+
+/* card.c */
+void mtty_card_run(struct mtty_device *mtty, enum mtty_run run);
+int mtty_card_quiesce(struct mtty_device *mtty, enum mtty_run run);
+int mtty_card_stop(struct mtty_device *mtty);
+int mtty_card_raise(struct mtty_device *mtty, u64 iova);
+int mtty_card_answer(struct mtty_device *mtty, u32 id);
+void mtty_card_init(struct mtty_device *mtty, struct mtty_hw *hw);
+void mtty_card_reset(struct mtty_device *mtty);
+void mtty_card_load(struct mtty_device *mtty, const struct mtty_hw *hw,
+		    struct mtty_mem **mem);
+int mtty_card_dirty(struct mtty_device *mtty, u64 first, u64 count);
+u64 mtty_card_digest(struct mtty_device *mtty);
+u64 mtty_card_mem_size(struct mtty_device *mtty);
+u64 mtty_card_region_size(struct mtty_device *mtty, unsigned int index);
+void mtty_card_read(struct mtty_device *mtty, unsigned int index, u64 offset,
+		    u8 *buf, size_t len);
+int mtty_card_write(struct mtty_device *mtty, unsigned int index, u64 offset,
+		    const u8 *buf, size_t len);
 
 /* engine.c */
 void mtty_engine_init(struct mtty_device *mtty);

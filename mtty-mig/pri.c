@@ -3,7 +3,7 @@
  * Page requests: the pages that the device has asked for, until they are answered.
  *
  * Only a running vCPU can answer, but vCPUs are halted when a device is stopped,
- * so a device with open requests cannot be stopped. mtty_device_stop() enforces
+ * so a device with open requests cannot be stopped. mtty_card_stop() enforces
  * that; this file only keeps the requests.
  */
 #include <linux/kernel.h>

@@ -36,6 +36,10 @@ class Arrows(unittest.TestCase):
         self.assertIn('\t"a.c" -> "b.c";\n', text)
         self.assertIn('{ rank=same; "a.c"; "b.c"; }', text)
 
+    def test_the_driver_has_no_circle(self) -> None:
+        used = arrows.find_arrows(arrows.read_sources(arrows.DRIVER))
+        self.assertEqual([file for file in used if file in arrows.reached(used, file)], [])
+
     def test_the_document_is_up_to_date(self) -> None:
         with open(arrows.PAGE, encoding='utf-8') as file:
             page = file.read()
