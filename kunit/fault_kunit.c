@@ -48,7 +48,11 @@ static const struct arc arcs[] = {
 	{ PRE_COPY_P2P, STOP_COPY, MTTY_MIG_TYPE_FULL },
 };
 
-static const char * const points[] = { "pre-copy", "read", "write" };
+#define POINT(point, name) \
+	[MTTY_FAULT_##point] = name,
+static const char * const points[] = { MTTY_FAULT_POINTS(POINT) };
+#undef POINT
+
 static const char * const moments[] = { "before", "after" };
 
 static void arc_name(const struct arc *arc, unsigned int after, char *name)
@@ -295,11 +299,9 @@ struct point {
 	enum mtty_fault_point point;
 };
 
-static const struct point fault_points[] = {
-	{ "pre-copy", MTTY_FAULT_PRE_COPY },
-	{ "read", MTTY_FAULT_READ },
-	{ "write", MTTY_FAULT_WRITE },
-};
+#define POINT(point, name)	{ name, MTTY_FAULT_##point },
+static const struct point fault_points[] = { MTTY_FAULT_POINTS(POINT) };
+#undef POINT
 
 KUNIT_ARRAY_PARAM_DESC(fault_points, fault_points, name);
 
@@ -317,7 +319,8 @@ static void fault_fires_as_often_as_asked(struct kunit *test)
 			 i < 3 ? 33 : 0, i < 3 ? 3 - i : 0, min(i, 3U));
 		KUNIT_EXPECT_STREQ(test, line, told(test, mtty, p->name));
 		KUNIT_EXPECT_EQ(test, 0,
-				mtty_fault(mtty, (p->point + 1) % 3));
+				mtty_fault(mtty, (p->point + 1) %
+						 MTTY_NR_FAULT_POINTS));
 		KUNIT_EXPECT_EQ(test, i < 3 ? -33 : 0,
 				mtty_fault(mtty, p->point));
 	}

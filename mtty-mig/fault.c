@@ -53,11 +53,10 @@ struct mtty_faults {
 	struct fault_attr attr;
 };
 
-static const char * const point_names[MTTY_NR_FAULT_POINTS] = {
-	[MTTY_FAULT_PRE_COPY]	= "pre-copy",
-	[MTTY_FAULT_READ]	= "read",
-	[MTTY_FAULT_WRITE]	= "write",
-};
+#define POINT(point, name) \
+	[MTTY_FAULT_##point] = name,
+static const char * const point_names[] = { MTTY_FAULT_POINTS(POINT) };
+#undef POINT
 
 static void fault_name(unsigned int point, char *buf, size_t size)
 {

@@ -42,6 +42,7 @@
 #include "arcs.h"
 #include "hw.h"
 #include "mem.h"
+#include "points.h"
 
 #define MTTY_MIG_NAME	"mtty_mig"
 
@@ -155,14 +156,6 @@ enum mtty_fd_event {
 	MTTY_FD_POLL,
 	MTTY_FD_IOCTL,
 	MTTY_FD_RELEASE,
-};
-
-/* Fault points, in addition to those before and after each arc */
-enum mtty_fault_point {
-	MTTY_FAULT_PRE_COPY,	/* pre-copy cannot go on */
-	MTTY_FAULT_READ,	/* read() of a data fd */
-	MTTY_FAULT_WRITE,	/* write() to a data fd */
-	MTTY_NR_FAULT_POINTS
 };
 
 /**

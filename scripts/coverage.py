@@ -31,7 +31,7 @@ NO_CODE = ('mtty-mig/trace.h',)
 ASSERTION = re.compile(r'\b(?:WARN|BUG)(?:_ON)?(?:_ONCE)?\(')
 
 ARC = re.compile(r'^\s*ARC\((\w+),\s*(\w+),', re.M)
-POINT = re.compile(r'^\s*\[MTTY_FAULT_\w+\]\s*=\s*"([^"]+)"', re.M)
+POINT = re.compile(r'^\s*POINT\(\w+,\s*"([^"]+)"\)', re.M)
 TRACED_ARC = re.compile(r'^ *\d+ arc from=(\w+) to=(\w+) ret=(-?\d+)$')
 TRACED_FAULT = re.compile(r'^ *\d+ fault point=(\S+) errno=\d+$')
 OVERRUN = re.compile(r'(?:overrun|dropped events): [1-9]')
@@ -148,13 +148,13 @@ class Traced:
     def __init__(self, args):
         with open(f'{args.source}/{DRIVER}fsm.c', encoding='utf-8') as text:
             arcs = ARC.findall(text.read())
-        with open(f'{args.source}/{DRIVER}fault.c', encoding='utf-8') as text:
+        with open(f'{args.source}/{DRIVER}points.h', encoding='utf-8') as text:
             points = POINT.findall(text.read())
         self.arcs = [f'{a}-{b}' for a, b in arcs]
         self.points = [f'{arc}-{when}' for arc in self.arcs for when in ('before', 'after')]
         self.points += points
         if not arcs or not points:
-            raise Broken('fsm.c has no table of arcs, or fault.c none of points, that is understood')
+            raise Broken('fsm.c has no table of arcs, or points.h none of points, that is understood')
         self.seen = set()
         for name in glob.glob(f'{args.run}/coverage/*/trace'):
             with open(name, encoding='utf-8') as text:
@@ -166,7 +166,7 @@ class Traced:
                     raise Broken("the guest's trace buffer was too small: events are lost")
         unknown = self.seen - set(self.arcs) - set(self.points)
         if unknown:
-            raise Broken('not in the tables of fsm.c and fault.c: ' + ', '.join(sorted(unknown)))
+            raise Broken('not in the tables of fsm.c and points.h: ' + ', '.join(sorted(unknown)))
 
     def _take(self, line):
         arc = TRACED_ARC.match(line)

@@ -23,7 +23,7 @@ int f(int a)
 }
 '''
 FSM = '\tARC(STOP,\t  STOP_COPY,\tbegin, end, finish),\n\tARC(STOP_COPY, STOP, NULL, NULL, end),\n'
-FAULT = '\t[MTTY_FAULT_READ]\t= "read",\n'
+POINTS = '\tPOINT(READ, "read")\t\t/* read() of a data fd */ \\\n'
 
 
 def line(number, count, *branches, function='f'):
@@ -45,7 +45,7 @@ class Checkout(unittest.TestCase):
         self.dir = directory.name
         self.put('mtty-mig/a.c', SOURCE)
         self.put('mtty-mig/fsm.c', FSM)
-        self.put('mtty-mig/fault.c', FAULT)
+        self.put('mtty-mig/points.h', POINTS)
         self.args = argparse.Namespace(source=self.dir, run=self.dir)
 
     def put(self, name, text):
