@@ -559,6 +559,19 @@ static void dirty_report_of_a_part(struct kunit *test)
 		expect_one(test, 0, SZ_1M, 0x20000, PAGE);
 }
 
+/* Nor is the last page of all cleared by a report that begins inside of it */
+static void dirty_report_of_a_part_of_the_last_page(struct kunit *test)
+{
+	u64 iova = TOP - PAGE + 1;
+
+	start_one(test, iova, PAGE, PAGE);
+	mark(test, iova, 1);
+	expect_one(test, iova + 0x800, 0x800, iova + 0x800, 0x800);
+	expect_one(test, iova + 1, PAGE - 1, iova + 1, PAGE - 1);
+	expect_one(test, iova, PAGE, iova, PAGE);
+	expect_clean(test, iova, PAGE);
+}
+
 /* Some cleared and one not, in what is kept together */
 static void dirty_report_clears_beside_a_part(struct kunit *test)
 {
@@ -821,6 +834,7 @@ static struct kunit_case dirty_cases[] = {
 	KUNIT_CASE(dirty_report_of_nothing),
 	KUNIT_CASE(dirty_report_leaves_what_is_outside),
 	KUNIT_CASE_PARAM(dirty_report_of_a_part, partials_gen_params),
+	KUNIT_CASE(dirty_report_of_a_part_of_the_last_page),
 	KUNIT_CASE(dirty_report_clears_beside_a_part),
 	KUNIT_CASE(dirty_report_in_batches),
 	KUNIT_CASE(dirty_marked_during_a_report),

@@ -205,7 +205,8 @@ static void dirty_report_init(struct dirty_report *report,
 	report->iova = iova;
 	report->last = iova + length - 1;
 	report->next = iova >> MTTY_MIG_PAGE_SHIFT;
-	report->whole = DIV_ROUND_UP(iova, MTTY_MIG_PAGE_SIZE);
+	/* Not DIV_ROUND_UP(), whose sum wraps in the last page of all */
+	report->whole = report->next + !!(iova & (MTTY_MIG_PAGE_SIZE - 1));
 	/* The page after the last one; if a bit is a page, all is reported */
 	end = report->last >> MTTY_MIG_PAGE_SHIFT;
 	if (report->whole == report->next ||
