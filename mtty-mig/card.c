@@ -266,9 +266,10 @@ int mtty_card_dirty(struct mtty_device *mtty, u64 first, u64 count)
 					     sizeof(counter));
 		}
 		mutex_unlock(&mtty->hw_lock);
+		/* For each page: the call may last, and a signal may end it */
+		wake_up_all(&mtty->data_wait);
 		cond_resched();
 	}
-	wake_up_all(&mtty->data_wait);
 	return ret;
 }
 

@@ -127,14 +127,15 @@ static ssize_t region_rw(struct mtty_device *mtty, void __user *ubuf,
 			ret = -EFAULT;
 		if (!ret)
 			done += len;
+		/* Now: the copy of the next bytes may wait for user memory */
+		if (write && index == MTTY_MIG_MEM_BAR)
+			wake_up_all(&mtty->data_wait);
 		if (fatal_signal_pending(current))
 			break;
 		cond_resched();
 	}
 	kfree(buf);
 
-	if (write && index == MTTY_MIG_MEM_BAR)
-		wake_up_all(&mtty->data_wait);
 	*ppos += done;
 	return done ?: ret;
 }

@@ -4,6 +4,7 @@
  * makes of them, and that nobody is held up by one that takes long.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -18,6 +19,11 @@
 /* So many that it takes a while to change them all */
 #define MANY_PAGES	16384ULL
 #define MANY_SIZE	(MANY_PAGES * MTTY_MIG_PAGE_SIZE)
+
+/* It only ends a test whose waiter is not woken */
+#define GUARD_MS	20000
+/* Less: a poll() whose time is over looks once more, woken or not */
+#define WAKE_MS		(GUARD_MS / 2)
 
 FIXTURE(knob)
 {
@@ -186,6 +192,42 @@ TEST_F_TIMEOUT(knob, writer_of_dirty_can_be_killed, 300)
 		SKIP(return, "this machine changes all pages at once");
 	EXPECT_EQ(1, killed)
 		TH_LOG("it went on to the last page");
+}
+
+static int run_poll(void *arg)
+{
+	struct pollfd *pfd = arg;
+
+	return poll(pfd, 1, GUARD_MS);
+}
+
+/* What a writer has changed before it was killed is there to be read */
+TEST_F_TIMEOUT(knob, writer_of_dirty_wakes_who_polls_when_it_is_killed, 300)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct mig_stream stream = {};
+	int killed = -1;
+	unsigned int i;
+
+	mtty_new(&self->mtty, "full", MANY_SIZE);
+	for (i = 0; i < TRIES && killed != 1; i++) {
+		struct worker waiter;
+
+		vfio_dev_reset(&self->mtty.dev);
+		pfd.fd = vfio_mig_set(&self->mtty.dev,
+				      VFIO_DEVICE_STATE_PRE_COPY);
+		mig_stream_read(&stream, pfd.fd, MIG_CHUNK, -ENOMSG);
+		worker_start(&waiter, run_poll, &pfd);
+		EXPECT_TRUE(worker_sleeps(&waiter));
+		killed = kill_writer(&self->mtty);
+		EXPECT_TRUE(worker_ends(&waiter, WAKE_MS))
+			TH_LOG("nobody was woken");
+		EXPECT_EQ(1, worker_join(&waiter));
+		close(pfd.fd);
+	}
+	mig_stream_free(&stream);
+	if (killed < 0)
+		SKIP(return, "this machine changes all pages at once");
 }
 
 static int run_change_many(void *arg)

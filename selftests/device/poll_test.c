@@ -15,6 +15,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
+#include "../lib/held_mem.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
 #include "dma.h"
@@ -22,6 +23,8 @@
 #include "knobs.h"
 
 #define GUARD_MS	20000
+/* Less: a poll() whose time is over looks once more, woken or not */
+#define WAKE_MS		(GUARD_MS / 2)
 
 #define READABLE	POLLIN
 #define DEAD		(POLLERR | POLLHUP)
@@ -183,6 +186,7 @@ TEST_F(waiting, poll_is_woken_by_each_event)
 		EXPECT_TRUE(worker_sleeps(&waiter))
 			TH_LOG("poll() did not wait for: %s", events[i].name);
 		events[i].cause(journey);
+		EXPECT_TRUE(worker_ends(&waiter, WAKE_MS));
 		EXPECT_EQ(1, worker_join(&waiter))
 			TH_LOG("%s did not wake the waiter", events[i].name);
 		EXPECT_EQ(events[i].revents, pfd.revents)
@@ -211,6 +215,7 @@ TEST_F(waiting, poll_wakes_every_waiter)
 		}
 		events[i].cause(journey);
 		for (j = 0; j < ARRAY_LEN(waiters); j++) {
+			EXPECT_TRUE(worker_ends(&waiters[j], WAKE_MS));
 			EXPECT_EQ(1, worker_join(&waiters[j]))
 				TH_LOG("%s, waiter %u", events[i].name, j);
 			EXPECT_EQ(events[i].revents, pfds[j].revents)
@@ -218,6 +223,54 @@ TEST_F(waiting, poll_wakes_every_waiter)
 		}
 		be_open(&self->mtty);
 	}
+}
+
+struct bar_write {
+	struct worker worker;
+	struct vfio_dev *dev;
+	const void *buf;
+	size_t len;
+};
+
+static int run_bar_write(void *arg)
+{
+	const struct bar_write *call = arg;
+
+	return __vfio_region_write(call->dev, MTTY_MIG_MEM_BAR, 0, call->buf,
+				   call->len);
+}
+
+/* The first page is there to be read, however long the writer waits then */
+TEST_F(waiting, poll_is_woken_by_a_write_that_has_not_ended)
+{
+	static const __u8 content[0x10000] = { 1 };
+	struct pollfd pfd = { .events = POLLIN };
+	struct bar_write call;
+	struct worker waiter;
+	struct held_mem mem;
+	const char *why = held_mem_new(&mem, 2);
+
+	if (why)
+		SKIP(return, "%s", why);
+	pfd.fd = go_dry(&self->journey);
+	call.dev = &self->mtty.dev;
+	call.buf = mem.buf;
+	call.len = 2 * mem.page;
+	worker_start(&waiter, run_poll, &pfd);
+	EXPECT_TRUE(worker_sleeps(&waiter));
+
+	worker_start(&call.worker, run_bar_write, &call);
+	held_mem_wait(&mem, 0);
+	held_mem_serve(&mem, 0, content);
+	held_mem_wait(&mem, 1);
+	EXPECT_TRUE(worker_ends(&waiter, WAKE_MS))
+		TH_LOG("the write waits for its second page");
+	EXPECT_EQ(1, worker_join(&waiter));
+	EXPECT_EQ(READABLE, pfd.revents);
+
+	held_mem_serve(&mem, 1, content);
+	EXPECT_EQ(call.len, worker_join(&call.worker));
+	held_mem_free(&mem);
 }
 
 /* What comes while nobody waits is there for who comes later */
