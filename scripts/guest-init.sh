@@ -319,6 +319,7 @@ check)
 shell)
 	cd /tmp || finish 1
 	ln -s /run/lab/* /tmp/
+	PATH=/run/lab/tools:$PATH
 	mark begin shell
 	if [ "$LIVE" = 1 ]; then
 		# shellcheck disable=SC2094 # a terminal
