@@ -194,7 +194,7 @@ wanted_tests() {
 	done
 }
 
-# selftest_units PROGRAM...: what the guests run.  A generic program runs for
+# selftest_units PROGRAM...: what the guests run.  A program for any device runs for
 # each of our types that differ to it, or for TYPES=; over every way in for the
 # one that can do all.
 selftest_units() {
@@ -204,7 +204,7 @@ selftest_units() {
 	[ "$KERNEL" != debian ] || way=group_type1
 	for program; do
 		case $program in
-		generic/*)
+		generic/* | tools/*_any_test)
 			for type in $types; do
 				case $type in
 				*-full) echo "$program@$type" ;;
