@@ -107,6 +107,14 @@ inside() {
 		status=0
 		migrate-demo || status=$?
 		[ $status -eq 1 ]'
+	check "vfio-migctl has its help, and its words for bash" sh_in_root '
+		vfio-migctl --help | grep "^  inspect FILE "
+		bash -n /usr/share/bash-completion/completions/vfio-migctl
+		vfio-migctl path RUNNING STOP_COPY | grep "a session begins"'
+	check "vfio-migctl says that there is no device" sh_in_root '
+		status=0
+		vfio-migctl state 0000:00:1f.7 || status=$?
+		[ $status -eq 2 ]'
 	check "run_kselftest.sh lists all tests" sh_in_root '
 		cd /usr/libexec/mtty-mig-selftests
 		./run_kselftest.sh -l

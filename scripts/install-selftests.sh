@@ -46,7 +46,11 @@ install -m 644 selftests/config selftests/settings "$libexec/$collection/"
 done
 
 ln -sf "$6/$collection/generic/conformance.py" "$prefix/bin/vfio-migration-conformance"
-install -m 755 "$tools/migrate-demo" "$prefix/bin/"
-install -m 644 Documentation/man/vfio-migration-conformance.1 Documentation/man/migrate-demo.1 \
-	"$prefix/share/man/man1/"
+install -m 755 "$tools/migrate-demo" "$tools/vfio-migctl" "$prefix/bin/"
+install -d "$prefix/share/bash-completion/completions"
+"$tools/vfio-migctl" completion >"$prefix/share/bash-completion/completions/vfio-migctl"
+chmod 644 "$prefix/share/bash-completion/completions/vfio-migctl"
+for page in vfio-migration-conformance migrate-demo vfio-migctl; do
+	install -m 644 "Documentation/man/$page.1" "$prefix/share/man/man1/"
+done
 install -m 644 Documentation/man/mtty-mig-selftests.7 "$prefix/share/man/man7/"

@@ -93,7 +93,7 @@ install_all() {
 	unlock_cache
 	"$SCRIPTS/install-selftests.sh" "$source" "$programs/selftests" "$programs/tools" "$dest" "$prefix" "$libexec"
 	install -D -m 644 "$REPO/Documentation/man/mtty_mig.4" "$dest$prefix/share/man/man4/mtty_mig.4"
-	say "installed: $dest$libexec, and in $dest$prefix/bin: vfio-migration-conformance, migrate-demo"
+	say "installed: $dest$libexec, and in $dest$prefix/bin: vfio-migration-conformance, vfio-migctl, migrate-demo"
 }
 
 # remove PATH...: say what there was.
@@ -120,8 +120,9 @@ uninstall_all() {
 	done
 	[ -z "${depmod-}" ] || run_depmod
 	if [ -n "$prefix" ]; then
-		remove "$dest$libexec" "$dest$prefix"/bin/{vfio-migration-conformance,migrate-demo} \
-			"$dest$prefix"/share/man/man1/{vfio-migration-conformance,migrate-demo}.1 \
+		remove "$dest$libexec" "$dest$prefix"/bin/{vfio-migration-conformance,vfio-migctl,migrate-demo} \
+			"$dest$prefix"/share/bash-completion/completions/vfio-migctl \
+			"$dest$prefix"/share/man/man1/{vfio-migration-conformance,vfio-migctl,migrate-demo}.1 \
 			"$dest$prefix"/share/man/{man4/mtty_mig.4,man7/mtty-mig-selftests.7}
 	fi
 	[ $removed -gt 0 ] ||
