@@ -136,16 +136,16 @@ static void main_instances_are_counted(struct kunit *test)
 	char text[LONG];
 
 	read_type(test, "full", "available_instances", text, sizeof(text));
-	KUNIT_EXPECT_STREQ(test, "64\n", text);
+	KUNIT_EXPECT_STREQ(test, "1024\n", text);
 	mdev_create(test, "full");
 	read_type(test, "full", "available_instances", text, sizeof(text));
-	KUNIT_EXPECT_STREQ(test, "63\n", text);
+	KUNIT_EXPECT_STREQ(test, "1023\n", text);
 	/* All types share them */
 	read_type(test, "base", "available_instances", text, sizeof(text));
-	KUNIT_EXPECT_STREQ(test, "63\n", text);
+	KUNIT_EXPECT_STREQ(test, "1023\n", text);
 	kunit_release_action(test, remove_mdev, test);
 	read_type(test, "full", "available_instances", text, sizeof(text));
-	KUNIT_EXPECT_STREQ(test, "64\n", text);
+	KUNIT_EXPECT_STREQ(test, "1024\n", text);
 }
 
 /* A second parent's device of the same name cannot be registered */

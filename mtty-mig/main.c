@@ -3,11 +3,15 @@
  * The module: a parent device with one mdev type for each set of migration
  * capabilities that the uAPI defines, and one without migration.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <kunit/visibility.h>
 #include <linux/ctype.h>
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/limits.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/string.h>
 
 #include "compat.h"
@@ -16,7 +20,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define MTTY_MIG_MAX_DEVICES	64
+static unsigned int max_devices = 1024;
+module_param(max_devices, uint, 0444);
+MODULE_PARM_DESC(max_devices, "Number of devices that can exist at a time");
 
 #define TYPE(_id, _name, _pretty, _flags) \
 	[MTTY_MIG_TYPE_##_id] = { \
@@ -197,7 +203,6 @@ static ssize_t mtty_show_description(struct mdev_type *mtype, char *buf)
 
 static struct mdev_driver mtty_driver = {
 	.device_api = VFIO_DEVICE_API_PCI_STRING,
-	.max_instances = MTTY_MIG_MAX_DEVICES,
 	.probe = mtty_probe,
 	.remove = mtty_remove,
 	.show_description = mtty_show_description,
@@ -218,6 +223,13 @@ static int __init mtty_init(void)
 {
 	unsigned int i;
 	int ret;
+
+	/* The mdev core counts in an atomic_t */
+	if (!max_devices || max_devices > INT_MAX) {
+		pr_err("max_devices has to be from 1 to %d\n", INT_MAX);
+		return -EINVAL;
+	}
+	mtty_driver.max_instances = max_devices;
 
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++)
 		mtty_mdev_types[i] = &mtty_types[i].type;

@@ -18,6 +18,9 @@
 
 #define TYPES	"/sys/class/mtty_mig/mtty_mig/mdev_supported_types/"
 
+/* Once the driver had a limit below that */
+#define MANY	100
+
 static const struct {
 	const char *name;
 	const char *description;
@@ -95,6 +98,47 @@ TEST_F(types, share_the_number_of_devices)
 	vfio_dev_close(&mtty.dev);
 	mdev_remove(&mtty.mdev);
 	EXPECT_EQ(before, available("full"));
+}
+
+/* More than anybody has, which is what a limit forgets. Nothing of them stays. */
+TEST_F_TIMEOUT(types, many_devices_migrate, 60)
+{
+	unsigned int before = available("full"), i;
+	static struct mtty devices[MANY];
+	struct mig_stream stream = {};
+
+	ASSERT_LT(MANY, before) TH_LOG("the parameter max_devices is too low");
+	for (i = 0; i < MANY; i++) {
+		mtty_new(&devices[i], "full", MTTY_MIG_PAGE_SIZE);
+		mtty_ctrl_out(&devices[i], MTTY_MIG_REG_SCRATCH, i);
+	}
+	EXPECT_EQ(before - MANY, available("full"));
+	/* Each one to the next one */
+	for (i = 0; i < MANY; i++) {
+		mig_save(&devices[i].dev, &stream, MIG_CHUNK);
+		mig_load(&devices[(i + 1) % MANY].dev, &stream, MIG_CHUNK,
+			 VFIO_DEVICE_STATE_RUNNING);
+	}
+	for (i = 1; i < MANY; i++)
+		EXPECT_EQ(0, mtty_ctrl_in(&devices[i], MTTY_MIG_REG_SCRATCH))
+			TH_LOG("device %u", i);
+	mig_stream_free(&stream);
+	for (i = 0; i < MANY; i++) {
+		vfio_dev_close(&devices[i].dev);
+		mdev_remove(&devices[i].mdev);
+	}
+	EXPECT_EQ(before, available("full"));
+}
+
+/* The parameter says how many there may be, and is read by whoever wants to know */
+TEST_F(types, limit_is_the_parameter)
+{
+	char buf[32];
+
+	ASSERT_EQ(0, file_read("/sys/module/mtty_mig/parameters/max_devices",
+			       buf, sizeof(buf)));
+	EXPECT_EQ(strtoul(buf, NULL, 10), available("full"));
+	EXPECT_LE(1000, strtoul(buf, NULL, 10));
 }
 
 /**

@@ -18,7 +18,7 @@
 #include "file.h"
 #include "mdev.h"
 
-#define MDEV_MAX	16
+#define MDEV_MAX	1024
 #define MDEV_DEVICES	"/sys/bus/mdev/devices"
 #define MDEV_PATH_MAX	256
 
