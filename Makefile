@@ -4,7 +4,7 @@
 # is, and what may be said to it, is in scripts/variables.py; the work is done in
 # scripts/.
 
-VERBS := help run check quick check-all kunit selftests conformance drivers vfio-selftests rules mutants coverage stress soak
+VERBS := help run check quick check-all kunit selftests conformance drivers vfio-selftests rules mutants coverage stress soak bench
 VERBS += fuzz shell modules install uninstall load unload deb debcheck newcomer series series-check
 VERBS += portability interop update lint lint-quick selfcheck clean distclean
 

@@ -296,12 +296,12 @@ run)
 	mark begin demo
 	set -f
 	if [ "$LIVE" = 1 ]; then
-		# shellcheck disable=SC2086 # ARGS are words
-		tools/migrate-demo $ARGS </dev/null >"$OUT" 2>&1
+		# shellcheck disable=SC2086,SC2153 # ARGS are words; both are in the file "job"
+		"tools/$PROGRAM" $ARGS </dev/null >"$OUT" 2>&1
 		status=$?
 	else
 		# shellcheck disable=SC2086
-		{ tools/migrate-demo $ARGS </dev/null 2>&1; echo $? >/run/status; } | cat >"$OUT"
+		{ "tools/$PROGRAM" $ARGS </dev/null 2>&1; echo $? >/run/status; } | cat >"$OUT"
 		status=$(cat /run/status)
 	fi
 	finish "$status"

@@ -609,7 +609,7 @@ VARIABLES = [
              'and latest, everything else lts', kernel),
     Variable('ENGINE', 'what runs it: uml or qemu', choice('uml', 'qemu')),
     Variable('CACHE', 'a directory: where sources, builds and logs are kept', cache),
-    Variable('SAN', '0 or 1: without or with sanitizers (run and shell have 0, others 1); kcsan looks '
+    Variable('SAN', '0 or 1: without or with sanitizers (run, bench and shell have 0, others 1); kcsan looks '
              'for data races instead, with ENGINE=qemu', choice('0', '1', 'kcsan')),
     Variable('TEST', 'a pattern: only the tests of that name; for kunit SUITE or SUITE.CASE; for '
              'interop scenarios; for stress and soak programs', named('test', selftests)),
@@ -643,8 +643,11 @@ VARIABLES = [
              number(1, (1 << 63) - 1, 'a number of steps')),
     Variable('MINUTES', 'or for how long; for soak, of all', number(1, 1 << 20, 'a number of minutes', MINUTES)),
     Variable('CALLS', '1: print each call before it is made', FLAG),
-    Variable('RUNS', 'a number: of inputs of fuzz; of each program of soak',
+    Variable('RUNS', 'a number: of inputs of fuzz; of each program of soak; rounds of bench',
              number(1, (1 << 31) - 1, 'a number of runs')),
+    Variable('ROWS', 'words: what bench measures: stream arcs precopy dma devices beside',
+             words_of('stream', 'arcs', 'precopy', 'dma', 'devices', 'beside')),
+    Variable('BASELINE', 'a JSON file of an earlier bench, to compare with', file),
     Variable('LOAD', '0 or 1: soak only without or only with the host under load', FLAG),
     Variable('SECONDS', 'for how long fuzz works (default: 60)',
              number(1, (1 << 31) - 1, 'a number of seconds', SECONDS)),
@@ -764,6 +767,8 @@ ALL_VERBS = [
          'lab.sh selftests', f'{TESTS} {RANDOM} TEST ARGS'),
     Verb('soak', 'what races or goes at random, again and again, half under load: RUNS= or MINUTES=',
          'soak.sh', f'{TESTS} SEED RUNS MINUTES LOAD STEPS TEST TYPES ARGS'),
+    Verb('bench', 'how fast the device is, beside its limits and a peer: ROWS=, RUNS=, BASELINE=', 'bench.sh',
+         f'{RUN} RUNS ROWS BASELINE', 'it could not measure, or a ratio is far beyond its goal'),
     Verb('coverage', 'what the tests reach of the driver, into build/coverage/index.html', 'coverage.sh',
          'KERNEL ENGINE CACHE APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS ARGS SEED STEPS'),
     Verb('shell', 'a shell in the guest, with the modules loaded', 'lab.sh shell', f'{GUEST} LEAKS {RANDOM}',
@@ -944,7 +949,7 @@ def check_together(call: Call) -> None:
                     'leave ENGINE out, or say ENGINE=qemu')
     if 'SAN' not in mine or call.verb == 'lint':
         return
-    san = call.get('SAN', '0' if call.verb in ('run', 'shell') else '1')
+    san = call.get('SAN', '0' if call.verb in ('run', 'bench', 'shell') else '1')
     if which == 'debian' and call.get('SAN'):
         raise Wrong("Debian's kernel is as it is", 'leave SAN out')
     if san == 'kcsan' and engine != 'qemu':

@@ -46,7 +46,7 @@ class Guests(unittest.TestCase):
         self.run_dir = f'{self.tmp.name}/run'
         os.mkdir(self.run_dir)
         self.args = argparse.Namespace(run=self.run_dir, log=f'{self.tmp.name}/log', args='', modules='m',
-                                       vmm='', bind='', silence=0, timeout=0)
+                                       vmm='', bind='', silence=0, timeout=0, program='migrate-demo')
 
     def call(self, what, boot):
         with mock.patch('machine.Guest', boot), mock.patch('machine.watch', boot.watch), \
