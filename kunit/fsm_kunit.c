@@ -481,7 +481,7 @@ static void fsm_arc(struct kunit *test)
 				mtty_test_fd_dead(test, session));
 
 	/* Changes are marked as long as there is somebody to send them to */
-	KUNIT_EXPECT_EQ(test, saving(p->to), mtty->mem->tracking);
+	KUNIT_EXPECT_EQ(test, saving(p->to), !!mtty->mem->dirty);
 
 	/* Content: a session that loads begins with a reset device */
 	if (p->to == S(RESUMING))
@@ -647,7 +647,7 @@ static void expect_reset(struct kunit *test, struct mtty_device *mtty,
 	mtty_hw_reset(fresh, mtty->mem->size);
 	KUNIT_EXPECT_TRUE(test, mtty_test_hw_equal(fresh, &mtty->hw));
 	KUNIT_EXPECT_EQ(test, 0, mtty->mem->nr_pages);
-	KUNIT_EXPECT_FALSE(test, mtty->mem->tracking);
+	KUNIT_EXPECT_NULL(test, mtty->mem->dirty);
 }
 
 static void fsm_reset_in(struct kunit *test)

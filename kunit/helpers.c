@@ -382,6 +382,22 @@ void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed)
 	mtty_test_fill_mem(test, &rnd, mtty->mem);
 }
 
+static void free_marks(void *dirty)
+{
+	mtty_mem_free_marks(dirty);
+}
+
+/* As a session does that saves the memory */
+void mtty_test_track(struct kunit *test, struct mtty_mem *mem)
+{
+	struct xarray *dirty = kunit_kzalloc(test, sizeof(*dirty), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, dirty);
+	xa_init(dirty);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action(test, free_marks, dirty));
+	mtty_mem_track(mem, dirty);
+}
+
 static void free_mem(void *mem)
 {
 	mtty_mem_free(mem);

@@ -57,6 +57,7 @@ void mtty_test_fill_mem(struct kunit *test, struct rnd_state *rnd,
 			struct mtty_mem *mem);
 void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed);
 struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size);
+void mtty_test_track(struct kunit *test, struct mtty_mem *mem);
 bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b);
 ssize_t mtty_test_diff(const void *a, const void *b, size_t len);
 

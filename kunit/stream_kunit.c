@@ -191,24 +191,41 @@ static void enc_take(struct kunit *test, struct mtty_enc *enc,
 	enc->pos += len;
 }
 
+/* An encoder that has begun a stream */
+static struct mtty_enc *enc_new(struct kunit *test, u32 type, u64 mem_size)
+{
+	struct mtty_enc *enc = kunit_kzalloc(test, sizeof(*enc), GFP_KERNEL);
+	u8 *buf = kunit_kzalloc(test, MTTY_STREAM_BUF, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, enc);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	mtty_enc_header(enc, buf, type, mem_size);
+	return enc;
+}
+
+/* One record at a time, or two; hashed as they come, or only when it must be */
 static struct mtty_test_blob *encode(struct kunit *test, struct mtty_mem *mem,
 				     const struct mtty_hw *hw)
 {
 	struct mtty_test_blob *blob = blob_for(test, mem->size);
-	struct mtty_enc *enc = kunit_kzalloc(test, sizeof(*enc), GFP_KERNEL);
+	struct mtty_enc *enc = enc_new(test, TYPE, mem->size);
 	unsigned long index;
+	unsigned int n = 0;
 	const void *data;
 	bool initial;
 
-	KUNIT_ASSERT_NOT_NULL(test, enc);
-	mtty_enc_header(enc, TYPE, mem->size);
 	enc_take(test, enc, blob);
-	mtty_mem_track(mem);
+	mtty_test_track(test, mem);
 	while (mtty_mem_next_unsent(mem, &index, &data, &initial)) {
 		mtty_enc_page(enc, index, data);
-		enc_take(test, enc, blob);
+		if (n % 2)
+			mtty_enc_hash(enc);
+		if (n++ % 3)
+			enc_take(test, enc, blob);
 	}
 	mtty_mem_untrack(mem);
+	if (mtty_enc_unread(enc))
+		enc_take(test, enc, blob);
 	mtty_enc_end(enc, hw);
 	enc_take(test, enc, blob);
 	KUNIT_EXPECT_EQ(test, 0, mtty_enc_unread(enc));
@@ -297,26 +314,30 @@ static void stream_encoder_in_plain_bytes(struct kunit *test)
 		1, 0, 0, 0, 8, 0x10, 0, 0,		/* PAGE, 4104 bytes */
 		0xef, 0xcd, 0xab, 0, 0, 0, 0, 0,	/* page 0xabcdef */
 	};
-	struct mtty_enc *enc = kunit_kzalloc(test, sizeof(*enc), GFP_KERNEL);
+	struct mtty_enc *enc = enc_new(test, MTTY_MIG_TYPE_FULL, SZ_64K);
 	u8 *content = kunit_kzalloc(test, SZ_4K, GFP_KERNEL);
 
-	KUNIT_ASSERT_NOT_NULL(test, enc);
 	KUNIT_ASSERT_NOT_NULL(test, content);
-	mtty_enc_header(enc, MTTY_MIG_TYPE_FULL, SZ_64K);
 	KUNIT_ASSERT_EQ(test, sizeof(header), mtty_enc_unread(enc));
 	KUNIT_EXPECT_EQ(test, -1,
 			mtty_test_diff(header, enc->buf, sizeof(header)));
 
+	enc->pos = enc->len;
 	mtty_enc_page(enc, 9, NULL);
 	KUNIT_ASSERT_EQ(test, sizeof(zero), mtty_enc_unread(enc));
 	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(zero, enc->buf, sizeof(zero)));
 
+	/* Behind it, because it was not read */
 	memset(content, 0x77, SZ_4K);
 	mtty_enc_page(enc, 0xabcdef, content);
-	KUNIT_ASSERT_EQ(test, sizeof(page) + SZ_4K, mtty_enc_unread(enc));
-	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(page, enc->buf, sizeof(page)));
+	KUNIT_ASSERT_EQ(test, sizeof(zero) + sizeof(page) + SZ_4K,
+			mtty_enc_unread(enc));
+	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(zero, enc->buf, sizeof(zero)));
+	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(page, enc->buf + sizeof(zero),
+						 sizeof(page)));
 	KUNIT_EXPECT_EQ(test, -1,
-			mtty_test_diff(content, enc->buf + sizeof(page), SZ_4K));
+			mtty_test_diff(content, enc->buf + sizeof(zero) +
+				       sizeof(page), SZ_4K));
 }
 
 /* Loading */

@@ -193,14 +193,21 @@ void mtty_card_init(struct mtty_device *mtty, struct mtty_hw *hw)
  */
 void mtty_card_reset(struct mtty_device *mtty)
 {
+	/* The old one is freed without the lock: that takes as long as it is large */
+	struct mtty_mem *mem = mtty_mem_alloc(mtty->mem->size);
+
 	mutex_lock(&mtty->hw_lock);
-	mtty_mem_clear(mtty->mem);
+	if (mem)
+		swap(mtty->mem, mem);
+	else
+		mtty_mem_clear(mtty->mem);
 	mtty_card_init(mtty, &mtty->hw);
 	mtty_engine_replaced(mtty);
 	mtty->draining = false;
 	mtty->irqs.intx_masked = false;
 	mtty->dropped_writes = 0;
 	mutex_unlock(&mtty->hw_lock);
+	mtty_mem_free_later(mem);
 }
 
 /**

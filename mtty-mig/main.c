@@ -234,9 +234,13 @@ static int __init mtty_init(void)
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++)
 		mtty_mdev_types[i] = &mtty_types[i].type;
 
-	ret = class_register(&mtty_class);
+	ret = mtty_mem_module_init();
 	if (ret)
 		return ret;
+
+	ret = class_register(&mtty_class);
+	if (ret)
+		goto err_mem;
 
 	mtty_debugfs_module_init();
 	mtty_parent_dev = device_create(&mtty_class, NULL, 0, NULL,
@@ -263,6 +267,8 @@ err_device:
 err_class:
 	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
+err_mem:
+	mtty_mem_module_exit();
 	return ret;
 }
 
@@ -273,6 +279,8 @@ static void __exit mtty_exit(void)
 	device_unregister(mtty_parent_dev);
 	mtty_debugfs_module_exit();
 	class_unregister(&mtty_class);
+	/* Last: the devices' memories are being freed until here */
+	mtty_mem_module_exit();
 }
 
 module_init(mtty_init);

@@ -5,13 +5,17 @@
  * written to it, and freed when it is all zero again.
  *
  * While a session sends the memory, each page is in one of three classes: not
- * sent in the first pass yet (MTTY_MEM_INITIAL), changed since it was sent
- * (MTTY_MEM_DIRTY), or sent. Marks of the XArray record the class, so that an
- * iteration over a class costs only what is in it.
+ * sent in the first pass yet, changed since it was sent (dirty), or sent. The
+ * first pass goes through the pages once, by ascending index, so one index says
+ * where it is. The dirty pages are a set, which belongs to the session. So to
+ * begin or to end a session costs the same, whatever the size of the memory.
  */
+#include <linux/atomic.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/wait_bit.h>
+#include <linux/workqueue.h>
 #include <linux/xxhash.h>
 
 #include "mem.h"
@@ -25,8 +29,34 @@
 #define MTTY_MEM_GFP	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | \
 			 __GFP_NOWARN)
 
-/* The entry of a page that has become zero, which is not sent yet */
-#define MTTY_MEM_ZERO	xa_mk_value(0)
+/* So much is freed at once, which takes less than to queue it: 4 MiB */
+#define MTTY_MEM_SMALL	1024
+
+/* Memories that are being freed, and what frees them */
+static atomic_t mem_dying;
+static struct workqueue_struct *mem_wq;
+
+/**
+ * mtty_mem_module_init - prepare for mtty_mem_free_later()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mtty_mem_module_init(void)
+{
+	mem_wq = alloc_workqueue("mtty_mig_mem", WQ_UNBOUND, 0);
+	return mem_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * mtty_mem_module_exit - undo mtty_mem_module_init()
+ *
+ * Waits until all memories have been freed.
+ */
+void mtty_mem_module_exit(void)
+{
+	wait_var_event(&mem_dying, !atomic_read(&mem_dying));
+	destroy_workqueue(mem_wq);
+}
 
 /**
  * mtty_mem_alloc - allocate device memory, all zero
@@ -57,8 +87,7 @@ void mtty_mem_clear(struct mtty_mem *mem)
 	/* Not xa_destroy(), which would keep interrupts off for all of it */
 	xa_for_each(&mem->pages, index, entry) {
 		xa_erase(&mem->pages, index);
-		if (!xa_is_value(entry))
-			kfree(entry);
+		kfree(entry);
 		cond_resched();
 	}
 	WRITE_ONCE(mem->nr_pages, 0);
@@ -77,93 +106,152 @@ void mtty_mem_free(struct mtty_mem *mem)
 	kfree(mem);
 }
 
-/* If an entry is unsent, add its length in the stream to its class, or subtract */
-static void mem_account(struct mtty_mem *mem, unsigned long index,
-			const void *entry, bool add)
+static void mem_free_work(struct work_struct *work)
 {
-	u64 len = xa_is_value(entry) ? MTTY_STREAM_ZERO_SIZE :
-				       MTTY_STREAM_PAGE_SIZE;
-	u64 *bytes;
-
-	if (!mem->tracking)
-		return;
-	if (xa_get_mark(&mem->pages, index, MTTY_MEM_INITIAL))
-		bytes = &mem->initial_bytes;
-	else if (xa_get_mark(&mem->pages, index, MTTY_MEM_DIRTY))
-		bytes = &mem->dirty_bytes;
-	else
-		return;
-
-	*bytes = add ? *bytes + len : *bytes - len;
+	mtty_mem_free(container_of(work, struct mtty_mem, work.work));
+	if (atomic_dec_and_test(&mem_dying))
+		wake_up_var(&mem_dying);
 }
 
-/*
- * Replace an entry; an XArray keeps the marks then. If the new entry is not a
- * page, the slot exists already, so nothing is allocated.
+/**
+ * mtty_mem_free_later - free device memory, but not in this thread
+ * @mem: the memory, or NULL; nobody uses it any more
+ *
+ * It takes as long as there are pages, and a reset or an arc must not. It begins
+ * with the next jiffy, because on one processor it would come first otherwise.
  */
-static int mem_replace(struct mtty_mem *mem, unsigned long index, void *entry)
+void mtty_mem_free_later(struct mtty_mem *mem)
 {
-	void *old = xa_store(&mem->pages, index, entry, MTTY_MEM_GFP);
-
-	if (xa_is_err(old))
-		return xa_err(old);
-	if (old && !xa_is_value(old)) {
-		kfree(old);
-		WRITE_ONCE(mem->nr_pages, mem->nr_pages - 1);
+	if (!mem || mem->nr_pages <= MTTY_MEM_SMALL) {
+		mtty_mem_free(mem);
+		return;
 	}
-	if (entry && !xa_is_value(entry))
-		WRITE_ONCE(mem->nr_pages, mem->nr_pages + 1);
-	return 0;
+	atomic_inc(&mem_dying);
+	INIT_DELAYED_WORK(&mem->work, mem_free_work);
+	queue_delayed_work(mem_wq, &mem->work, 1);
 }
 
-static int mem_new_page(struct mtty_mem *mem, unsigned long index,
-			void **page)
+/* There is no memory. Return: false if none was on its way; else it is there */
+static bool mem_wait_for_dying(void)
+{
+	if (!atomic_read(&mem_dying))
+		return false;
+	/* Whatever the caller holds: to free takes no lock */
+	wait_var_event(&mem_dying, !atomic_read(&mem_dying));
+	return true;
+}
+
+static bool mem_is_dirty(struct mtty_mem *mem, unsigned long index)
+{
+	return xa_load(mem->dirty, index);
+}
+
+/* Of a page that takes memory: does the first pass have it still to send? */
+static bool mem_is_initial(struct mtty_mem *mem, unsigned long index)
+{
+	return index >= mem->sweep && !mem_is_dirty(mem, index);
+}
+
+static int mem_mark_dirty(struct mtty_mem *mem, unsigned long index,
+			  const void *page)
 {
 	int ret;
 
-	*page = kzalloc(MTTY_MIG_PAGE_SIZE, MTTY_MEM_GFP);
-	if (!*page)
-		return -ENOMEM;
-	ret = mem_replace(mem, index, *page);
-	if (ret)
-		kfree(*page);
+	if (mem_is_dirty(mem, index))
+		return 0;
+	ret = xa_err(xa_store(mem->dirty, index, xa_mk_value(0),
+			      MTTY_MEM_GFP));
+	if (!ret)
+		mem->dirty_bytes += page ? MTTY_STREAM_PAGE_SIZE :
+					   MTTY_STREAM_ZERO_SIZE;
 	return ret;
+}
+
+static void *mem_try_page(struct mtty_mem *mem, unsigned long index, gfp_t gfp)
+{
+	void *page = kmalloc(MTTY_MIG_PAGE_SIZE, gfp);
+
+	if (!page)
+		return NULL;
+	if (xa_err(xa_store(&mem->pages, index, page, gfp & ~__GFP_ZERO))) {
+		kfree(page);
+		return NULL;
+	}
+	WRITE_ONCE(mem->nr_pages, mem->nr_pages + 1);
+	return page;
+}
+
+/* Return: the page, with any content if @gfp does not say __GFP_ZERO; or NULL */
+static void *mem_new_page(struct mtty_mem *mem, unsigned long index, gfp_t gfp)
+{
+	void *page = mem_try_page(mem, index, gfp);
+
+	/* The limit of a cgroup may have room for one memory, and not for two */
+	if (!page && mem_wait_for_dying())
+		page = mem_try_page(mem, index, gfp);
+	return page;
+}
+
+static void mem_free_page(struct mtty_mem *mem, unsigned long index)
+{
+	void *page = xa_erase(&mem->pages, index);
+
+	if (!page)
+		return;
+	kfree(page);
+	WRITE_ONCE(mem->nr_pages, mem->nr_pages - 1);
+}
+
+/* A page has become zero: free it. If that cannot be told, it stays as it is. */
+static void mem_became_zero(struct mtty_mem *mem, unsigned long index,
+			    const void *page)
+{
+	if (mem->dirty) {
+		bool initial = mem_is_initial(mem, index);
+
+		if (mem_mark_dirty(mem, index, page))
+			return;
+		if (initial)
+			mem->initial_bytes -= MTTY_STREAM_PAGE_SIZE;
+		mem->dirty_bytes -= MTTY_STREAM_PAGE_SIZE -
+				    MTTY_STREAM_ZERO_SIZE;
+	}
+	mem_free_page(mem, index);
 }
 
 /* Write within one page */
 static int mem_write_page(struct mtty_mem *mem, unsigned long index,
 			  size_t offset, const void *buf, size_t len)
 {
-	void *old = xa_load(&mem->pages, index);
+	void *page = xa_load(&mem->pages, index);
 	bool zero = !memchr_inv(buf, 0, len);
-	void *page = old;
 	int ret;
 
-	if (!old || xa_is_value(old)) {
-		if (zero)
-			return 0;
-		ret = mem_new_page(mem, index, &page);
+	if (!page && zero)
+		return 0;
+	/*
+	 * First what may fail. A new page is dirty even where the first pass has
+	 * not been: initial_bytes must not rise.
+	 */
+	if (mem->dirty && !(page && mem_is_initial(mem, index))) {
+		ret = mem_mark_dirty(mem, index, page);
 		if (ret)
 			return ret;
 	}
-	/* Subtract the old entry while it still has its mark */
-	if (old)
-		mem_account(mem, index, old, false);
-	/* The page is longer than its zero entry: initial_bytes must not rise */
-	if (page != old)
-		xa_clear_mark(&mem->pages, index, MTTY_MEM_INITIAL);
+	if (!page) {
+		page = mem_new_page(mem, index, len < MTTY_MIG_PAGE_SIZE ?
+				    MTTY_MEM_GFP | __GFP_ZERO : MTTY_MEM_GFP);
+		if (!page)
+			return -ENOMEM;
+		if (mem->dirty)
+			mem->dirty_bytes += MTTY_STREAM_PAGE_SIZE -
+					    MTTY_STREAM_ZERO_SIZE;
+	}
 
 	memcpy(page + offset, buf, len);
 
-	if (zero && !memchr_inv(page, 0, MTTY_MIG_PAGE_SIZE)) {
-		page = mem->tracking ? MTTY_MEM_ZERO : NULL;
-		mem_replace(mem, index, page);
-	}
-	if (mem->tracking) {
-		if (!xa_get_mark(&mem->pages, index, MTTY_MEM_INITIAL))
-			xa_set_mark(&mem->pages, index, MTTY_MEM_DIRTY);
-		mem_account(mem, index, page, true);
-	}
+	if (zero && !memchr_inv(page, 0, MTTY_MIG_PAGE_SIZE))
+		mem_became_zero(mem, index, page);
 	return 0;
 }
 
@@ -212,7 +300,7 @@ void mtty_mem_read(struct mtty_mem *mem, u64 offset, void *buf, size_t len)
 		void *page;
 
 		page = xa_load(&mem->pages, offset >> MTTY_MIG_PAGE_SHIFT);
-		if (page && !xa_is_value(page))
+		if (page)
 			memcpy(buf, page + in_page, n);
 		else
 			memset(buf, 0, n);
@@ -225,19 +313,33 @@ void mtty_mem_read(struct mtty_mem *mem, u64 offset, void *buf, size_t len)
 /**
  * mtty_mem_track - begin tracking: all pages are unsent, changes are marked
  * @mem: the memory
+ * @dirty: where changes are marked, empty; the session's, which frees it with
+ *	mtty_mem_free_marks() some time after mtty_mem_untrack()
  */
-void mtty_mem_track(struct mtty_mem *mem)
+void mtty_mem_track(struct mtty_mem *mem, struct xarray *dirty)
+{
+	mem->dirty = dirty;
+	mem->sweep = 0;
+	mem->cursor = 0;
+	mem->initial_bytes = (u64)mem->nr_pages * MTTY_STREAM_PAGE_SIZE;
+	mem->dirty_bytes = 0;
+}
+
+/* All pages are a first pass again. Those that have become zero stay dirty. */
+static void mem_resend_initial(struct mtty_mem *mem)
 {
 	unsigned long index;
-	void *page;
+	void *entry;
 
-	mtty_mem_untrack(mem);
-	xa_for_each(&mem->pages, index, page) {
-		xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
+	xa_for_each(mem->dirty, index, entry) {
+		if (xa_load(&mem->pages, index)) {
+			xa_erase(mem->dirty, index);
+			mem->dirty_bytes -= MTTY_STREAM_PAGE_SIZE;
+		}
 		cond_resched();
 	}
+	mem->sweep = 0;
 	mem->initial_bytes = (u64)mem->nr_pages * MTTY_STREAM_PAGE_SIZE;
-	mem->tracking = true;
 }
 
 /**
@@ -246,25 +348,30 @@ void mtty_mem_track(struct mtty_mem *mem)
  * @initial: they are a first pass again; otherwise they are dirty, except for
  *	the rest of the first pass
  *
- * Unlike mtty_mem_track() this keeps the entries of pages that have become zero
+ * Unlike mtty_mem_track() this keeps the marks of pages that have become zero
  * and have not been sent since: their old content may have been sent.
+ *
+ * Return: 0; -ENOMEM, only if @initial is false: then some are not marked.
  */
-void mtty_mem_resend(struct mtty_mem *mem, bool initial)
+int mtty_mem_resend(struct mtty_mem *mem, bool initial)
 {
 	unsigned long index;
-	void *entry;
+	void *page;
+	int ret;
 
-	xa_for_each(&mem->pages, index, entry) {
-		mem_account(mem, index, entry, false);
-		if (initial) {
-			xa_clear_mark(&mem->pages, index, MTTY_MEM_DIRTY);
-			xa_set_mark(&mem->pages, index, MTTY_MEM_INITIAL);
-		} else if (!xa_get_mark(&mem->pages, index, MTTY_MEM_INITIAL)) {
-			xa_set_mark(&mem->pages, index, MTTY_MEM_DIRTY);
-		}
-		mem_account(mem, index, entry, true);
+	if (initial) {
+		mem_resend_initial(mem);
+		return 0;
+	}
+	xa_for_each(&mem->pages, index, page) {
+		if (index >= mem->sweep)
+			break;
+		ret = mem_mark_dirty(mem, index, page);
+		if (ret)
+			return ret;
 		cond_resched();
 	}
+	return 0;
 }
 
 /**
@@ -273,41 +380,67 @@ void mtty_mem_resend(struct mtty_mem *mem, bool initial)
  */
 void mtty_mem_untrack(struct mtty_mem *mem)
 {
-	unsigned long index;
-	void *page;
-
-	mem->tracking = false;
+	mem->dirty = NULL;
 	mem->initial_bytes = 0;
 	mem->dirty_bytes = 0;
-	mem->cursor = 0;
-	xa_for_each_marked(&mem->pages, index, page, MTTY_MEM_INITIAL) {
-		xa_clear_mark(&mem->pages, index, MTTY_MEM_INITIAL);
-		if (xa_is_value(page))
-			xa_erase(&mem->pages, index);
-		cond_resched();
-	}
-	xa_for_each_marked(&mem->pages, index, page, MTTY_MEM_DIRTY) {
-		xa_clear_mark(&mem->pages, index, MTTY_MEM_DIRTY);
-		if (xa_is_value(page))
-			xa_erase(&mem->pages, index);
+}
+
+/**
+ * mtty_mem_free_marks - free what a session has used to mark pages
+ * @dirty: the marks; no memory uses them any more
+ */
+void mtty_mem_free_marks(struct xarray *dirty)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each(dirty, index, entry) {
+		xa_erase(dirty, index);
 		cond_resched();
 	}
 }
 
-/* Find the next marked page at or after the cursor, else from the start */
-static void *mem_find(struct mtty_mem *mem, xa_mark_t mark)
+/* The next page of the first pass. Pages that are dirty come later. */
+static void *mem_next_initial(struct mtty_mem *mem, unsigned long *index)
 {
-	unsigned long index = mem->cursor;
+	void *page;
+
+	while (mem->initial_bytes) {
+		page = xa_find(&mem->pages, &mem->sweep, ULONG_MAX, XA_PRESENT);
+		if (WARN_ON_ONCE(!page))
+			break;
+		*index = mem->sweep++;
+		if (mem_is_dirty(mem, *index))
+			continue;
+		mem->initial_bytes -= MTTY_STREAM_PAGE_SIZE;
+		return page;
+	}
+	/* Whatever is behind the last one is new */
+	mem->sweep = ULONG_MAX;
+	return NULL;
+}
+
+/* The next dirty page at or after the cursor, else from the start */
+static bool mem_next_dirty(struct mtty_mem *mem, unsigned long *index,
+			   const void **data)
+{
 	void *entry;
 
-	entry = xa_find(&mem->pages, &index, ULONG_MAX, mark);
+	*index = mem->cursor;
+	entry = xa_find(mem->dirty, index, ULONG_MAX, XA_PRESENT);
 	if (!entry) {
-		index = 0;
-		entry = xa_find(&mem->pages, &index, ULONG_MAX, mark);
+		*index = 0;
+		entry = xa_find(mem->dirty, index, ULONG_MAX, XA_PRESENT);
 	}
-	if (entry)
-		mem->cursor = index;
-	return entry;
+	if (!entry)
+		return false;
+
+	mem->cursor = *index + 1;
+	xa_erase(mem->dirty, *index);
+	*data = xa_load(&mem->pages, *index);
+	mem->dirty_bytes -= *data ? MTTY_STREAM_PAGE_SIZE :
+				    MTTY_STREAM_ZERO_SIZE;
+	return true;
 }
 
 /**
@@ -325,25 +458,9 @@ static void *mem_find(struct mtty_mem *mem, xa_mark_t mark)
 bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
 			  const void **data, bool *initial)
 {
-	void *entry;
-
-	entry = mem_find(mem, MTTY_MEM_INITIAL);
-	*initial = entry;
-	if (!entry)
-		entry = mem_find(mem, MTTY_MEM_DIRTY);
-	if (!entry)
-		return false;
-
-	*index = mem->cursor++;
-	mem_account(mem, *index, entry, false);
-	xa_clear_mark(&mem->pages, *index,
-		      *initial ? MTTY_MEM_INITIAL : MTTY_MEM_DIRTY);
-	*data = entry;
-	if (xa_is_value(entry)) {
-		xa_erase(&mem->pages, *index);
-		*data = NULL;
-	}
-	return true;
+	*data = mem_next_initial(mem, index);
+	*initial = *data;
+	return *initial || mem_next_dirty(mem, index, data);
 }
 
 /**
@@ -351,15 +468,14 @@ bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
  * @mem: the memory, not tracked
  * @index: the page's index, below the memory's size
  *
- * Return: MTTY_MIG_PAGE_SIZE bytes to fill, or NULL if there is no memory.
+ * Return: MTTY_MIG_PAGE_SIZE bytes to fill, or NULL if there is no memory. They
+ * may have any content: a stream that ends before they are filled is not loaded.
  */
 void *mtty_mem_load(struct mtty_mem *mem, unsigned long index)
 {
 	void *page = xa_load(&mem->pages, index);
 
-	if (!page && mem_new_page(mem, index, &page))
-		return NULL;
-	return page;
+	return page ?: mem_new_page(mem, index, MTTY_MEM_GFP);
 }
 
 /**
@@ -380,8 +496,7 @@ void mtty_mem_loaded(struct mtty_mem *mem, unsigned long index)
  */
 void mtty_mem_load_zero(struct mtty_mem *mem, unsigned long index)
 {
-	/* Storing NULL erases the entry: nothing is allocated, nothing fails */
-	mem_replace(mem, index, NULL);
+	mem_free_page(mem, index);
 }
 
 /**
@@ -393,7 +508,7 @@ void mtty_mem_load_zero(struct mtty_mem *mem, unsigned long index)
  */
 u64 mtty_mem_stream_length(const struct mtty_mem *mem)
 {
-	if (mem->tracking)
+	if (mem->dirty)
 		return mem->initial_bytes + mem->dirty_bytes;
 	/* May be called while the stream is being received */
 	return (u64)READ_ONCE(mem->nr_pages) * MTTY_STREAM_PAGE_SIZE;
@@ -414,8 +529,6 @@ u64 mtty_mem_digest(struct mtty_mem *mem, u64 seed)
 	void *page;
 
 	xa_for_each(&mem->pages, index, page) {
-		if (xa_is_value(page))
-			continue;
 		digest = xxh64(page, MTTY_MIG_PAGE_SIZE, digest ^ index);
 		if (fatal_signal_pending(current))
 			break;

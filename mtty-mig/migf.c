@@ -8,10 +8,11 @@
  * removal of the device. Once mtty_migf.dead says that the session has ended,
  * the file no longer accesses the device.
  *
- * read() and write() work piece by piece. Each piece is chosen under @lock,
- * copied under @io_lock alone, and counted under @lock. So if user memory is
- * missing, only other callers of the same fd wait, and a signal ends their wait.
- * The session can end during a copy; the piece does not count then.
+ * read() and write() work piece by piece, through a buffer of the session: its
+ * records are encoded and decoded there under @lock, many pages at a time, and it
+ * is copied to or from the user under @io_lock alone. So if user memory is missing,
+ * only other callers of the same fd wait, and a signal ends their wait. The session
+ * can end during a copy; the piece does not count then.
  */
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
@@ -32,25 +33,27 @@
  * @mtty: the device
  * @filp: its file
  * @handed_out: userspace has been given @filp; under state_mutex
- * @io_lock: serialises the callers of read() or write(); the buffer of the piece
- *	that is being copied changes only under it
+ * @buf: MTTY_STREAM_BUF bytes: of the encoder, or what a writer has brought
+ * @io_lock: serialises the callers of read() or write(); what is in @buf changes
+ *	only under it
  * @lock: protects all fields below; position and bounds change only under it
  * @dead: the session has ended
  * @stop_copy: saving: the device is in STOP_COPY, the registers may be sent
  * @soft_failed: saving: pre-copy failed, STOP_COPY sends everything
  * @reinit: saving: there is new initial data, not yet reported to the user
  * @ended: saving: registers and trailer have been encoded
- * @initial: saving: the record in @enc belongs to the first pass of pre-copy
- * @enc: saving: the encoder, with the record that is being read
+ * @initial: saving: the records in @enc belong to the first pass of pre-copy
+ * @dirty: saving: what has changed since it was sent; under mtty_device.hw_lock
+ * @enc: saving: the encoder, with the records that are being read
  * @dec: resuming: the decoder
  * @hw: resuming: the registers that were received
  * @mem: resuming: the device memory that was received
- * @copying: resuming: a piece is being copied, possibly into @mem
  */
 struct mtty_migf {
 	struct mtty_device *mtty;
 	struct file *filp;
 	bool handed_out;
+	u8 *buf;
 
 	struct mutex io_lock;	/* read() and write() */
 	struct mutex lock;	/* all fields below */
@@ -62,13 +65,13 @@ struct mtty_migf {
 			bool reinit;
 			bool ended;
 			bool initial;
+			struct xarray dirty;
 			struct mtty_enc enc;
 		};
 		struct {
 			struct mtty_dec dec;
 			struct mtty_hw hw;
 			struct mtty_mem *mem;
-			bool copying;
 		};
 	};
 };
@@ -76,41 +79,75 @@ struct mtty_migf {
 /* Saving */
 
 /*
- * Encode the next record; the encoder is empty. If the page changes after this,
- * it is marked and sent again.
+ * Encode the next record. If the page changes after this, it is marked and sent
+ * again.
  *
+ * Context: Under hw_lock.
  * Return: 1; 0 at the end of the stream; -ENOMSG at its temporary end.
  */
-static int save_next(struct mtty_migf *migf)
+static int save_record(struct mtty_migf *migf)
 {
 	struct mtty_device *mtty = migf->mtty;
 	unsigned long index;
 	const void *data;
-	int ret = 1;
+	bool initial;
 
 	/*
 	 * A failure in pre-copy need not fail the migration: pre-copy has no
 	 * more data then, and STOP_COPY sends everything.
 	 */
-	mutex_lock(&mtty->hw_lock);
 	if (!migf->stop_copy && mtty_fault(mtty, MTTY_FAULT_PRE_COPY)) {
 		migf->soft_failed = true;
 		mtty_mem_resend(mtty->mem, true);
 	}
-	if (!migf->stop_copy && migf->soft_failed) {
-		ret = -ENOMSG;
-	} else if (mtty_mem_next_unsent(mtty->mem, &index, &data,
-					&migf->initial)) {
+	if (!migf->stop_copy && migf->soft_failed)
+		return -ENOMSG;
+	if (mtty_mem_next_unsent(mtty->mem, &index, &data, &initial)) {
 		mtty_enc_page(&migf->enc, index, data);
-	} else if (!migf->stop_copy) {
-		ret = -ENOMSG;
-	} else if (!migf->ended) {
-		mtty_enc_end(&migf->enc, &mtty->hw);
-		migf->ended = true;
-	} else {
-		ret = 0;
+		migf->initial = initial;
+		return 1;
 	}
+	if (!migf->stop_copy)
+		return -ENOMSG;
+	if (migf->ended)
+		return 0;
+	mtty_enc_end(&migf->enc, &mtty->hw);
+	migf->ended = true;
+	migf->initial = false;
+	return 1;
+}
+
+/* Is there another page for a reader of @count bytes, of the same class? */
+static bool save_more(const struct mtty_migf *migf, size_t count)
+{
+	const struct mtty_mem *mem = migf->mtty->mem;
+
+	if (migf->enc.len + MTTY_STREAM_PAGE_SIZE >
+	    min_t(size_t, count, MTTY_STREAM_BUF))
+		return false;
+	return migf->initial ? mem->initial_bytes :
+			       !mem->initial_bytes && mem->dirty_bytes;
+}
+
+/*
+ * Encode the next records, as many as the reader can take whole; at least one. The
+ * encoder is empty. To take hw_lock for each page, and to hash under it, would cost
+ * a third of the throughput.
+ *
+ * Return: as save_record().
+ */
+static int save_next(struct mtty_migf *migf, size_t count)
+{
+	struct mtty_device *mtty = migf->mtty;
+	int ret;
+
+	mutex_lock(&mtty->hw_lock);
+	ret = save_record(migf);
+	while (ret > 0 && save_more(migf, count))
+		if (save_record(migf) <= 0)
+			break;
 	mutex_unlock(&mtty->hw_lock);
+	mtty_enc_hash(&migf->enc);
 	return ret;
 }
 
@@ -129,7 +166,7 @@ static ssize_t save_piece(struct mtty_migf *migf, size_t count)
 	if (migf->dead)
 		ret = -ENODEV;
 	else if (count && !mtty_enc_unread(enc))
-		ret = save_next(migf);
+		ret = save_next(migf, count);
 	if (ret > 0)
 		ret = mtty_fault(migf->mtty, MTTY_FAULT_READ) ?:
 		      min(count, mtty_enc_unread(enc));
@@ -309,64 +346,61 @@ static const struct mtty_dec_ops resume_ops = {
 	.page_zero = resume_page_zero,
 };
 
-/* Called at the end of the session and after a copy; the later call frees */
-static void resume_free(struct mtty_migf *migf)
-{
-	struct mtty_mem *mem = NULL;
-
-	mutex_lock(&migf->lock);
-	if (migf->dead && !migf->copying)
-		swap(mem, migf->mem);
-	mutex_unlock(&migf->lock);
-	mtty_mem_free(mem);
-}
-
 /*
- * Choose the place for the next piece. It stays valid until resume_got(), even
- * if the session ends.
+ * Whether a write() of @count bytes may bring them. One of none does not ask the
+ * stream.
  *
- * Return: its length in bytes; 0 for none; -ENODEV after the end of the session;
- * the errno with which the stream was refused.
+ * Return: 0; -ENODEV after the end of the session; the errno with which the stream
+ * was refused.
  */
-static ssize_t resume_piece(struct mtty_migf *migf, size_t count, void **dst)
+static int resume_check(struct mtty_migf *migf, size_t count)
 {
 	ssize_t ret = 0;
-	int error;
+	void *dst;
 
 	mutex_lock(&migf->lock);
 	if (migf->dead) {
 		ret = -ENODEV;
 	} else if (count) {
 		/* Permanent, like any other refusal */
-		error = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
-		if (error)
-			mtty_dec_refuse(&migf->dec, error);
-		ret = mtty_dec_want(&migf->dec, dst);
-		migf->copying = ret > 0;
+		ret = mtty_fault(migf->mtty, MTTY_FAULT_WRITE);
+		if (ret)
+			mtty_dec_refuse(&migf->dec, ret);
+		ret = mtty_dec_want(&migf->dec, &dst);
 	}
 	mutex_unlock(&migf->lock);
-	return min_t(ssize_t, ret, min_t(size_t, count, SSIZE_MAX));
+	return min_t(ssize_t, ret, 0);
 }
 
 /*
- * Finish a piece: it was copied, or the copy failed with @error (-EFAULT).
+ * Decode what is in the buffer.
  *
- * Return: 0; @error, after which the stream can continue at the same position;
- * -ENODEV if the session has ended; the errno with which the stream is refused.
+ * Return: 0; -ENODEV if the session has ended; the errno with which the stream is
+ * refused.
  */
-static int resume_got(struct mtty_migf *migf, size_t len, int error)
+static int resume_decode(struct mtty_migf *migf, size_t len)
 {
-	int ret = error;
+	const u8 *src = migf->buf;
+	int ret = 0;
 
 	mutex_lock(&migf->lock);
-	migf->copying = false;
 	if (migf->dead)
 		ret = -ENODEV;
-	else if (!error)
-		ret = mtty_dec_got(&migf->dec, len);
+	while (!ret && len) {
+		void *dst;
+		ssize_t n = mtty_dec_want(&migf->dec, &dst);
+
+		if (n < 0) {
+			ret = n;
+			break;
+		}
+		n = min_t(size_t, n, len);
+		memcpy(dst, src, n);
+		ret = mtty_dec_got(&migf->dec, n);
+		src += n;
+		len -= n;
+	}
 	mutex_unlock(&migf->lock);
-	if (ret == -ENODEV)
-		resume_free(migf);
 	return ret;
 }
 
@@ -380,18 +414,22 @@ static ssize_t resume_write(struct file *filp, const char __user *buf,
 	if (mutex_lock_interruptible(&migf->io_lock))
 		return -ERESTARTSYS;
 	do {
-		size_t len;
-		void *dst;
+		size_t len = min_t(size_t, count - done, MTTY_STREAM_BUF);
+		size_t left;
 
-		ret = resume_piece(migf, count - done, &dst);
-		if (ret <= 0)
-			break;
-		len = ret;
-		ret = copy_from_user(dst, buf + done, len) ? -EFAULT : 0;
-		ret = resume_got(migf, len, ret);
+		ret = resume_check(migf, len);
 		if (ret)
 			break;
-		done += len;
+		left = copy_from_user(migf->buf, buf + done, len);
+		/* What was copied counts: the stream goes on behind it */
+		ret = resume_decode(migf, len - left);
+		if (ret)
+			break;
+		done += len - left;
+		if (left) {
+			ret = -EFAULT;
+			break;
+		}
 		cond_resched();
 	} while (done < count && !signal_pending(current));
 	mutex_unlock(&migf->io_lock);
@@ -455,6 +493,10 @@ static int migf_release(struct inode *inode, struct file *filp)
 	WARN_ON_ONCE(!migf->dead);
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_RELEASE, 0, 0);
 
+	/* Here and not at the end of the session, which must not take long */
+	if (filp->f_op == &save_fops)
+		mtty_mem_free_marks(&migf->dirty);
+	kvfree(migf->buf);
 	vfio_put_device(&migf->mtty->vdev);
 	mutex_destroy(&migf->lock);
 	mutex_destroy(&migf->io_lock);
@@ -472,9 +514,11 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
 	migf = kzalloc(sizeof(*migf), GFP_KERNEL_ACCOUNT);
 	if (!migf)
 		return ERR_PTR(-ENOMEM);
-
-	filp = anon_inode_getfile(MTTY_MIG_NAME, fops, migf, flags);
+	migf->buf = kvmalloc(MTTY_STREAM_BUF, GFP_KERNEL_ACCOUNT);
+	filp = migf->buf ? anon_inode_getfile(MTTY_MIG_NAME, fops, migf, flags) :
+			   ERR_PTR(-ENOMEM);
 	if (IS_ERR(filp)) {
+		kvfree(migf->buf);
 		kfree(migf);
 		return ERR_CAST(filp);
 	}
@@ -507,11 +551,13 @@ int mtty_migf_save(struct mtty_device *mtty)
 		return PTR_ERR(migf);
 
 	/* Encode the header at once, so that initial_bytes is not 0 at first */
-	mtty_enc_header(&migf->enc, mtty->type->id, mtty->mem->size);
+	mtty_enc_header(&migf->enc, migf->buf, mtty->type->id,
+			mtty->mem->size);
 	migf->initial = true;
+	xa_init_flags(&migf->dirty, XA_FLAGS_ACCOUNT);
 
 	mutex_lock(&mtty->hw_lock);
-	mtty_mem_track(mtty->mem);
+	mtty_mem_track(mtty->mem, &migf->dirty);
 	mtty->migf = migf;
 	mutex_unlock(&mtty->hw_lock);
 	return 0;
@@ -592,12 +638,14 @@ void mtty_migf_stop_copy(struct mtty_migf *migf)
  * so it counts as dirty data.
  *
  * Context: Under state_mutex. Takes mtty_migf.lock, then hw_lock.
- * Return: 0, or -EINVAL if there is no session in pre-copy.
+ * Return: 0; -EINVAL if there is no session in pre-copy; -ENOMEM, after which a
+ * part of the memory is sent again.
  */
 int mtty_migf_reinit(struct mtty_migf *migf)
 {
 	struct mtty_device *mtty;
 	bool initial;
+	int ret;
 
 	if (!migf || migf->filp->f_op != &save_fops || migf->stop_copy)
 		return -EINVAL;
@@ -606,7 +654,7 @@ int mtty_migf_reinit(struct mtty_migf *migf)
 	initial = mtty_precopy_info_v2(&mtty->vdev);
 	mutex_lock(&migf->lock);
 	mutex_lock(&mtty->hw_lock);
-	mtty_mem_resend(mtty->mem, initial);
+	ret = mtty_mem_resend(mtty->mem, initial);
 	migf->reinit = initial;
 	/* The rest of a record counts as initial data now, too */
 	if (initial)
@@ -615,7 +663,7 @@ int mtty_migf_reinit(struct mtty_migf *migf)
 	mutex_unlock(&migf->lock);
 
 	wake_up_all(&mtty->data_wait);
-	return 0;
+	return ret;
 }
 
 /**
@@ -667,6 +715,7 @@ static bool migf_resumes(const struct mtty_migf *migf)
 void mtty_migf_end(struct mtty_migf *migf)
 {
 	struct mtty_device *mtty = migf->mtty;
+	struct mtty_mem *mem = NULL;
 
 	mutex_lock(&migf->lock);
 	mutex_lock(&mtty->hw_lock);
@@ -674,9 +723,11 @@ void mtty_migf_end(struct mtty_migf *migf)
 	mtty->migf = NULL;
 	mtty_mem_untrack(mtty->mem);
 	mutex_unlock(&mtty->hw_lock);
-	mutex_unlock(&migf->lock);
+	/* A writer that comes later finds the session dead */
 	if (migf_resumes(migf))
-		resume_free(migf);
+		swap(mem, migf->mem);
+	mutex_unlock(&migf->lock);
+	mtty_mem_free_later(mem);
 
 	wake_up_all(&mtty->data_wait);
 	fput(migf->filp);
@@ -703,7 +754,7 @@ u64 mtty_migf_stop_copy_length(struct mtty_device *mtty)
 	 */
 	len = mtty_mem_stream_length(migf && migf_resumes(migf) ? migf->mem :
 								  mtty->mem);
-	if (!mtty->mem->tracking)
+	if (!mtty->mem->dirty)
 		len += sizeof(struct mtty_stream_header) + MTTY_STREAM_END_SIZE;
 	else
 		len += migf->enc.len - READ_ONCE(migf->enc.pos) +

@@ -3,11 +3,10 @@
  * The migration stream: encode, decode, validate.
  *
  * A stream is a header, records and a trailer; all numbers are little-endian.
- * The encoder produces whole records, and its caller hands them out in pieces
- * of any size. The decoder says which bytes it wants next and where they go. So
- * page content is copied once, from the user's buffer to its place, however the
- * stream is segmented. Whatever the stream claims, the decoder buffers no more
- * than the largest state record.
+ * The encoder produces whole records, one or several in its buffer, and its caller
+ * hands them out in pieces of any size. The decoder says which bytes it wants next
+ * and where they go, however the stream is segmented. Whatever the stream claims,
+ * the decoder buffers no more than the largest state record.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -251,6 +250,7 @@ static void *enc_add(struct mtty_enc *enc, size_t len)
 	void *p = enc->buf + enc->len;
 
 	enc->len += len;
+	enc->total += len;
 	return p;
 }
 
@@ -264,27 +264,45 @@ static void *enc_record(struct mtty_enc *enc, u16 type, u32 length)
 	return enc_add(enc, length);
 }
 
-/* The record in the buffer is complete and may be read */
-static void enc_ready(struct mtty_enc *enc)
+/**
+ * mtty_enc_hash - add what was encoded to the digest
+ * @enc: the encoder
+ *
+ * It is added anyway before the buffer is used again. This lets the caller choose
+ * a time at which it holds no lock that others need.
+ */
+void mtty_enc_hash(struct mtty_enc *enc)
 {
-	xxh64_update(&enc->hash, enc->buf, enc->len);
-	enc->total += enc->len;
+	xxh64_update(&enc->hash, enc->buf + enc->hashed,
+		     enc->len - enc->hashed);
+	enc->hashed = enc->len;
+}
+
+/* Begin a record, or several, that go behind what is unread */
+static void enc_begin(struct mtty_enc *enc)
+{
+	if (mtty_enc_unread(enc))
+		return;
+	mtty_enc_hash(enc);
+	enc->pos = 0;
+	enc->hashed = 0;
+	enc->len = 0;
 }
 
 /**
  * mtty_enc_header - begin a stream
  * @enc: the encoder, in any state
+ * @buf: MTTY_STREAM_BUF bytes that are its own from now on
  * @type: enum mtty_mig_type of the device
  * @mem_size: size of device memory in bytes
  */
-void mtty_enc_header(struct mtty_enc *enc, u32 type, u64 mem_size)
+void mtty_enc_header(struct mtty_enc *enc, void *buf, u32 type, u64 mem_size)
 {
 	struct mtty_stream_header *header;
 
+	memset(enc, 0, sizeof(*enc));
 	xxh64_reset(&enc->hash, 0);
-	enc->total = 0;
-	enc->pos = 0;
-	enc->len = 0;
+	enc->buf = buf;
 
 	header = enc_add(enc, sizeof(*header));
 	header->magic = cpu_to_le64(MTTY_STREAM_MAGIC);
@@ -294,12 +312,11 @@ void mtty_enc_header(struct mtty_enc *enc, u32 type, u64 mem_size)
 	header->mem_size = cpu_to_le64(mem_size);
 	header->page_size = cpu_to_le32(MTTY_MIG_PAGE_SIZE);
 	header->reserved = 0;
-	enc_ready(enc);
 }
 
 /**
  * mtty_enc_page - encode a page of device memory
- * @enc: the encoder, with nothing unread
+ * @enc: the encoder, with room behind what is unread
  * @index: the page's index
  * @data: its content, or NULL if it is zero
  */
@@ -308,14 +325,12 @@ void mtty_enc_page(struct mtty_enc *enc, u64 index, const void *data)
 	size_t len = data ? MTTY_MIG_PAGE_SIZE : 0;
 	struct mtty_stream_page *page;
 
-	enc->pos = 0;
-	enc->len = 0;
+	enc_begin(enc);
 	page = enc_record(enc, data ? MTTY_STREAM_PAGE : MTTY_STREAM_ZERO,
 			  sizeof(*page) + len);
 	page->index = cpu_to_le64(index);
 	if (data)
 		memcpy(page + 1, data, len);
-	enc_ready(enc);
 }
 
 static_assert(sizeof(struct mtty_stream_pci) <= MTTY_STREAM_STATE_MAX);
@@ -337,20 +352,21 @@ static void enc_state(struct mtty_enc *enc, const struct mtty_hw *hw)
 void mtty_enc_end(struct mtty_enc *enc, const struct mtty_hw *hw)
 {
 	struct mtty_stream_trailer *trailer;
+	u64 total;
 
-	BUILD_BUG_ON(sizeof(enc->buf) < MTTY_STREAM_END_SIZE);
+	BUILD_BUG_ON(MTTY_STREAM_BUF < MTTY_STREAM_END_SIZE);
 
-	enc->pos = 0;
-	enc->len = 0;
+	enc_begin(enc);
 	enc_state(enc, hw);
-	enc_ready(enc);
 
-	/* The digest covers everything before it, even its record's header */
+	total = enc->total;
 	trailer = enc_record(enc, MTTY_STREAM_TRAILER, sizeof(*trailer));
-	trailer->total = cpu_to_le64(enc->total);
-	xxh64_update(&enc->hash, enc->buf + enc->len - MTTY_STREAM_TRAILER_SIZE,
-		     MTTY_STREAM_TRAILER_SIZE - sizeof(trailer->digest));
+	trailer->total = cpu_to_le64(total);
+	/* The digest covers everything before it, even its record's header */
+	enc->len -= sizeof(trailer->digest);
+	mtty_enc_hash(enc);
 	trailer->digest = cpu_to_le64(xxh64_digest(&enc->hash));
+	enc->len += sizeof(trailer->digest);
 }
 
 /**

@@ -447,10 +447,13 @@ TEST_F_TIMEOUT(walks, read, WALK_TIMEOUT)
 		read_all(journey, chunk, &clean);
 
 		/*
-		 * One for each record: the header, pages, and in STOP_COPY
-		 * what all registers go into.
+		 * One for the header, one for the pages or for each of them
+		 * if a read has no room for a whole one, and in STOP_COPY one
+		 * for what all registers go into.
 		 */
-		fail_nth_begin(&self->walk, name, 1 + JOURNEY_PAGES / 2 +
+		fail_nth_begin(&self->walk, name, 1 +
+			       (chunk > MTTY_MIG_PAGE_SIZE ?
+				1 : JOURNEY_PAGES / 2) +
 			       (state == VFIO_DEVICE_STATE_STOP_COPY));
 		while (fail_nth_next(&self->walk)) {
 			journey_go(journey, state);
@@ -520,12 +523,10 @@ TEST_F_TIMEOUT(walks, write, WALK_TIMEOUT)
 		write_all(journey, chunks[i], &clean);
 
 		/*
-		 * Copies: the header, three for each page and two for each of
-		 * seven records of registers, three for the trailer; and the
-		 * allocation of a page. Those of the array are tried twice.
+		 * The copy of each write, and the allocation of each page.
+		 * Those of the array are tried twice.
 		 */
-		fail_nth_begin(&self->walk, name, 1 + 3 * JOURNEY_PAGES / 2 +
-			       2 * 7 + 3 + JOURNEY_PAGES / 2);
+		fail_nth_begin(&self->walk, name, clean + JOURNEY_PAGES / 2);
 		while (fail_nth_next(&self->walk)) {
 			journey_go(journey, VFIO_DEVICE_STATE_RESUMING);
 			fail_nth_arm(&self->walk);

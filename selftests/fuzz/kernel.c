@@ -16,15 +16,17 @@ union kmem {
 	max_align_t align;
 };
 
-void *kzalloc(size_t size, unsigned int gfp)
+/* What the driver has not asked to be zero is not zero */
+void *kmalloc(size_t size, gfp_t gfp)
 {
 	union kmem *mem;
 
 	if (kmem_fail_nth && !--kmem_fail_nth)
 		return NULL;
-	mem = calloc(1, sizeof(*mem) + size);
+	mem = malloc(sizeof(*mem) + size);
 	if (!mem)
 		abort();
+	memset(mem + 1, gfp & __GFP_ZERO ? 0 : 0xa5, size);
 	mem->size = size;
 	kmem_live += size;
 	return mem + 1;
@@ -69,8 +71,6 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry,
 	void *old = xa_load(xa, index);
 
 	xa->entry[index] = entry;
-	if (!entry)
-		xa->marks[index] = 0;
 	return old;
 }
 
@@ -80,33 +80,15 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 }
 
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max,
-	      xa_mark_t mark)
+	      unsigned int present)
 {
 	unsigned long i;
 
 	for (i = *index; i < XA_SLOTS && i <= max; i++) {
-		if (xa->entry[i] && (xa->marks[i] & mark) == mark) {
+		if (xa->entry[i]) {
 			*index = i;
 			return xa->entry[i];
 		}
 	}
 	return NULL;
-}
-
-bool xa_get_mark(struct xarray *xa, unsigned long index, xa_mark_t mark)
-{
-	xa_check(index);
-	return xa->marks[index] & mark;
-}
-
-void xa_set_mark(struct xarray *xa, unsigned long index, xa_mark_t mark)
-{
-	if (xa_load(xa, index))
-		xa->marks[index] |= mark;
-}
-
-void xa_clear_mark(struct xarray *xa, unsigned long index, xa_mark_t mark)
-{
-	xa_check(index);
-	xa->marks[index] &= ~mark;
 }

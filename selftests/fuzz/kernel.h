@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <linux/swab.h>
@@ -30,6 +31,8 @@ typedef __s64 s64;
 #undef static_assert
 #define static_assert(expr, ...) _Static_assert(expr, #expr)
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), #cond)
+#define container_of(ptr, type, member) \
+	((type *)((char *)(ptr) - offsetof(type, member)))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
 #define U64_MAX			UINT64_MAX
 #define lower_32_bits(n)	((u32)(n))
@@ -85,6 +88,9 @@ static inline void *memchr_inv(const void *start, int c, size_t len)
 	return NULL;
 }
 
+/* linux/bug.h */
+#define WARN_ON_ONCE(cond)	({ if (cond) abort(); false; })
+
 /* linux/compiler.h: there is one thread */
 #define READ_ONCE(x)		(x)
 #define WRITE_ONCE(x, val)	((x) = (val))
@@ -102,12 +108,63 @@ static inline bool fatal_signal_pending(const void *task)
 #define GFP_KERNEL_ACCOUNT	0
 #define __GFP_RETRY_MAYFAIL	0
 #define __GFP_NOWARN		0
+#define __GFP_ZERO		1u
+
+typedef unsigned int gfp_t;
 
 extern size_t kmem_live;
 extern unsigned int kmem_fail_nth;
 
-void *kzalloc(size_t size, unsigned int gfp);
+void *kmalloc(size_t size, gfp_t gfp);
 void kfree(const void *p);
+
+static inline void *kzalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc(size, gfp | __GFP_ZERO);
+}
+
+/* linux/atomic.h, wait_bit.h, workqueue.h: work is done at once */
+#define WQ_UNBOUND		0
+
+typedef int atomic_t;
+
+struct work_struct {
+	void (*func)(struct work_struct *work);
+};
+
+struct delayed_work {
+	struct work_struct work;
+};
+
+struct workqueue_struct {
+	int unused;
+};
+
+#define INIT_DELAYED_WORK(w, f)	((w)->work.func = (f))
+#define atomic_read(v)		(*(v))
+#define atomic_inc(v)		(++*(v))
+#define atomic_dec_and_test(v)	(!--*(v))
+#define wait_var_event(v, cond)	do { (void)(v); if (!(cond)) abort(); } while (0)
+#define wake_up_var(v)		((void)(v))
+
+static inline struct workqueue_struct *alloc_workqueue(const char *name,
+						       unsigned int flags,
+						       int max)
+{
+	return calloc(1, sizeof(struct workqueue_struct));
+}
+
+static inline void destroy_workqueue(struct workqueue_struct *wq)
+{
+	free(wq);
+}
+
+static inline void queue_delayed_work(struct workqueue_struct *wq,
+				      struct delayed_work *work,
+				      unsigned long delay)
+{
+	work->work.func(&work->work);
+}
 
 /* linux/xxhash.h */
 #include "../device/xxh64.h"
@@ -118,30 +175,15 @@ void kfree(const void *p);
  */
 #define XA_SLOTS		64
 #define XA_FLAGS_ACCOUNT	0
-#define XA_MARK_0		1u
-#define XA_MARK_1		2u
 #define XA_PRESENT		0u
-
-typedef unsigned int xa_mark_t;
 
 struct xarray {
 	void *entry[XA_SLOTS];
-	xa_mark_t marks[XA_SLOTS];
 };
 
 static inline void *xa_mk_value(unsigned long val)
 {
 	return (void *)(val << 1 | 1);
-}
-
-static inline bool xa_is_value(const void *entry)
-{
-	return (unsigned long)entry & 1;
-}
-
-static inline bool xa_is_err(const void *entry)
-{
-	return (unsigned long)entry >= -4095UL;
 }
 
 static inline int xa_err(void *entry)
@@ -155,16 +197,10 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry,
 	       unsigned int gfp);
 void *xa_erase(struct xarray *xa, unsigned long index);
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max,
-	      xa_mark_t mark);
-bool xa_get_mark(struct xarray *xa, unsigned long index, xa_mark_t mark);
-void xa_set_mark(struct xarray *xa, unsigned long index, xa_mark_t mark);
-void xa_clear_mark(struct xarray *xa, unsigned long index, xa_mark_t mark);
-
-#define xa_for_each_marked(xa, index, item, mark)			\
-	for (index = 0, item = xa_find(xa, &index, ULONG_MAX, mark);	\
-	     item;							\
-	     index++, item = xa_find(xa, &index, ULONG_MAX, mark))
+	      unsigned int present);
 #define xa_for_each(xa, index, item)					\
-	xa_for_each_marked(xa, index, item, XA_PRESENT)
+	for (index = 0, item = xa_find(xa, &index, ULONG_MAX, XA_PRESENT); \
+	     item;							\
+	     index++, item = xa_find(xa, &index, ULONG_MAX, XA_PRESENT))
 
 #endif /* SELFTESTS_FUZZ_KERNEL_H */

@@ -145,24 +145,28 @@ size_t save(u8 *buf, size_t size, u32 type, struct mtty_mem *mem,
 	    const struct mtty_hw *hw)
 {
 	struct mtty_enc *enc = kzalloc(sizeof(*enc), 0);
+	u8 *records = kzalloc(MTTY_STREAM_BUF, 0);
+	struct xarray dirty;
 	unsigned long index;
 	const void *data;
 	bool initial, ended = false;
 	size_t len = 0;
 
-	mtty_mem_track(mem);
-	mtty_enc_header(enc, type, mem->size);
+	xa_init_flags(&dirty, XA_FLAGS_ACCOUNT);
+	mtty_mem_track(mem, &dirty);
+	mtty_enc_header(enc, records, type, mem->size);
 	for (;;) {
 		size_t unread = mtty_enc_unread(enc);
 
-		bug_unless(within(enc->buf + enc->pos, unread, enc->buf,
-				  sizeof(enc->buf)));
+		bug_unless(within(enc->buf + enc->pos, unread, records,
+				  MTTY_STREAM_BUF));
 		if (unread > size - len) {
 			len = 0;
 			break;
 		}
 		memcpy(buf + len, enc->buf + enc->pos, unread);
 		len += unread;
+		enc->pos += unread;
 		if (ended)
 			break;
 		if (mtty_mem_next_unsent(mem, &index, &data, &initial)) {
@@ -173,6 +177,8 @@ size_t save(u8 *buf, size_t size, u32 type, struct mtty_mem *mem,
 		}
 	}
 	mtty_mem_untrack(mem);
+	mtty_mem_free_marks(&dirty);
+	kfree(records);
 	kfree(enc);
 	return len;
 }
