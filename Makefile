@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Every verb of the project: make help lists them, with the variables.  What a verb
-# is, and what may be said to it, is in scripts/variables.py; the work is done in
-# scripts/.
+# is, and what may be said to it, is in scripts/lab/verbs, a file for each; the work
+# is done in scripts/.
 
-VERBS := help run check quick check-all kunit selftests conformance drivers vfio-selftests rules mutants coverage stress soak bench
-VERBS += fuzz shell modules install uninstall load unload deb debcheck newcomer series series-check
-VERBS += portability interop update lint lint-quick selfcheck clean distclean
+VERB_FILES := $(filter-out %/__init__.py,$(wildcard scripts/lab/verbs/*.py))
+VERBS := help $(subst _,-,$(patsubst scripts/lab/verbs/%.py,%,$(VERB_FILES)))
 
 # What is no verb gets a hint, also where a file or a directory is called so.
 OTHERS := $(filter-out $(VERBS) Makefile,$(wildcard *))

@@ -25,7 +25,7 @@ import klog
 import ktap
 import machine
 import uml
-import variables
+from lab import values
 
 TAIL = 40
 # What make run runs of tools/
@@ -113,7 +113,7 @@ def run(args):
     """make run: a program's output, and nothing but; the demo's account goes to where the user is."""
     words, account = args.args.split(), ''
     if args.program == DEMO:
-        words, account = variables.account(words)
+        words, account = values.account(words)
     start_file(args, JOB='run', PROGRAM=args.program, LIVE=int(sys.stdout.isatty()), ARGS=' '.join(words))
     job = Job(args, args.log + '.log')
     job.guest.boot(args, 'run', machine.prepare(args))

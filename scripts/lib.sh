@@ -284,7 +284,7 @@ kernel_fragments() {
 	[ "$3" = plain ] || echo "$config/$3"
 }
 
-# check_kernel: what KERNEL= settles.  What may be said is in variables.py.
+# check_kernel: what KERNEL= settles.  What may be said is in lab/values.py.
 check_kernel() {
 	# There is no other engine that could run it.
 	[ "$KERNEL" != debian ] || ENGINE=${ENGINE_GIVEN:-qemu}

@@ -11,7 +11,7 @@
 # SOURCES: a directory with what is built, if it is not this checkout.
 #
 # KBUILD_WORDS: NAME=VALUE, a line each, what the user says to the kernel's makefiles:
-# ARCH, CROSS_COMPILE, LLVM, CC, V, W, C, KCFLAGS and more (see variables.py).
+# ARCH, CROSS_COMPILE, LLVM, CC, V, W, C, KCFLAGS and more (see lab/config.py).
 
 . "$(dirname "$0")/lib.sh"
 

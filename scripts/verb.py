@@ -4,7 +4,7 @@
     verb.py [--make GOALS] [-jN] VERB [NAME=VALUE]...
 
 With --make it is called by make, for one of its goals; then what the command line said
-is in MAKEFLAGS and in the environment.  variables.py knows what may be said.
+is in MAKEFLAGS and in the environment.  lab/calls.py knows what may be said.
 
 Exit status: 0 all is well, 1 a test failed, 2 the call makes no sense, 3 the lab could
 not do its work; 128 and more for a signal.
@@ -19,8 +19,11 @@ import signal
 import sys
 from types import FrameType
 
-import variables
 from exits import BROKEN, FAILED, REFUSED, end_with
+from lab import calls
+from lab.config import BY_NAME
+from lab.values import Call, SCRIPTS, Wrong
+from lab.registry import find, takes
 
 
 def said_to_make(flags: str) -> tuple[list[str], str]:
@@ -57,30 +60,30 @@ class Asked:
             else:
                 self.goals.append(word)
         if not by_make and len(self.goals) > 1:
-            raise variables.Wrong('one verb at a time: ' + ' '.join(self.goals),
+            raise Wrong('one verb at a time: ' + ' '.join(self.goals),
                                   'make takes several')
         self.verb = self.goals[0] if self.goals else 'help'
         self.goals = goals if by_make else [self.verb]
         if self.jobs == '0':
-            raise variables.Wrong('-j0: no job can be done so')
+            raise Wrong('-j0: no job can be done so')
 
 
 def environment_for(verb: str, values: dict[str, str], asked: Asked,
                     environment: dict[str, str]) -> dict[str, str]:
     """What the verb's script finds there: nothing but what was looked at."""
     result = {name: text for name, text in environment.items()
-              if name not in variables.BY_NAME or variables.BY_NAME[name].foreign
-              or variables.BY_NAME[name].kbuild}
-    result.update({name: text for name, text in values.items() if not variables.BY_NAME[name].kbuild})
+              if name not in BY_NAME or BY_NAME[name].foreign
+              or BY_NAME[name].kbuild}
+    result.update({name: text for name, text in values.items() if not BY_NAME[name].kbuild})
     for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR'):
         result.pop(name, None)
     if asked.jobs and asked.jobs != 'all':
         result['LAB_JOBS'] = asked.jobs
     # A line each, for modules.sh; everybody else is protected from them by lib.sh.
-    words = [f'{name}={text}' for name, text in values.items() if variables.BY_NAME[name].kbuild]
+    words = [f'{name}={text}' for name, text in values.items() if BY_NAME[name].kbuild]
     if words:
         result['KBUILD_WORDS'] = '\n'.join(words)
-    if values.get('KERNEL') == 'debian' and 'ENGINE' in variables.takes(variables.VERBS[verb]):
+    if values.get('KERNEL') == 'debian' and 'ENGINE' in takes(find(verb)):
         result['ENGINE'] = 'qemu'
     if verb == 'fuzz' and 'SECONDS' in values:
         # bash has a SECONDS of its own.
@@ -99,7 +102,7 @@ def environment_for(verb: str, values: dict[str, str], asked: Asked,
 
 def tell_inherited(asked: Asked, values: dict[str, str]) -> None:
     inherited = [f'{name}={text}' for name, text in values.items()
-                 if variables.BY_NAME[name].kbuild and not asked.given.get(name)]
+                 if BY_NAME[name].kbuild and not asked.given.get(name)]
     if inherited:
         print("lab: from the environment, for the kernel's makefiles: " + ' '.join(inherited),
               file=sys.stderr)
@@ -128,7 +131,7 @@ def closing(verb: str, status: int) -> str:
     """The last words of a call that did not end well."""
     if verb == 'shell' and status != BROKEN:
         return ''               # it is the shell's own status
-    failure = variables.VERBS[verb].failure
+    failure = find(verb).failure
     if status == FAILED and failure:
         return f'lab: make {verb}: {failure} (exit status {FAILED})'
     if status == REFUSED:
@@ -142,24 +145,24 @@ def main() -> int:
     environment = dict(os.environ)
     try:
         asked = Asked(sys.argv[1:], environment)
-        result = variables.check(asked.goals, asked.given, environment)
+        result = calls.check(asked.goals, asked.given, environment)
         if asked.verb == 'help':
-            print(variables.help_text())
+            print(calls.help_text())
             return 0
-        variables.known_verb(asked.verb)
-    except variables.Wrong as why:
+        calls.known_verb(asked.verb)
+    except Wrong as why:
         print(f'lab: error: {why}', *(f'     {hint}' for hint in why.hints),
               f'lab: nothing was done: the call makes no sense (exit status {REFUSED})',
               sep='\n', file=sys.stderr)
         return REFUSED
-    verb = variables.VERBS[asked.verb]
+    verb = find(asked.verb)
     values = result[verb.name]
     tell_inherited(asked, values)
     if isinstance(verb.command, str):
-        script, *words = verb.command.split()
-        command = [f'{variables.SCRIPTS}/{script}', *words]
+        script, *rest = verb.command.split()
+        command = [f'{SCRIPTS}/{script}', *rest]
     else:
-        command = verb.command(variables.Call(verb.name, values, {}))
+        command = verb.command(Call(verb.name, values, {}))
     status = call(command, environment_for(verb.name, values, asked, environment))
     if verb.name != 'shell' and REFUSED < status < 128:
         status = BROKEN         # whatever the script's last command meant by it

@@ -21,7 +21,7 @@ from typing import Any, Iterable, Iterator, Mapping
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 sys.path.insert(0, f'{REPO}/scripts')
-import variables  # noqa: E402  # pylint: disable=wrong-import-position
+import lab.calls  # noqa: E402  # pylint: disable=wrong-import-position
 
 try:
     import yaml
@@ -129,8 +129,8 @@ class Lab(unittest.TestCase):
         given = {name: self.linux if text in TREES else text.replace('$PWD', self.here)
                  for name, text in given.items()}
         try:
-            variables.check(goals, given, {})
-        except variables.Wrong as why:
+            lab.calls.check(goals, given, {})
+        except lab.calls.Wrong as why:
             return f'{why}; {"; ".join(why.hints)}'
         return ''
 

@@ -8,9 +8,9 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
-import variables  # noqa: E402
+from lab import values  # noqa: E402
 
-REPO = variables.REPO
+REPO = values.REPO
 
 
 class Rebuild(unittest.TestCase):
@@ -21,12 +21,12 @@ class Rebuild(unittest.TestCase):
         for path in glob.glob(f'{REPO}/selftests/**/*.[ch]', recursive=True) + glob.glob(f'{REPO}/tools/*.[ch]'):
             if path.startswith(f'{REPO}/selftests/fuzz/'):
                 continue
-            for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)', variables.read(path), re.M):
+            for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)', values.read(path), re.M):
                 if not name.endswith('.h'):
                     self.assertFalse(os.path.exists(f'{REPO}/mtty-mig/{os.path.basename(name)}'),
                                      f'{path} includes {name}')
         for path in ('selftests/Makefile', 'selftests/lib/objects.mk', 'tools/Makefile'):
-            self.assertNotRegex(variables.read(f'{REPO}/{path}'), r'mtty-mig/\w+\.[co]|\$\(MTTY_MIG\)/')
+            self.assertNotRegex(values.read(f'{REPO}/{path}'), r'mtty-mig/\w+\.[co]|\$\(MTTY_MIG\)/')
 
 
 if __name__ == '__main__':

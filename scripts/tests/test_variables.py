@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
-import variables  # noqa: E402
+from lab import calls, config, registry, values  # noqa: E402
 
 # Each is a call, and words of the answer in their order
 REFUSED = [
@@ -195,13 +195,13 @@ TAKEN = [
 def check(call, environment=None):
     words = [re.sub(r'\\(.)', r'\1', word) for word in re.findall(r'(?:\\.|\S)+', call)]
     given = dict(word.split('=', 1) for word in words if '=' in word)
-    return variables.check([word for word in words if '=' not in word], given, environment or {})
+    return calls.check([word for word in words if '=' not in word], given, environment or {})
 
 
 class Variables(unittest.TestCase):
 
     def refused(self, call, environment=None):
-        with self.assertRaises(variables.Wrong, msg=call) as caught:
+        with self.assertRaises(values.Wrong, msg=call) as caught:
             check(call, environment)
         return '\n'.join([str(caught.exception), *caught.exception.hints])
 
@@ -224,25 +224,24 @@ class Variables(unittest.TestCase):
         # Words for somebody else, who judges them
         words = {'APPEND', 'CF', 'KCFLAGS', 'KCPPFLAGS', 'KBUILD_EXTRA_SYMBOLS', 'INSTALL_MOD_STRIP',
                  'DEBFULLNAME', 'CASE'}
-        for variable in variables.VARIABLES:
+        for variable in config.VARIABLES:
             if variable.name in words:
-                self.assertIs(variable.check, variables.free)
-            elif variable.check is variables.program:
-                with self.assertRaises(variables.Wrong):
+                self.assertIs(variable.check, values.free)
+            elif variable.check is values.program:
+                with self.assertRaises(values.Wrong):
                     check(f'modules {variable.name}=nosuchprogram')
             elif variable.name not in ('LLVM_IAS', 'KBUILD_MODPOST_WARN'):
                 self.assertTrue(any(f' {variable.name}=' in call for call, *_ in REFUSED), variable.name)
 
     def test_each_variable_is_of_use_to_a_verb(self):
-        used = {name for verb in variables.ALL_VERBS for name in variables.takes(verb)}
-        self.assertEqual(used, set(variables.BY_NAME))
-        for verb, name in [*variables.CHECKS, *variables.NOT_FOR]:
-            self.assertIn(verb, variables.VERBS)
-            self.assertIn(name, variables.BY_NAME)
-        for verb, name in variables.CHECKS:
-            self.assertIn(name, variables.takes(variables.VERBS[verb]))
-        for verb, name in variables.NOT_FOR:
-            self.assertNotIn(name, variables.takes(variables.VERBS[verb]))
+        used = {name for verb in registry.every() for name in registry.takes(verb)}
+        self.assertEqual(used, set(config.BY_NAME))
+        for verb in registry.every():
+            for name in verb.checks:
+                self.assertIn(name, registry.takes(verb))
+            for name in verb.not_for:
+                self.assertIn(name, config.BY_NAME)
+                self.assertNotIn(name, registry.takes(verb))
 
     def test_the_environment_may_have_what_the_verb_has_no_use_for(self):
         self.assertEqual(check('lint', {'TEST': 'nosuch', 'MEM': 'lots', 'ARCH': 'pdp11', 'V': 'x'}),
@@ -264,7 +263,7 @@ class Variables(unittest.TestCase):
         self.assertEqual(check('run V=1'), {'run': {'V': '1'}})
 
     def test_the_checker_has_to_be_there(self):
-        with mock.patch('variables.is_program', lambda _: False):
+        with mock.patch('lab.values.is_program', lambda _: False):
             self.assertIn('apt-get install sparse', self.refused('modules C=1'))
             check('modules C=0')
 
@@ -304,7 +303,7 @@ class Variables(unittest.TestCase):
     def test_the_kernel_and_the_architecture(self):
         with tempfile.TemporaryDirectory() as place, \
                 mock.patch('os.uname', lambda: os.uname_result(('Linux', 'n', '6.12', 'v', 'x86_64'))), \
-                mock.patch('variables.is_program', lambda _: True):
+                mock.patch('lab.values.is_program', lambda _: True):
             os.makedirs(f'{place}/include/config')
             open(f'{place}/Makefile', 'w', encoding='utf-8').close()
             for theirs, said, words in (
@@ -339,21 +338,27 @@ class Variables(unittest.TestCase):
                 ('-j a -j b', '-j /run/lab/account -j /run/lab/account', 'b'),
                 ('-j /dev/stdout', '-j /dev/stdout', ''),
                 ('-j', '-j', '')):
-            self.assertEqual(variables.account(words.split()), (result.split(), target))
+            self.assertEqual(values.account(words.split()), (result.split(), target))
 
     def test_help_tells_of_all(self):
-        text = variables.help_text()
-        for variable in variables.VARIABLES:
+        text = calls.help_text()
+        for variable in config.VARIABLES:
             self.assertRegex(text, rf'(?m)^ .*\b{variable.name}\b')
-        for verb in variables.ALL_VERBS:
+        for verb in registry.every():
             self.assertRegex(text, rf'(?m)^  {verb.name} ')
 
-    def test_each_verb_is_in_the_makefile(self):
-        text = variables.read(f'{variables.REPO}/Makefile')
-        listed = {word for line in re.findall(r'^VERBS [:+]= (.*)', text, re.M) for word in line.split()}
-        there = {verb.name for verb in variables.ALL_VERBS if not isinstance(verb.command, str) or
-                 os.path.exists(f'{variables.SCRIPTS}/{verb.command.split()[0]}')}
-        self.assertEqual(listed, there | {'help'})
+    def test_each_verb_has_a_file_and_its_place(self):
+        files = {name.removesuffix('.py').replace('_', '-') for name in os.listdir(f'{values.SCRIPTS}/lab/verbs')
+                 if name.endswith('.py') and name != '__init__.py'}
+        self.assertEqual(sorted(files), sorted(registry.NAMES))
+        for name in registry.NAMES:
+            self.assertEqual(registry.find(name).name, name)
+
+    def test_make_knows_each_verb(self):
+        text = values.output('make', '-s', '-C', values.REPO, '-pn', 'help')
+        listed = next(line.split()[2:] for line in text if line.startswith('VERBS := '))
+        self.assertEqual(sorted(listed), sorted(['help', *registry.NAMES]))
+
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ import unittest
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 # Of the real scripts
-FRONT = ('verb.sh', 'verb.py', 'variables.py', 'exits.py')
+FRONT = ('verb.sh', 'verb.py', 'lab', 'exits.py')
 FAKE = '''#!/bin/sh
 echo "$(basename "$0") $*" >>"$PROJECT/called"
 env >"$PROJECT/environment"
@@ -34,7 +34,8 @@ class Verb(unittest.TestCase):
         os.mkdir(f'{self.project}/scripts')
         shutil.copy(f'{REPO}/Makefile', self.project)
         for name in FRONT:
-            shutil.copy(f'{REPO}/scripts/{name}', f'{self.project}/scripts/')
+            copy = shutil.copytree if os.path.isdir(f'{REPO}/scripts/{name}') else shutil.copy
+            copy(f'{REPO}/scripts/{name}', f'{self.project}/scripts/{name}')
         for name in ('kunit', 'mtty-mig', 'selftests'):
             os.symlink(f'{REPO}/{name}', f'{self.project}/{name}')
         for name in ('lab.sh', 'runs.sh', 'fuzz.sh', 'modules-here.sh', 'install.sh', 'lint.sh',
