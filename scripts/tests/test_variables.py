@@ -354,6 +354,12 @@ class Variables(unittest.TestCase):
         for name in registry.NAMES:
             self.assertEqual(registry.find(name).name, name)
 
+    def test_the_readme_has_the_rows_of_the_verbs(self):
+        text = values.read(f'{values.REPO}/README.md')
+        rows = {tuple(cell.strip() for cell in row) for row in
+                re.findall(r'^\| (`make [^|]*) \| ([^|]*) \|$', text, re.M)}
+        self.assertEqual(rows, {verb.readme for verb in registry.every() if verb.readme})
+
     def test_make_knows_each_verb(self):
         text = values.output('make', '-s', '-C', values.REPO, '-pn', 'help')
         listed = next(line.split()[2:] for line in text if line.startswith('VERBS := '))
