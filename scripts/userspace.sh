@@ -12,9 +12,18 @@ source=$2
 uapi=$3
 out=$4
 
-# They use the driver's headers, none of its code, and the tools what the selftests
+# driver_files: what of the driver they are built of: its headers, and the sources of
+# vfio-migctl.  An edit of anything else there builds nothing again.
+driver_files() (
+	cd "$REPO"
+	printf '%s\n' mtty-mig/*.h
+	sed -n 's/^MIGCTL_DRIVER := //p' tools/vfio-migctl/objects.mk | xargs printf 'mtty-mig/%s.c\n'
+)
+
+# vfio-migctl is in both: as a tool, and beside its tests.  The tools use what the selftests
 # have in common.
-key=$(hash_text "$(hash_files "$part" mtty-mig/*.h selftests \
+mapfile -t driver < <(driver_files)
+key=$(hash_text "$(hash_files tools selftests "${driver[@]}" \
 	scripts/rules.py Documentation/rules.rst)" "$source" "$(source_key "$source")" "$uapi" \
 	"$(gcc --version | head -n 1)" "$(cat "$0")")
 if stamped "$out" "$key"; then
@@ -25,7 +34,8 @@ fi
 say "building the $part"
 # What a program is built from is known by the dependency files, but for what
 # comes from outside of the checkout and for how it is built.
-recipe=$(hash_text "$(hash_files "$part/Makefile" selftests/Makefile selftests/lib/objects.mk)" \
+recipe=$(hash_text "$(hash_files "$part/Makefile" selftests/Makefile selftests/lib/objects.mk \
+	tools/vfio-migctl/objects.mk)" \
 	"$source" "$(source_key "$source")" "$uapi" "$(gcc --version | head -n 1)" "$(cat "$0")")
 [ "$(cat "$out/.recipe" 2>/dev/null)" = "$recipe" ] || rm -rf "$out"
 build_on "$out"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An edit of the driver builds no program again."""
+"""Which programs are built again after an edit: what each is built of is in their key."""
 
 import glob
 import os
 import re
+import subprocess
 import sys
 import unittest
 
@@ -27,6 +28,27 @@ class Rebuild(unittest.TestCase):
                                      f'{path} includes {name}')
         for path in ('selftests/Makefile', 'selftests/lib/objects.mk', 'tools/Makefile'):
             self.assertNotRegex(values.read(f'{REPO}/{path}'), r'mtty-mig/\w+\.[co]|\$\(MTTY_MIG\)/')
+
+    def driver_files(self) -> list[str]:
+        """As userspace.sh lists them, called from elsewhere."""
+        function = re.search(r'^driver_files\(\).*?^\)$', values.read(f'{REPO}/scripts/userspace.sh'),
+                             re.M | re.S)
+        assert function
+        return subprocess.run(['bash', '-euc', f'REPO="$0"\n{function[0]}\ndriver_files', REPO], cwd='/',
+                              check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+
+    def test_what_they_are_built_of_is_in_the_key(self) -> None:
+        files = self.driver_files()
+        for path in files:
+            self.assertTrue(os.path.isfile(f'{REPO}/{path}'), path)
+        self.assertLessEqual({os.path.relpath(path, REPO) for path in glob.glob(f'{REPO}/mtty-mig/*.h')},
+                             set(files))
+        # All that make builds from there
+        makefile = values.read(f'{REPO}/tools/vfio-migctl/objects.mk')
+        self.assertEqual(re.findall(r'\S*\$\(OUTPUT\)/rooms/\S+', makefile),
+                         ['$(MIGCTL_DRIVER:%=$(OUTPUT)/rooms/%.o)', '$(OUTPUT)/rooms/%.o:', '$(OUTPUT)/rooms/*.d)'])
+        self.assertIn('mtty-mig/stream.c', files)
+        self.assertNotIn('mtty-mig/migf.c', files)
 
 
 if __name__ == '__main__':
