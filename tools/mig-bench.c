@@ -446,34 +446,6 @@ static void time_sides(struct side *sides, unsigned int n)
 	tell("beside", n, "device", now() - begin, n * MEM_SIZE);
 }
 
-/* The limit: as many readers of memfds */
-static void *read_once(void *arg)
-{
-	struct side *side = arg;
-	int fd = new_memfd();
-
-	write_in(fd, side->buf, MIG_CHUNK, MIG_CHUNK);
-	for (unsigned int i = 0; i < MEM_SIZE / MIG_CHUNK; i++) {
-		lseek(fd, 0, SEEK_SET);
-		read_out(fd, side->buf, MIG_CHUNK);
-	}
-	close(fd);
-	return NULL;
-}
-
-static void time_peer_sides(struct side *sides, unsigned int n)
-{
-	__u64 begin = now();
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		if (pthread_create(&sides[i].thread, NULL, read_once, &sides[i]))
-			die("no thread");
-	for (i = 0; i < n; i++)
-		pthread_join(sides[i].thread, NULL);
-	tell("beside", n, "peer", now() - begin, n * MEM_SIZE);
-}
-
 static void bench_beside(void)
 {
 	struct side sides[2];
@@ -484,10 +456,8 @@ static void bench_beside(void)
 		fill(&sides[i].mtty, MEM_SIZE);
 		sides[i].buf = new_memory(MIG_CHUNK);
 	}
-	for (i = 1; i <= ARRAY_LEN(sides); i++) {
+	for (i = 1; i <= ARRAY_LEN(sides); i++)
 		time_sides(sides, i);
-		time_peer_sides(sides, i);
-	}
 	for (i = 0; i < ARRAY_LEN(sides); i++) {
 		vfio_dev_close(&sides[i].mtty.dev);
 		mdev_remove(&sides[i].mtty.mdev);
