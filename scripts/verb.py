@@ -60,8 +60,7 @@ class Asked:
             else:
                 self.goals.append(word)
         if not by_make and len(self.goals) > 1:
-            raise Wrong('one verb at a time: ' + ' '.join(self.goals),
-                                  'make takes several')
+            raise Wrong('one verb at a time: ' + ' '.join(self.goals), 'make takes several')
         self.verb = self.goals[0] if self.goals else 'help'
         self.goals = goals if by_make else [self.verb]
         if self.jobs == '0':
@@ -72,8 +71,7 @@ def environment_for(verb: str, values: dict[str, str], asked: Asked,
                     environment: dict[str, str]) -> dict[str, str]:
     """What the verb's script finds there: nothing but what was looked at."""
     result = {name: text for name, text in environment.items()
-              if name not in BY_NAME or BY_NAME[name].foreign
-              or BY_NAME[name].kbuild}
+              if name not in BY_NAME or BY_NAME[name].foreign or BY_NAME[name].kbuild}
     result.update({name: text for name, text in values.items() if not BY_NAME[name].kbuild})
     for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR'):
         result.pop(name, None)
