@@ -18,7 +18,7 @@
 #include "../lib/file.h"
 #include "mtty.h"
 
-#define TYPE	"/sys/class/mtty_mig/mtty_mig/mdev_supported_types/mtty_mig-full"
+#define TYPE	MTTY_TYPES "full"
 #define DEVICES	"/sys/bus/mdev/devices"
 #define CREATE	TYPE "/create"
 
@@ -49,14 +49,6 @@ static int remove_by(const char *uuid, const char *text)
 
 	snprintf(path, sizeof(path), DEVICES "/%s/remove", uuid);
 	return file_write(path, text);
-}
-
-static unsigned int available(void)
-{
-	char text[32];
-
-	must(file_read(TYPE "/available_instances", text, sizeof(text)));
-	return strtoul(text, NULL, 10);
 }
 
 /* How many devices of the type there are by its folder */
@@ -108,12 +100,12 @@ TEST_F(mdevs, what_is_no_UUID_creates_nothing)
 		"5a5a-00000000-4000-8000-000000000000",
 		"{5a5a0000-0000-4000-8000-0000000000}",
 	};
-	unsigned int before = available(), i;
+	unsigned int before = mtty_instances("full"), i;
 
 	for (i = 0; i < ARRAY_LEN(bad); i++)
 		EXPECT_EQ(-EINVAL, file_write(CREATE, bad[i]))
 			TH_LOG("text %u", i);
-	EXPECT_EQ(before, available());
+	EXPECT_EQ(before, mtty_instances("full"));
 	EXPECT_EQ(0, listed());
 	/* With and without a newline */
 	EXPECT_EQ(0, file_write(CREATE, UUID "\n"));
@@ -146,7 +138,7 @@ TEST_F(mdevs, UUID_is_given_once)
 /* As many as max_devices allows: a thousand and more, on a slow machine, too */
 TEST_F_TIMEOUT(mdevs, no_more_are_created_than_are_available, 90)
 {
-	unsigned int count = available(), i;
+	unsigned int count = mtty_instances("full"), i;
 	char uuid[MDEV_UUID_LEN + 1];
 
 	ASSERT_LT(0, count);
@@ -155,18 +147,18 @@ TEST_F_TIMEOUT(mdevs, no_more_are_created_than_are_available, 90)
 		ASSERT_EQ(0, file_write(CREATE, uuid))
 			TH_LOG("device %u of %u", i, count);
 	}
-	EXPECT_EQ(0, available());
+	EXPECT_EQ(0, mtty_instances("full"));
 	EXPECT_EQ(count, listed());
 	uuid_of(count, uuid);
 	EXPECT_EQ(-EUSERS, file_write(CREATE, uuid));
 	EXPECT_FALSE(exists(DEVICES, uuid));
-	EXPECT_EQ(0, available());
+	EXPECT_EQ(0, mtty_instances("full"));
 
 	/* Each that is removed makes room for one */
 	EXPECT_EQ(0, remove_by(UUID, "1"));
-	EXPECT_EQ(1, available());
+	EXPECT_EQ(1, mtty_instances("full"));
 	EXPECT_EQ(0, file_write(CREATE, uuid));
-	EXPECT_EQ(0, available());
+	EXPECT_EQ(0, mtty_instances("full"));
 }
 
 TEST_F(mdevs, remove_takes_a_number_that_is_not_0)

@@ -10,6 +10,7 @@
 #include <linux/pci_regs.h>
 
 #include "../lib/check.h"
+#include "../lib/file.h"
 #include "mtty.h"
 
 #define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
@@ -22,6 +23,21 @@
 bool mtty_available(void)
 {
 	return mdev_type_exists(MTTY_TYPE_PREFIX "none");
+}
+
+/**
+ * mtty_instances - how many more devices of a type there may be, or end the process
+ * @type: as for mtty_new()
+ *
+ * Return: its available_instances.
+ */
+unsigned int mtty_instances(const char *type)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), MTTY_TYPES "%s/available_instances", type);
+	must(file_read(path, text, sizeof(text)));
+	return strtoul(text, NULL, 10);
 }
 
 /**

@@ -16,6 +16,10 @@
 
 #define MTTY_TYPE_PREFIX	"mtty_mig-"
 
+/* A folder for each type: its name is added */
+#define MTTY_TYPES	"/sys/class/mtty_mig/mtty_mig/mdev_supported_types/" \
+			MTTY_TYPE_PREFIX
+
 /**
  * struct mtty - a device that this process made
  * @mdev: the mediated device
@@ -27,6 +31,7 @@ struct mtty {
 };
 
 bool mtty_available(void);
+unsigned int mtty_instances(const char *type);
 void mtty_new(struct mtty *mtty, const char *type, __u64 mem_size);
 void mtty_reopen(struct mtty *mtty);
 void mtty_remove_all(void);

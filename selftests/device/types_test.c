@@ -16,8 +16,6 @@
 #include "knobs.h"
 #include "mtty.h"
 
-#define TYPES	"/sys/class/mtty_mig/mtty_mig/mdev_supported_types/"
-
 /* Once the driver had a limit below that */
 #define MANY	100
 
@@ -54,8 +52,7 @@ static void read_attr(const char *type, const char *attr, char *buf,
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), TYPES MTTY_TYPE_PREFIX "%s/%s", type,
-		 attr);
+	snprintf(path, sizeof(path), MTTY_TYPES "%s/%s", type, attr);
 	must(file_read(path, buf, size));
 	buf[strcspn(buf, "\n")] = '\0';
 }
@@ -75,35 +72,27 @@ TEST_F(types, are_described)
 	}
 }
 
-static unsigned int available(const char *type)
-{
-	char buf[32];
-
-	read_attr(type, "available_instances", buf, sizeof(buf));
-	return strtoul(buf, NULL, 10);
-}
-
 /* Each device is one less of every type: they share what there is */
 TEST_F(types, share_the_number_of_devices)
 {
-	unsigned int before = available("full"), i;
+	unsigned int before = mtty_instances("full"), i;
 	struct mtty mtty;
 
 	ASSERT_LT(1, before);
 	mtty_new(&mtty, "base", 0);
 	for (i = 0; i < ARRAY_LEN(types); i++) {
-		EXPECT_EQ(before - 1, available(types[i].name))
+		EXPECT_EQ(before - 1, mtty_instances(types[i].name))
 			TH_LOG("%s", types[i].name);
 	}
 	vfio_dev_close(&mtty.dev);
 	mdev_remove(&mtty.mdev);
-	EXPECT_EQ(before, available("full"));
+	EXPECT_EQ(before, mtty_instances("full"));
 }
 
 /* More than anybody has, which is what a limit forgets. Nothing of them stays. */
 TEST_F_TIMEOUT(types, many_devices_migrate, 60)
 {
-	unsigned int before = available("full"), i;
+	unsigned int before = mtty_instances("full"), i;
 	static struct mtty devices[MANY];
 	struct mig_stream stream = {};
 
@@ -112,7 +101,7 @@ TEST_F_TIMEOUT(types, many_devices_migrate, 60)
 		mtty_new(&devices[i], "full", MTTY_MIG_PAGE_SIZE);
 		mtty_ctrl_out(&devices[i], MTTY_MIG_REG_SCRATCH, i);
 	}
-	EXPECT_EQ(before - MANY, available("full"));
+	EXPECT_EQ(before - MANY, mtty_instances("full"));
 	/* Each one to the next one */
 	for (i = 0; i < MANY; i++) {
 		mig_save(&devices[i].dev, &stream, MIG_CHUNK);
@@ -127,7 +116,7 @@ TEST_F_TIMEOUT(types, many_devices_migrate, 60)
 		vfio_dev_close(&devices[i].dev);
 		mdev_remove(&devices[i].mdev);
 	}
-	EXPECT_EQ(before, available("full"));
+	EXPECT_EQ(before, mtty_instances("full"));
 }
 
 /* The parameter says how many there may be, and is read by whoever wants to know */
@@ -137,7 +126,7 @@ TEST_F(types, limit_is_the_parameter)
 
 	ASSERT_EQ(0, file_read("/sys/module/mtty_mig/parameters/max_devices",
 			       buf, sizeof(buf)));
-	EXPECT_EQ(strtoul(buf, NULL, 10), available("full"));
+	EXPECT_EQ(strtoul(buf, NULL, 10), mtty_instances("full"));
 	EXPECT_LE(1000, strtoul(buf, NULL, 10));
 }
 
