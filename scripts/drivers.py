@@ -169,8 +169,13 @@ def differences(now: Verdicts, then: Verdicts, whole: bool = True) -> list[str]:
 
 
 def merged(now: Verdicts, then: Verdicts) -> Verdicts:
-    """What two runs come to: where they differ it is by chance, and the worse one counts."""
-    chance = sorted({*then.get('by chance', ()), *(key for key, _ in compare(now, then, True))})
+    """What two runs come to: where they differ it is by chance, and the worse one counts.
+
+    A rule that nothing is recorded of is new in the catalogue.
+    """
+    chance = sorted({*then.get('by chance', ()), *(
+        key for key, _ in compare(now, then, True)
+        if key.partition(' ')[0] not in now['rules'].keys() - then['rules'].keys())})
     rules = {rule: max((verdicts['rules'][rule] for verdicts in (now, then) if rule in verdicts['rules']),
                        key=WORSE.index)
              for rule in sorted({*now['rules'], *then['rules']})}
@@ -178,6 +183,13 @@ def merged(now: Verdicts, then: Verdicts) -> Verdicts:
              for rule in rules if rule in now['tests'] or rule in then['tests']}
     return {'rules': rules, 'tests': tests, 'by chance': chance,
             'failures': sorted({*now['failures'], *then['failures']})}
+
+
+def extended(now: Verdicts, then: Verdicts) -> Verdicts:
+    """What is recorded, and the rules of a run that nothing is recorded of."""
+    new = now['rules'].keys() - then['rules'].keys()
+    return {**then, **{what: {**then[what], **{rule: now[what][rule] for rule in new if rule in now[what]}}
+                       for what in ('rules', 'tests')}}
 
 
 def signs(now: Verdicts, base: list[Verdicts]) -> list[str]:
@@ -231,11 +243,17 @@ def hold(driver: str, kernel: str, test: str, logs: str) -> Result:
                   differences(verdicts, then, not test) if then else [], '', bool(then))
 
 
-def write_record(result: Result, more: bool) -> None:
-    """more: beside what is recorded, or instead."""
+def write_record(result: Result, more: bool, whole: bool) -> None:
+    """more: beside what is recorded, or instead; whole: all tests have run."""
     record = read_record(result.kernel)
     then = record.get(result.driver)
-    new = merged(result.verdicts, then) if more and then else result.verdicts
+    new = result.verdicts
+    if then and more:
+        new = merged(new, then) if whole else extended(new, then)
+    elif not whole:
+        print(f'lab: {result.driver} {result.kernel}: not recorded: there is no record that some tests '
+              'could add to')
+        return
     # All have run
     record[result.driver] = {key: value for key, value in new.items() if key != 'programs'}
     with open(record_name(result.kernel), 'w', encoding='utf-8') as file:
@@ -354,7 +372,7 @@ def main() -> int:
             for words in result.differences:
                 print(f'lab:   {words}')
             if args.record and result.verdicts:
-                write_record(result, args.record == 'more')
+                write_record(result, args.record == 'more', not args.test)
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
     status = hunt.finish([result.case() for result in results], args.logs)

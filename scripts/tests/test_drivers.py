@@ -72,6 +72,22 @@ class Records(unittest.TestCase):
         self.assertEqual(drivers.differences(third, both),
                          ['A: FAIL in v, too', 'C: FAIL, recorded: pass'])
 
+    def test_a_new_rule_is_not_by_chance(self):
+        then = {**verdicts(A='FAIL'), 'tests': {'A': ['t']}}
+        now = {**verdicts(A='FAIL', B='FAIL'), 'tests': {'A': ['t'], 'B': ['u']}}
+        both = drivers.merged(now, then)
+        self.assertEqual(both['by chance'], [])
+        self.assertEqual(both['rules'], {'A': 'FAIL', 'B': 'FAIL'})
+        self.assertEqual(both['tests'], {'A': ['t'], 'B': ['u']})
+
+    def test_some_tests_add_new_rules_only(self):
+        then = {**verdicts(['x'], A='FAIL', C='skip'), 'tests': {'A': ['t']}, 'by chance': ['A t']}
+        now = {**verdicts(['y'], A='pass', B='FAIL', D='pass'), 'tests': {'B': ['u']}}
+        self.assertEqual(drivers.extended(now, then), {
+            **then, 'rules': {'A': 'FAIL', 'B': 'FAIL', 'C': 'skip', 'D': 'pass'},
+            'tests': {'A': ['t'], 'B': ['u']}})
+        self.assertEqual(then['rules'], {'A': 'FAIL', 'C': 'skip'})
+
     def test_what_differs_by_chance_is_no_sign_of_a_mistake(self):
         base = [verdicts(A='pass', B='FAIL'), verdicts(A='FAIL', B='FAIL')]
         self.assertEqual(drivers.signs(verdicts(A='FAIL', B='FAIL'), base), [])
