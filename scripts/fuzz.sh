@@ -22,7 +22,7 @@ options=(-max_len=20480 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "-ar
 build() {
 	local uapi=$1 out=$2 key
 	key=$(hash_text "$(hash_files mtty-mig selftests/fuzz/*.[ch] selftests/fuzz/Makefile \
-		selftests/device/{stream_spec,stream_format,xxh64}.* selftests/lib/check.h)" \
+		selftests/device/lib/{stream_spec,stream_format,xxh64}.* selftests/lib/check.h)" \
 		"$uapi" "$(clang --version | head -n 1)")
 	if stamped "$out" "$key"; then
 		used "$out"

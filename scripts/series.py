@@ -54,6 +54,8 @@ PARTS = (
                               ('selftests/fuzz/edges/*', SELFTESTS + '/fuzz/edges'),
                               ('selftests/fuzz/crashes/*', SELFTESTS + '/fuzz/crashes')), ()),
     Part('selftests-device', (('selftests/device/*', SELFTESTS + '/device'),
+                              ('selftests/device/lib/*', SELFTESTS + '/device/lib'),
+                              ('selftests/device/stress/*', SELFTESTS + '/device/stress'),
                               ('selftests/Makefile', SELFTESTS), ('selftests/config', SELFTESTS),
                               ('selftests/settings', SELFTESTS)), ()),
 )

@@ -26,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../selftests/device/dma.h"
-#include "../selftests/device/mtty.h"
+#include "../selftests/device/lib/dma.h"
+#include "../selftests/device/lib/mtty.h"
 #include "../selftests/lib/check.h"
 #include "../selftests/lib/vfio_dma.h"
 

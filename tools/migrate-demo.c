@@ -14,7 +14,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../selftests/device/mtty.h"
+#include "../selftests/device/lib/mtty.h"
 #include "../selftests/lib/check.h"
 #include "vfio-migctl/account.h"
 #include "vfio-migctl/migration.h"

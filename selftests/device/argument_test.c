@@ -11,7 +11,7 @@
 
 #include "../lib/check.h"
 #include "../lib/guarded.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 /**
  * struct arg_call - an ioctl

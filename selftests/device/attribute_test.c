@@ -20,8 +20,8 @@
 #include "../lib/file.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
-#include "dma.h"
-#include "knobs.h"
+#include "lib/dma.h"
+#include "lib/knobs.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL

@@ -12,7 +12,7 @@
 
 #include "../lib/check.h"
 #include "../lib/mig_model.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 #define MEM		MTTY_MIG_MEM_BAR
 #define PAGE		MTTY_MIG_PAGE_SIZE

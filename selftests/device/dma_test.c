@@ -12,8 +12,8 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
-#include "dma.h"
-#include "knobs.h"
+#include "lib/dma.h"
+#include "lib/knobs.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define MEM_SIZE	(64 * PAGE)

@@ -19,8 +19,8 @@
 #include "../lib/held_mem.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
-#include "dma.h"
-#include "knobs.h"
+#include "lib/dma.h"
+#include "lib/knobs.h"
 
 #define CONFIG		VFIO_PCI_CONFIG_REGION_INDEX
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)

@@ -10,9 +10,9 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
-#include "journey.h"
-#include "knobs.h"
-#include "stream_edit.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
+#include "lib/stream_edit.h"
 
 /* Nothing on the way gives these by itself */
 #define ERRNO_BEFORE	EDOM
@@ -29,7 +29,7 @@ static const struct {
 #define MTTY_FIXTURE	arcs
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	knobs_missing()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 #define POINT_MAX	64
 
@@ -404,7 +404,7 @@ TEST_F(arcs, ERROR_drops_writes_to_registers_and_memory)
 #define MTTY_FIXTURE	data
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	knobs_missing()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /* The states in which a device can be read from */
 static const __u32 saving_states[] = {
@@ -773,7 +773,7 @@ TEST_F(data, random_faults_follow_the_kernels_fault_injection)
 #define MTTY_FIXTURE	soft
 #define MTTY_NEEDS	PRE_COPY
 #define MTTY_MISSING	knobs_missing()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /*
  * A failure in pre-copy that need not end the migration: the fd goes dry,

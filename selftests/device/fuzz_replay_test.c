@@ -14,9 +14,9 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "mtty.h"
-#include "stream_spec.h"
-#include "xxh64.h"
+#include "lib/mtty.h"
+#include "lib/stream_spec.h"
+#include "lib/xxh64.h"
 
 #define PAGE		MTTY_MIG_PAGE_SIZE
 #define SEED		1

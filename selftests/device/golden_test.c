@@ -3,7 +3,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "golden.h"
+#include "lib/golden.h"
 
 GOLDEN(golden_1_0_base, "1.0-base.stream");
 GOLDEN(golden_1_0_p2p, "1.0-p2p.stream");

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../lib/check.h"
-#include "golden.h"
+#include "lib/golden.h"
 
 static void write_golden(const char *dir, const char *type)
 {

@@ -10,8 +10,8 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_mig.h"
-#include "history.h"
-#include "stress.h"
+#include "stress/history.h"
+#include "stress/stress.h"
 
 __thread char stress_trouble[256];
 

@@ -11,7 +11,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 #include "../lib/worker.h"
 
 #define INTX	VFIO_PCI_INTX_IRQ_INDEX

@@ -15,7 +15,7 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
-#include "dma.h"
+#include "lib/dma.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL

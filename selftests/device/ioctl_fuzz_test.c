@@ -18,10 +18,10 @@
 #include "../lib/check.h"
 #include "../lib/file.h"
 #include "../lib/vfio_dma.h"
-#include "fuzz_calls.h"
-#include "journey.h"
-#include "knobs.h"
-#include "stress.h"
+#include "stress/fuzz_calls.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
+#include "stress/stress.h"
 
 /* About five seconds of all tests on a sanitized kernel */
 #define CALL_STEPS	1200

@@ -14,7 +14,7 @@
 
 #include "../lib/check.h"
 #include "../lib/worker.h"
-#include "knobs.h"
+#include "lib/knobs.h"
 
 /* So many that it takes a while to change them all */
 #define MANY_PAGES	16384ULL

@@ -22,8 +22,8 @@
 #include "../lib/check.h"
 #include "../lib/file.h"
 #include "../lib/worker.h"
-#include "journey.h"
-#include "knobs.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
 
 #define MODULE		"mtty_mig"
 #define REFCNT		"/sys/module/" MODULE "/refcnt"
@@ -31,7 +31,7 @@
 #define MTTY_FIXTURE	stale
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	NULL
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /* Enter each state that has a session, and move some of it */
 static bool next_session(struct journey *journey, __u32 *state)
@@ -316,7 +316,7 @@ TEST_F(stale, open_device_keeps_the_module)
 #define MTTY_FIXTURE	lost
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	NULL
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /* SET_STATE with no file descriptor to be had */
 static int set_without_fds(struct vfio_dev *dev, __u32 state)

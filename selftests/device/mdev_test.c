@@ -16,7 +16,7 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 #define TYPE	MTTY_TYPES "full"
 #define DEVICES	"/sys/bus/mdev/devices"

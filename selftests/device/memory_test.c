@@ -14,10 +14,10 @@
 #include "../lib/check.h"
 #include "../lib/file.h"
 #include "../lib/vfio_dma.h"
-#include "cgroup.h"
-#include "dma.h"
-#include "knobs.h"
-#include "mtty.h"
+#include "lib/cgroup.h"
+#include "lib/dma.h"
+#include "lib/knobs.h"
+#include "lib/mtty.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define MIB		(1024 * 1024ULL)

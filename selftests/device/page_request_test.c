@@ -8,8 +8,8 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "knobs.h"
-#include "mtty.h"
+#include "lib/knobs.h"
+#include "lib/mtty.h"
 
 #define PRI(reg)	(MTTY_MIG_PRI + MTTY_MIG_PRI_##reg)
 #define STATE(name)	VFIO_DEVICE_STATE_##name

@@ -18,9 +18,9 @@
 #include "../lib/held_mem.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
-#include "dma.h"
-#include "journey.h"
-#include "knobs.h"
+#include "lib/dma.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
 
 #define GUARD_MS	20000
 /* Less: a poll() whose time is over looks once more, woken or not */
@@ -32,7 +32,7 @@
 #define MTTY_FIXTURE	waiting
 #define MTTY_NEEDS	PRE_COPY
 #define MTTY_MISSING	knobs_missing()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /* In PRE_COPY, with all read that there is for now */
 static int go_dry(struct journey *journey)

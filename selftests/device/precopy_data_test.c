@@ -8,9 +8,9 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "journey.h"
-#include "knobs.h"
-#include "stream_edit.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
+#include "lib/stream_edit.h"
 
 #define PAGE		MTTY_MIG_PAGE_SIZE
 
@@ -19,7 +19,7 @@ static const __u8 zero_page[PAGE];
 #define MTTY_FIXTURE	pre_copy
 #define MTTY_NEEDS	PRE_COPY
 #define MTTY_MISSING	knobs_missing()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 static struct vfio_precopy_info info_of(const struct journey *journey)
 {
@@ -436,7 +436,7 @@ TEST_F(pre_copy, any_order_of_changes_and_reads_arrives)
 #define MTTY_FIXTURE	data_size
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	NULL
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 TEST_F(data_size, is_right_in_every_state_and_for_any_content)
 {

@@ -24,7 +24,7 @@
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
-#include "dma.h"
+#include "lib/dma.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL

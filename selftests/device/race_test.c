@@ -24,11 +24,11 @@
 #include "../lib/held_mem.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
-#include "dma.h"
-#include "journey.h"
-#include "knobs.h"
-#include "random_run.h"
-#include "stream_edit.h"
+#include "lib/dma.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
+#include "lib/random_run.h"
+#include "lib/stream_edit.h"
 
 /*
  * Many on one fd

@@ -12,8 +12,8 @@
 #include "../lib/check.h"
 #include "../lib/held_mem.h"
 #include "../lib/worker.h"
-#include "dma.h"
-#include "knobs.h"
+#include "lib/dma.h"
+#include "lib/knobs.h"
 
 #define CONFIG		VFIO_PCI_CONFIG_REGION_INDEX
 #define MEM_SIZE	(4 * MTTY_MIG_PAGE_SIZE)

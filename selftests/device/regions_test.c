@@ -14,7 +14,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 #define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
 #define MEM	MTTY_MIG_MEM_BAR

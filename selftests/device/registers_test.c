@@ -14,8 +14,8 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
-#include "dma.h"
-#include "stream_edit.h"
+#include "lib/dma.h"
+#include "lib/stream_edit.h"
 
 #define CONFIG		VFIO_PCI_CONFIG_REGION_INDEX
 #define MSIX		VFIO_PCI_MSIX_IRQ_INDEX

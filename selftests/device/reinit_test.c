@@ -11,9 +11,9 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "knobs.h"
-#include "mtty.h"
-#include "stream_edit.h"
+#include "lib/knobs.h"
+#include "lib/mtty.h"
+#include "lib/stream_edit.h"
 
 #ifndef VFIO_PRECOPY_INFO_REINIT
 #define VFIO_PRECOPY_INFO_REINIT			0x1

@@ -12,7 +12,7 @@
 
 #include "../lib/check.h"
 #include "../lib/mig_model.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 FIXTURE(session)
 {

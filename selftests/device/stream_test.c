@@ -8,8 +8,8 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "mtty.h"
-#include "stream_edit.h"
+#include "lib/mtty.h"
+#include "lib/stream_edit.h"
 
 #define PAGE		MTTY_MIG_PAGE_SIZE
 #define PAGES		4

@@ -6,8 +6,8 @@
 #include <kselftest_harness.h>
 
 #include "../lib/mig_model.h"
-#include "knobs.h"
-#include "stress.h"
+#include "lib/knobs.h"
+#include "stress/stress.h"
 
 /* Of each thread: about five seconds of all tests on a sanitized kernel */
 #define ALONE_STEPS	400

@@ -19,21 +19,21 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "cgroup.h"
-#include "knobs.h"
+#include "lib/cgroup.h"
+#include "lib/knobs.h"
 
 #define SLOW	300
 
 #define STUCK_FIXTURE	session
 #define STUCK_TYPE	"full"
 #define STUCK_WAYS	STUCK_FOR_NOTHING
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 /* What ends with the device's close */
 #define STUCK_FIXTURE	closed
 #define STUCK_TYPE	"full"
 #define STUCK_WAYS	STUCK_FOR_CLOSE
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 /* Bytes of a write() that are on the missing page; less than a page's payload */
 #define TAIL	100

@@ -21,7 +21,7 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
-#include "knobs.h"
+#include "lib/knobs.h"
 
 #define SLOW	300
 
@@ -32,7 +32,7 @@
 #define STUCK_FIXTURE	owner
 #define STUCK_TYPE	"full"
 #define STUCK_WAYS	STUCK_FOR_ALL
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 /* What the test tells the owner to do */
 enum {
@@ -332,7 +332,7 @@ TEST_F_TIMEOUT(owner, is_killed_while_a_thread_resets_the_device, SLOW)
 #define STUCK_TYPE	"full"
 #define STUCK_WAYS	STUCK_FOR_ALL
 #define STUCK_MORE	3
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 static int run_map(void *arg)
 {
@@ -441,7 +441,7 @@ TEST_F_TIMEOUT(owners, are_killed_while_threads_change_mappings, SLOW)
 #define STUCK_FIXTURE	stopper
 #define STUCK_TYPE	"precopy"
 #define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 static atomic_int signals;
 
@@ -651,7 +651,7 @@ TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
 #define STUCK_FIXTURE	reporter
 #define STUCK_TYPE	"precopy"
 #define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 #define LOG_PAGES	GOOD_PAGES
 
@@ -816,7 +816,7 @@ TEST_F_TIMEOUT(reporter, does_not_hold_up_reset, SLOW)
 #define STUCK_FIXTURE	knobs
 #define STUCK_TYPE	"full"
 #define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "stuck_fixture.h"
+#include "lib/stuck_fixture.h"
 
 static int run_step(int sock, void *arg)
 {

@@ -19,9 +19,9 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
-#include "journey.h"
-#include "knobs.h"
-#include "stream_edit.h"
+#include "lib/journey.h"
+#include "lib/knobs.h"
+#include "lib/stream_edit.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define EVENTS		"events/mtty_mig"
@@ -214,7 +214,7 @@ static void trace_name(const struct mtty *mtty, char *name, size_t size)
 #define MTTY_NEEDS	STOP_COPY
 #define MTTY_MISSING	trace_begin()
 #define MTTY_CLEANUP	trace_end()
-#include "mtty_fixture.h"
+#include "lib/mtty_fixture.h"
 
 /* Go to where SET_STATE can succeed, with nothing traced yet */
 static void go_untraced(struct journey *journey, __u32 state)

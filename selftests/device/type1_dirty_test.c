@@ -16,7 +16,7 @@
 
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
-#include "dma.h"
+#include "lib/dma.h"
 
 #define PAGE		0x1000ULL
 #define BASE		0x40000000ULL

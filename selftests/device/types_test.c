@@ -13,8 +13,8 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
-#include "knobs.h"
-#include "mtty.h"
+#include "lib/knobs.h"
+#include "lib/mtty.h"
 
 /* Once the driver had a limit below that */
 #define MANY	100

@@ -7,7 +7,7 @@
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
-#include "mtty.h"
+#include "lib/mtty.h"
 
 #define INTX	VFIO_PCI_INTX_IRQ_INDEX
 #define FIFO	MTTY_MIG_UART_FIFO_SIZE

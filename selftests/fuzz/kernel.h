@@ -167,7 +167,7 @@ static inline void queue_delayed_work(struct workqueue_struct *wq,
 }
 
 /* linux/xxhash.h */
-#include "../device/xxh64.h"
+#include "../device/lib/xxh64.h"
 
 /*
  * linux/xarray.h, for as few entries as a small device has pages.  To go

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../device/stream_format.h"
-#include "../device/xxh64.h"
+#include "../device/lib/stream_format.h"
+#include "../device/lib/xxh64.h"
 #include "libfuzzer.h"
 #include "load.h"
 

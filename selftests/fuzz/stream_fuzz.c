@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../device/stream_spec.h"
+#include "../device/lib/stream_spec.h"
 #include "libfuzzer.h"
 #include "load.h"
 

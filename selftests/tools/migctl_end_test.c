@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <kselftest_harness.h>
 
-#include "../device/mtty.h"
+#include "../device/lib/mtty.h"
 #include "../lib/check.h"
 #include "tool.h"
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <kselftest_harness.h>
 
-#include "../device/golden.h"
-#include "../device/mtty.h"
+#include "../device/lib/golden.h"
+#include "../device/lib/mtty.h"
 #include "../lib/check.h"
 #include "tool.h"
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <kselftest_harness.h>
 
-#include "../device/dma.h"
+#include "../device/lib/dma.h"
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
 #include "tool.h"

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <linux/types.h>
 
-#include "../../selftests/device/xxh64.h"
+#include "../../selftests/device/lib/xxh64.h"
 
 #define ENVELOPE_MAGIC		"VFIOMIG"	/* and the zero after it */
 #define ENVELOPE_VERSION	1

@@ -16,7 +16,7 @@ MIGCTL_STREAM := $(patsubst %,$(OUTPUT)/migctl/%.o,record words) \
 MIGCTL_OBJS := $(MIGCTL_SHARED) $(MIGCTL_STREAM) $(patsubst %,$(OUTPUT)/migctl/%.o, \
 	completion device diff dirty envelope envelope_write guard inspect list \
 	main migrate path precopy save state walk watch who) \
-	$(OUTPUT)/device/xxh64.o
+	$(OUTPUT)/device/lib/xxh64.o
 
 # Kernel headers that userspace lacks: the fuzzer's kernel.h has what they would
 MIGCTL_HEADERS := $(patsubst %,$(OUTPUT)/include/linux/%.h,align build_bug kernel \

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <mtty_mig_regs.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "stream_format.h"
 #include "stream_spec.h"
 #include "xxh64.h"

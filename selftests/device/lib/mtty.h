@@ -10,9 +10,9 @@
 #include <linux/vfio.h>
 #include <mtty_mig_regs.h>
 
-#include "../lib/mdev.h"
-#include "../lib/vfio_dev.h"
-#include "../lib/vfio_mig.h"
+#include "../../lib/mdev.h"
+#include "../../lib/vfio_dev.h"
+#include "../../lib/vfio_mig.h"
 
 #define MTTY_TYPE_PREFIX	"mtty_mig-"
 

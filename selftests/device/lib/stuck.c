@@ -4,8 +4,8 @@
 #include <string.h>
 #include <linux/pci_regs.h>
 
-#include "../lib/check.h"
-#include "../lib/vfio_dma.h"
+#include "../../lib/check.h"
+#include "../../lib/vfio_dma.h"
 #include "journey.h"
 #include "stuck.h"
 

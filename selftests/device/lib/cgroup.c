@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/file.h"
+#include "../../lib/check.h"
+#include "../../lib/file.h"
 #include "cgroup.h"
 
 /**

@@ -9,7 +9,7 @@
 #ifndef SELFTESTS_DEVICE_SLOW_MEM_H
 #define SELFTESTS_DEVICE_SLOW_MEM_H
 
-#include "../lib/worker.h"
+#include "../../lib/worker.h"
 
 /**
  * struct slow_mem - memory whose pages come late

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "stress_model.h"
+#include "model.h"
 
 /**
  * model_runs - whether registers and memory can change in a state

@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "../lib/mig_model.h"
+#include "../../lib/mig_model.h"
 
 #define HISTORY_THREADS	4
 #define HISTORY_CALLS	4096

@@ -20,7 +20,7 @@
 #include <kselftest.h>	/* __printf */
 
 #include "mtty.h"
-#include "../lib/worker.h"
+#include "../../lib/worker.h"
 
 #define RUN_THREADS	10
 #define RUN_TRAIL	12

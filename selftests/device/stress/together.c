@@ -3,7 +3,7 @@
  * Several threads at once, each with a sequence of calls of its own that the
  * seed gives.
  *
- * While they run, each result must be one that can be (stress_threads.c), and
+ * While they run, each result must be one that can be (threads.c), and
  * what was asked of the FSM must have an explanation (history.h).  A round
  * ends when all have made their calls.  Then all is exact: which session is
  * alive, what it has sent, whether it arrives, what has been loaded.
@@ -18,8 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "stress_threads.h"
+#include "../../lib/check.h"
+#include "threads.h"
 
 static int run_actor(void *arg)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "journey.h"
 
 #define JOURNEY_SEED	1

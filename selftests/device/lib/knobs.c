@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/file.h"
+#include "../../lib/check.h"
+#include "../../lib/file.h"
 #include "knobs.h"
 
 #define KNOBS		"/sys/kernel/debug/mtty_mig"

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "history.h"
 #include "stress.h"
-#include "stress_model.h"
+#include "model.h"
 
 #define NR_STATES	VFIO_DEVICE_STATE_NR
 /* How many sets of threads there are */

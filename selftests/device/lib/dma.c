@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/check.h"
-#include "../lib/file.h"
+#include "../../lib/check.h"
+#include "../../lib/file.h"
 #include "dma.h"
 
 /* How long a transfer may take before a test gives up on it */

@@ -8,9 +8,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/child.h"
-#include "../lib/file.h"
+#include "../../lib/check.h"
+#include "../../lib/child.h"
+#include "../../lib/file.h"
 #include "fail_nth.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"

@@ -6,8 +6,8 @@
 #include <pthread.h>
 
 #include "history.h"
-#include "journey.h"
-#include "slow_mem.h"
+#include "../lib/journey.h"
+#include "../lib/slow_mem.h"
 #include "stress.h"
 
 /* What each thread has of late memory */

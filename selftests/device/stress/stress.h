@@ -2,15 +2,15 @@
 /*
  * Stress: a random walk of legal and illegal calls, judged by a model.
  *
- * One thread alone (stress_walk.c) is judged exactly: each result, and the
- * content of the device.  Several threads at once (stress_together.c) have no
+ * One thread alone (walk.c) is judged exactly: each result, and the
+ * content of the device.  Several threads at once (together.c) have no
  * order that could be known; what they get must be what some order of their
  * calls allows, and when they have come to rest all is exact again.
  */
 #ifndef SELFTESTS_DEVICE_STRESS_H
 #define SELFTESTS_DEVICE_STRESS_H
 
-#include "random_run.h"
+#include "../lib/random_run.h"
 
 const char *walk_alone(struct random_run *run, const char *type, __u64 flags);
 const char *walk_together(struct random_run *run, const char *type,

@@ -3,8 +3,8 @@
 #ifndef SELFTESTS_DEVICE_STUCK_H
 #define SELFTESTS_DEVICE_STUCK_H
 
-#include "../lib/child.h"
-#include "../lib/missing.h"
+#include "../../lib/child.h"
+#include "../../lib/missing.h"
 #include "dma.h"
 #include "journey.h"
 

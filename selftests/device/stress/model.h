@@ -6,8 +6,8 @@
 #ifndef SELFTESTS_DEVICE_STRESS_MODEL_H
 #define SELFTESTS_DEVICE_STRESS_MODEL_H
 
-#include "../lib/mig_model.h"
-#include "mtty.h"
+#include "../../lib/mig_model.h"
+#include "../lib/mtty.h"
 
 #define MODEL_PAGE	((__u64)MTTY_MIG_PAGE_SIZE)
 #define MODEL_PAGES	8

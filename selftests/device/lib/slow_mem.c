@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <linux/userfaultfd.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "slow_mem.h"
 
 /* How often the others have their turn before a page comes */

@@ -16,11 +16,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/vfio_dma.h"
-#include "dma.h"
-#include "knobs.h"
-#include "stress_threads.h"
+#include "../../lib/check.h"
+#include "../../lib/vfio_dma.h"
+#include "../lib/dma.h"
+#include "../lib/knobs.h"
+#include "threads.h"
 
 #define PAGE		((size_t)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL

@@ -7,7 +7,7 @@
 #ifndef SELFTESTS_DEVICE_JOURNEY_H
 #define SELFTESTS_DEVICE_JOURNEY_H
 
-#include "../lib/mig_model.h"
+#include "../../lib/mig_model.h"
 #include "mtty.h"
 
 /* Every second page of it is filled */

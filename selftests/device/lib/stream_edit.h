@@ -6,7 +6,7 @@
 #ifndef SELFTESTS_DEVICE_STREAM_EDIT_H
 #define SELFTESTS_DEVICE_STREAM_EDIT_H
 
-#include "../lib/vfio_mig.h"
+#include "../../lib/vfio_mig.h"
 #include "stream_format.h"
 
 #define RECORDS_MAX	64

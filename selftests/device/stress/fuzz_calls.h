@@ -3,7 +3,7 @@
 #ifndef SELFTESTS_DEVICE_FUZZ_CALLS_H
 #define SELFTESTS_DEVICE_FUZZ_CALLS_H
 
-#include "random_run.h"
+#include "../lib/random_run.h"
 
 #define FUZZ_FDS	8
 #define FUZZ_ARENA	(8 * 4096)

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "stream_edit.h"
 #include "xxh64.h"
 

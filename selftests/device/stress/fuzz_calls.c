@@ -20,7 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "fuzz_calls.h"
 #include "stress.h"
 

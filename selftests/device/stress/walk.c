@@ -13,12 +13,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
-#include "../lib/vfio_dma.h"
-#include "journey.h"
-#include "knobs.h"
+#include "../../lib/check.h"
+#include "../../lib/vfio_dma.h"
+#include "../lib/journey.h"
+#include "../lib/knobs.h"
 #include "stress.h"
-#include "stress_model.h"
+#include "model.h"
 
 /* Data fds that are kept after their session, and vectors in use */
 #define STALE		4

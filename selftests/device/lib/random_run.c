@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/check.h"
+#include "../../lib/check.h"
 #include "random_run.h"
 
 /*

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <linux/pci_regs.h>
 
-#include "../lib/check.h"
-#include "../lib/file.h"
+#include "../../lib/check.h"
+#include "../../lib/file.h"
 #include "mtty.h"
 
 #define CONFIG	VFIO_PCI_CONFIG_REGION_INDEX
