@@ -50,7 +50,7 @@ LONGEST = 80
 # What is the kernel's own fault, on every machine, and harmless: not counted.
 # - The thread of a KUnit case that used kunit_vm_mmap() dies with the reference
 #   that kthread_use_mm() took, so its mm_struct is never freed.
-# What only a failed allocation brings about, as fail_nth_test does:
+# What only a failed allocation brings about, as the fail_nth tests do:
 # - vfio_create_group() lets go of a group that it could not register, whose
 #   release warns that it has an iommu_group, and forgets to put that.
 # - The tracing core warns when it gets no memory for the fields of a module's

@@ -244,8 +244,8 @@ guest_options() {
 	if [ "$leaks" = 0 ]; then
 		append="kmemleak=off $append"
 	else
-		# fail_nth_test on the newest kernel takes 40 s without, and more
-		# than 100 s with it.
+		# The walks of fail_nth on the newest kernel take 40 s without, and
+		# more than 100 s with it.
 		test_timeout=300 timeout=1200
 	fi
 	if [ "$ENGINE" = qemu ] || grep -q '^CONFIG_SMP=y' "$kernel/.config"; then

@@ -175,7 +175,7 @@ TAKEN = [
     'check-all ONLY=^check GUESTS=2', 'kunit TEST=fsm', 'kunit TEST=mtty_mig_fsm', 'kunit TEST=d*',
     'kunit TEST=fsm.*', 'kunit KERNEL=latest SAN=0 PROCESSORS=2', 'kunit LEAKS=1',
     'selftests TEST=@(fsm|dma)_test SEED=random STEPS=5 CALLS=1', 'selftests TEST=device/* SEED=0x10',
-    'selftests TEST=!(fail_nth_test|device/fail_nth_test) TYPES=mtty_mig-full',
+    'selftests TEST=!(*fail_nth_*) TYPES=mtty_mig-full',
     'selftests KERNEL=latest ENGINE=qemu SAN=kcsan', 'selftests KERNEL=debian',
     'selftests KERNEL=debian ENGINE=qemu TYPES=mtty_mig-full', 'selftests ENGINE=qemu PROCESSORS=4',
     'mutants MUTANT=fsm-fd-twice\\ pri-* KEEP_GOING=1 TEST=kunit', 'mutants KERNEL=lts ENGINE=uml',
