@@ -63,7 +63,11 @@ bench=()
 case $verb in
 kunit | check) setup_bench ;;
 esac
-setup_programs "${parts[@]}"
+if [ "$verb" = selftests ] && [ -n "${TEST-}" ]; then
+	setup_units "${units[@]}"
+else
+	setup_programs "${parts[@]}"
+fi
 # What make check runs on the host, beside the guests
 hosts=()
 if [ "$verb" = check ]; then

@@ -115,6 +115,18 @@ setup_programs() {
 	for part; do
 		"$SCRIPTS/userspace.sh" "$part" "$source" "$uapi" "$programs/$part"
 	done
+	keep_programs
+}
+
+# setup_units UNIT...: the test programs that these units need, and no others.
+setup_units() {
+	local -a needed
+	mapfile -t needed < <(printf '%s\n' "${@%%@*}" | sort -u)
+	"$SCRIPTS/userspace.sh" selftests "$source" "$uapi" "$programs/selftests" "${needed[@]}"
+	keep_programs
+}
+
+keep_programs() {
 	echo "$REPO" >"$work/checkout"
 	touch "$work/.mtty-mig-stamp" "$programs/.mtty-mig-stamp"
 	prune 12 "$work" 'modules-*'

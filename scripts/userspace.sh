@@ -3,7 +3,9 @@
 #
 # Build the selftests or the tools with the kernel's own headers.
 #
-#   userspace.sh selftests|tools SOURCE UAPI OUTPUT
+#   userspace.sh selftests|tools SOURCE UAPI OUTPUT [PROGRAM...]
+#
+# PROGRAM: only these of the selftests.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -11,6 +13,7 @@ part=$1
 source=$2
 uapi=$3
 out=$4
+shift 4
 
 # driver_files: what of the driver they are built of: its headers, and the sources of
 # vfio-migctl.  An edit of anything else there builds nothing again.
@@ -42,8 +45,12 @@ build_on "$out"
 echo "$recipe" >"$out/.recipe"
 # Inputs that the checkout no longer has must not stay.
 rm -rf "$out/fuzz"
+# All of them, without the PROGRAMs
+targets=("${@/#/$out/}")
+[ $# -eq 0 ] || targets+=(inputs)
 build() {
-	make -C "$REPO/$part" -j"$JOBS" KSRC="$source" UAPI="$uapi/include" OUTPUT="$out"
+	make -C "$REPO/$part" -j"$JOBS" KSRC="$source" UAPI="$uapi/include" OUTPUT="$out" "${targets[@]}"
 }
 step "$part" build
-stamp "$out" "$key"
+# What was not asked for may be old: that is no finished directory.
+[ $# -gt 0 ] || stamp "$out" "$key"
