@@ -24,8 +24,8 @@ import hostunit
 import klog
 import ktap
 import machine
-import uml
 from lab import values
+from lab.engines import uml
 
 TAIL = 40
 # What make run runs of tools/

@@ -24,8 +24,7 @@ import signal
 import subprocess
 import time
 
-import qemu
-import uml
+from lab.engines import qemu, uml
 
 ENGINES = {'uml': uml, 'qemu': qemu}
 # What the kernel may say while nobody reads.  UML's console never waits: what finds no

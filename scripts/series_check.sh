@@ -123,10 +123,10 @@ read_only() {
 }
 
 # Newer kunit.py has QEMU take KVM where it opens, and that can be where no kernel
-# runs under it (see qemu.py).  There it gets a QEMU that is not asked for it.
+# runs under it (see lab/engines/qemu.py).  There it gets a QEMU that is not asked for it.
 kunit_x86_64() {
 	local qemu
-	if [ "$("$SCRIPTS/qemu.py")" = tcg ]; then
+	if [ "$(python3 -B "$SCRIPTS/lab/engines/qemu.py")" = tcg ]; then
 		qemu=$(command -v qemu-system-x86_64)
 		mkdir -p "$scratch/bin"
 		cat >"$scratch/bin/qemu-system-x86_64" <<-END

@@ -33,7 +33,7 @@ release() { cat "$kernel/include/config/kernel.release"; }
 engine() {
 	case $ENGINE in
 	uml) echo "in User Mode Linux" ;;
-	qemu) echo "in QEMU ($("$SCRIPTS/qemu.py"))" ;;
+	qemu) echo "in QEMU ($(python3 -B "$SCRIPTS/lab/engines/qemu.py"))" ;;
 	esac
 }
 

@@ -28,7 +28,7 @@ import klog
 import ktap
 import machine
 import table
-import uml
+from lab.engines import uml
 
 TITLES = ('program', 'kernel', 'runs', 'under load', 'failures', 'seconds')
 # How long a turn is at most, in seconds, and how many runs it is given

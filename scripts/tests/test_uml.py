@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
-import uml  # noqa: E402
+from lab.engines import uml  # noqa: E402
 
 Usage = collections.namedtuple('Usage', 'total used free')
 
