@@ -185,11 +185,11 @@ in_use() {
 	echo "$dir"
 }
 
-# docutils_python: the name of a Python that has docutils, and yaml for the lab's own tests.
-docutils_python() {
+# yaml_python: the name of a Python that has yaml, for the lab's own tests.
+yaml_python() {
 	local python
 	for python in python3 /usr/bin/python3; do
-		if "$python" -c 'import docutils, yaml' 2>/dev/null; then
+		if "$python" -c 'import yaml' 2>/dev/null; then
 			echo "$python"
 			return
 		fi

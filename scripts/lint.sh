@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make lint: what the kernel's own checkers say of our code (checkpatch, W=1, sparse
-# and coccicheck, of the kernel KERNEL=), shellcheck on our scripts, docutils on our
+# and coccicheck, of the kernel KERNEL=), shellcheck on our scripts, Sphinx on our
 # documents, and the lab's own tests.  A warning is an error.
 #
 #   lint.sh [quick]	quick: only what needs no kernel to be built
@@ -88,9 +88,9 @@ checkpatch() {
 
 shellcheck() { command shellcheck -x scripts/*.sh contrib/ci/*.sh .ci/run; }
 
-documents() { "$(docutils_python)" -B scripts/documents.py Documentation/*.rst Documentation/*/*.rst; }
+documents() { "$SCRIPTS/docs.sh"; }
 
-selfcheck() { "$(docutils_python)" -B -m unittest discover -q -s scripts/tests; }
+selfcheck() { "$(yaml_python)" -B -m unittest discover -q -s scripts/tests; }
 
 # W=1 and sparse.  Everything is compiled again, for a warning is given only once.
 compilers() {

@@ -5,7 +5,7 @@
 # the program, not the package, so that it does not matter where it came from;
 # the packages' names are only needed to ask for them.
 #
-#   packages.sh [modules|lint|lint-quick|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm|
+#   packages.sh [modules|lint|lint-quick|docs|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm|
 #	patch|vfio-selftests]...
 
 . "$(dirname "$0")/lib.sh"
@@ -27,7 +27,8 @@ fi
 for what; do
 	case $what in
 	lint) need+=(sparse:sparse spatch:coccinelle) ;;
-	lint-quick) need+=(shellcheck:shellcheck) ;;
+	lint-quick) need+=(shellcheck:shellcheck sphinx-build:python3-sphinx dot:graphviz) ;;
+	docs) need+=(sphinx-build:python3-sphinx dot:graphviz) ;;
 	coverage) need+=(gcov:gcc genhtml:lcov) ;;
 	fuzz)
 		need+=(clang:clang llvm-symbolizer:llvm)
@@ -98,10 +99,10 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 	missing_packages+=(libclang-rt-dev)
 fi
 
-# Modules of Python, for the one that the user has or for Debian's
-if [[ " $* " == *" lint-quick "* ]] && ! docutils_python >/dev/null; then
-	missing_programs+=("docutils and yaml of Python")
-	missing_packages+=(python3-docutils python3-yaml)
+# A module of Python, for the one that the user has or for Debian's
+if [[ " $* " == *" lint-quick "* ]] && ! yaml_python >/dev/null; then
+	missing_programs+=("yaml of Python")
+	missing_packages+=(python3-yaml)
 fi
 
 # What a new root is verified with.

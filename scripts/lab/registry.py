@@ -16,7 +16,7 @@ NAMES = (
     'run check quick check-all kunit selftests mutants conformance drivers vfio-selftests '
     'fuzz stress soak bench coverage shell modules install uninstall load unload deb debcheck '
     'newcomer series series-check portability interop update lint lint-quick selfcheck rules '
-    'clean distclean '
+    'docs clean distclean '
 ).split()
 
 
