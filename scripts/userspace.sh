@@ -37,8 +37,8 @@ fi
 say "building the $part"
 # What a program is built from is known by the dependency files, but for what
 # comes from outside of the checkout and for how it is built.
-recipe=$(hash_text "$(hash_files "$part/Makefile" selftests/Makefile selftests/lib/objects.mk \
-	tools/vfio-migctl/objects.mk)" \
+recipe=$(hash_text "$(hash_files "$part/Makefile" selftests/Makefile \
+	selftests/{*,*/*}/objects.mk tools/vfio-migctl/objects.mk)" \
 	"$source" "$(source_key "$source")" "$uapi" "$(gcc --version | head -n 1)" "$(cat "$0")")
 [ "$(cat "$out/.recipe" 2>/dev/null)" = "$recipe" ] || rm -rf "$out"
 build_on "$out"

@@ -26,7 +26,8 @@ class Rebuild(unittest.TestCase):
                 if not name.endswith('.h'):
                     self.assertFalse(os.path.exists(f'{REPO}/mtty-mig/{os.path.basename(name)}'),
                                      f'{path} includes {name}')
-        for path in ('selftests/Makefile', 'selftests/lib/objects.mk', 'tools/Makefile'):
+        for path in ('selftests/Makefile', 'tools/Makefile',
+                     *glob.glob('selftests/**/objects.mk', root_dir=REPO, recursive=True)):
             self.assertNotRegex(values.read(f'{REPO}/{path}'), r'mtty-mig/\w+\.[co]|\$\(MTTY_MIG\)/')
 
     def driver_files(self) -> list[str]:

@@ -23,4 +23,8 @@ LINK_C = @mkdir -p $(@D); printf '  %-7s %s\n' LINK $(patsubst $(OUTPUT)/%,%,$@)
 $(OUTPUT)/%.o: $(SELFTESTS)/%.c
 	$(BUILD_C)
 
+# Its own tests
+$(filter $(OUTPUT)/lib/%,$(TEST_GEN_PROGS)): %: %.o $(LIB_OBJS)
+	$(LINK_C)
+
 -include $(wildcard $(OUTPUT)/lib/*.d)

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+TEST_GEN_PROGS += lib/mig_model_test
