@@ -13,6 +13,7 @@ where, and what is changed on the way.
 import argparse
 import collections
 import email.utils
+import fnmatch
 import glob
 import os
 import re
@@ -37,28 +38,76 @@ PAGES = ('device', 'stream', 'debugfs', 'locking', 'rules')
 INDEX = 'Documentation/driver-api/index.rst'
 
 # One patch: its text in scripts/series/, what it brings as (pattern here,
-# folder there), and what it covers in MAINTAINERS.
+# folder there), and what it covers in MAINTAINERS.  A file goes with the first
+# patch that names it.
 Part = collections.namedtuple('Part', 'text files covers')
 
+
+def driver(text, *patterns):
+    return Part(text, tuple((f'mtty-mig/{pattern}', DRIVER) for pattern in patterns), (DRIVER + '/',))
+
+
+def pages(*names):
+    return tuple((f'Documentation/{name}.rst', DOCS) for name in names)
+
+
+def suites(text, *names):
+    return Part(text, tuple((f'kunit/{name}', KUNIT) for name in names), ())
+
+
+def tests(text, folder, *patterns):
+    return Part(text, tuple((f'selftests/{folder}/{pattern}', f'{SELFTESTS}/{folder}')
+                            for pattern in patterns), ())
+
+
+def device_tests(*names):
+    return (f'{name}_test.c' for name in names)
+
+
+def and_files(part, *files):
+    return part._replace(files=part.files + files)
+
+
+# First what serves every driver, then the device, from what nothing below it is
+# needed for up to the face that the vfio core sees.
 PARTS = (
+    Part('rules', (('scripts/series/index.rst', DOCS), *pages('rules')), (DOCS + '/',)),
+    Part('lib', (('selftests/lib/*', SELFTESTS + '/lib'), ('scripts/rules.py', SELFTESTS),
+                 ('selftests/Makefile', SELFTESTS), ('selftests/config', SELFTESTS),
+                 ('selftests/settings', SELFTESTS)), (SELFTESTS + '/',)),
+    tests('generic', 'generic', '*.mk', 'dut*.[ch]', 'conformance.py', 'open_test.c',
+          'attach_test.c', 'group_test.c', 'device_test.c', 'features_test.c'),
+    tests('generic-states', 'generic', 'session.[ch]', 'steps.[ch]', 'fsm_test.c', 'arc_test.c',
+          'reset_test.c', 'size_test.c', 'p2p_test.c', 'debugfs_test.c'),
+    tests('generic-data', 'generic', 'data_fd_test.c', 'resume_test.c', 'hop_test.c',
+          'session_end_test.c', 'next_session_test.c', 'hostile_test.c'),
+    tests('generic-dirty', 'generic', 'precopy_test.c', 'dma_log_test.c'),
+    tests('generic-callers', 'generic', '*'),
+    driver('driver-registers', 'mtty_mig_regs.h', 'hw.h', 'pci.c', 'uart.c', 'dma.c', 'pri.c'),
+    and_files(driver('driver-stream', 'mem.[ch]', 'stream.[ch]'), *pages('stream')),
+    driver('driver-hardware', 'mtty_mig.h', 'compat.h', 'arcs.h', 'points.h', 'irq.c', 'engine.c',
+           'dirty.c', 'card.c'),
     # Not dkms.conf, which is there for who has no tree
-    Part('driver', (('mtty-mig/*.[ch]', DRIVER), ('mtty-mig/K*', DRIVER)), (DRIVER + '/',)),
-    Part('kunit', (('kunit/*', KUNIT), ('kunit/.kunitconfig', KUNIT)), ()),
-    Part('docs', (('scripts/series/index.rst', DOCS),
-                  *((f'Documentation/{page}.rst', DOCS) for page in PAGES)), (DOCS + '/',)),
-    Part('selftests-lib', (('selftests/lib/*', SELFTESTS + '/lib'),), (SELFTESTS + '/',)),
-    Part('selftests-generic', (('selftests/generic/*', SELFTESTS + '/generic'),
-                               ('scripts/rules.py', SELFTESTS)), ()),
-    Part('selftests-inputs', (('selftests/device/golden/*', SELFTESTS + '/device/golden'),
-                              ('selftests/fuzz/corpus/*', SELFTESTS + '/fuzz/corpus'),
-                              ('selftests/fuzz/edges/*', SELFTESTS + '/fuzz/edges'),
-                              ('selftests/fuzz/crashes/*', SELFTESTS + '/fuzz/crashes')), ()),
-    Part('selftests-device', (('selftests/device/*', SELFTESTS + '/device'),
-                              ('selftests/device/lib/*', SELFTESTS + '/device/lib'),
-                              ('selftests/device/stress/*', SELFTESTS + '/device/stress'),
-                              ('selftests/Makefile', SELFTESTS), ('selftests/config', SELFTESTS),
-                              ('selftests/settings', SELFTESTS)), ()),
+    and_files(driver('driver', '*.[ch]', 'K*'), *pages('device', 'debugfs', 'locking')),
+    suites('kunit', 'K*', '.kunitconfig', 'helpers.[ch]', 'blob.c', 'files.c', 'main_kunit.c',
+           'device_kunit.c', 'fsm_kunit.c', 'migf_kunit.c'),
+    suites('kunit-hardware', 'pci_*', 'uart_*', 'dma_*', 'pri_*', 'irq_*', 'engine_*'),
+    suites('kunit-state', '*'),
+    and_files(tests('device', 'device', '*.mk', *device_tests(
+                  'contents', 'precopy_data', 'stream', 'reinit', 'session', 'types')),
+              *tests('', 'device/lib', 'mtty*', 'journey.*', 'knobs.*', 'stream_edit.*',
+                     'stream_format.h', 'xxh64.*').files),
+    and_files(tests('device-dma', 'device', *device_tests(
+                  'dma', 'quiesce', 'drain', 'engine', 'dirty_log', 'page_request', 'interrupt',
+                  'fault')),
+              *tests('', 'device/lib', 'dma.*').files),
 )
+
+# The files of the tree that the series changes
+CHANGED = ('MAINTAINERS', 'samples/Kconfig', 'samples/vfio-mdev/Makefile',
+           'tools/testing/selftests/Makefile', INDEX)
+# By this, b4 and people know the next version of the series as one.
+CHANGE_ID = '20261122-vfio-migration-tests-1a2c88b5e951'
 
 # What a file of the tree must have for the series to make sense
 NEEDED = ('Makefile', 'MAINTAINERS', 'samples/Kconfig', 'samples/vfio-mdev/Makefile',
@@ -287,15 +336,73 @@ def rules_page(text):
     return once(r'^``make rules`` prints[^\n]*\n(?:[^\n]+\n)*\n', '', text, 'what rules.rst says of make rules')
 
 
-def translate(source, data, compat, tree):
-    """What a file of the checkout is in the tree; None if nothing."""
+# Files that grow from patch to patch: they name other files, and name them only
+# once these are there.
+
+def only_tests(text, have, folder):
+    """tests.mk: what of it is there, and no word about the rest."""
+    folder = os.path.dirname(folder)
+
+    def stays(line):
+        name = f'{folder}/{line.split("+=")[1].strip()}'
+        name += '.c' if 'PROGS' in line else ''
+        # What is generated is in no checkout
+        return name in have or not os.path.exists(os.path.join(REPO, name))
+
+    blocks = []
+    for block in text.split('\n\n'):
+        lines = block.split('\n')
+        named = [line for line in lines if '+=' in line]
+        gone = [line for line in named if not stays(line)]
+        # A comment within the block is about the line that follows it
+        gone += [line for line, after in zip(lines[1:], lines[2:])
+                 if line.startswith('#') and after in gone]
+        if not named or set(named) - set(gone):
+            blocks.append('\n'.join(line for line in lines if line not in gone))
+    return '\n\n'.join(blocks).rstrip('\n') + '\n'
+
+
+def only_objects(text, have, folder):
+    """Kbuild: the objects whose sources are there; a line without one goes."""
+    lines = []
+    for line in text.splitlines(keepends=True):
+        if re.match(r'\w+-y [:+]= ', line):
+            words = [word for word in line.split() if not word.endswith('.o')
+                     or f'{folder}/{word[:-1]}c' in have]
+            if len(words) == 2:
+                continue
+            line = ' '.join(words) + '\n'
+        lines.append(line)
+    return ''.join(lines)
+
+
+def only_pages(text, have, _):
+    """index.rst: the pages, and the sections about what is there."""
+    parts = re.split(r'(?m)^(?=.+\n=+$)', text)
+    parts = [part for part in parts
+             if (needs := SECTIONS.get(part.split('\n')[0])) is None or needs in have]
+    return re.sub(r'(?m)^   (\w+)\n', lambda match: match.group()
+                  if f'Documentation/{match.group(1)}.rst' in have else '', ''.join(parts)).rstrip() + '\n'
+
+
+GROWING = {'kunit/Kbuild': only_objects, 'scripts/series/index.rst': only_pages,
+           'selftests/generic/tests.mk': only_tests, 'selftests/device/tests.mk': only_tests}
+# What a section of index.rst is about; a section that is not here is always there
+SECTIONS = {'The reference device': 'mtty-mig/main.c', 'KUnit suites': 'kunit/Kbuild',
+            'kselftests': 'selftests/Makefile'}
+
+
+def translate(source, data, compat, tree, have):
+    """What a file of the checkout is in the tree; None if nothing.
+
+    have is what of the checkout is there by then.
+    """
     folder, name = os.path.split(source)
     if source == 'mtty-mig/compat.h':
         return compat.header and compat.header.encode()
-    if folder in ('selftests/device/golden', 'selftests/fuzz/corpus', 'selftests/fuzz/edges',
-                  'selftests/fuzz/crashes'):
-        return data
     text = data.decode()
+    if source in GROWING:
+        text = GROWING[source](text, have, folder)
     if name.endswith('.rst'):
         if name == 'rules.rst':
             text = rules_page(text)
@@ -410,6 +517,19 @@ class Tree:
     def has(self, name):
         return os.path.isfile(os.path.join(self.path, name))
 
+    def git(self, *words):
+        """What git has to say of the tree; None if it is no checkout."""
+        result = subprocess.run(['git', '-C', self.path, *words], check=False, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        return result.stdout.strip() if result.returncode == 0 else None
+
+    def commit(self):
+        """On which commit the patches apply; None if there is none that has these files."""
+        if not os.path.exists(os.path.join(self.path, '.git')):
+            return None
+        changed = self.git('status', '--porcelain', '--untracked-files=no', '--', *CHANGED)
+        return self.git('rev-parse', 'HEAD') if changed == '' else None
+
 
 class Series:
     """The patches, as commits in a repository of their own."""
@@ -421,6 +541,8 @@ class Series:
         with open(os.path.join(REPO, 'mtty-mig/compat.h'), encoding='utf-8') as file:
             self.compat = resolve_compat(file.read(), tree.version, tree.defines)
         self.covered = []
+        # What of the checkout is there by now, with its folder in the tree
+        self.brought = {}
         name, address = identity
         # Nothing of the user's own settings, so that the result is the same.
         self.env = dict(os.environ, GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM='1',
@@ -452,43 +574,61 @@ class Series:
     def base(self):
         """What the patches change, as the tree has it."""
         self.git('init', '-q', '-b', 'series')
-        for name in ('MAINTAINERS', 'samples/Kconfig', 'samples/vfio-mdev/Makefile',
-                     'tools/testing/selftests/Makefile', INDEX):
+        for name in CHANGED:
             if self.tree.has(name):
                 self.place(name, self.tree.read(name).encode())
         self.git('add', '.')
         self.git('commit', '-q', '-m', f'Linux {self.tree.release}')
 
     def bring(self, part):
-        tracked = set(subprocess.run(['git', '-C', REPO, 'ls-files'], check=True, text=True,
-                                     stdout=subprocess.PIPE).stdout.split('\n'))
+        """What the patch adds, and what was there before and names it."""
+        tracked = subprocess.run(['git', '-C', REPO, 'ls-files'], check=True, text=True,
+                                 stdout=subprocess.PIPE).stdout.split('\n')
+        new = set()
         for pattern, folder in part.files:
-            found = [os.path.relpath(path, REPO) for path in glob.glob(os.path.join(REPO, pattern))]
-            found = sorted(name for name in found if name in tracked)
+            found = [name for name in tracked if os.path.dirname(name) == os.path.dirname(pattern)
+                     and fnmatch.fnmatchcase(name, pattern)]
             if not found:
                 raise SeriesError(f'the checkout has no {pattern}')
             for name in found:
-                with open(os.path.join(REPO, name), 'rb') as file:
-                    data = translate(name, file.read(), self.compat, self.tree)
-                if data is not None:
-                    if not any(f'{folder}/'.startswith(path) for path in self.covered):
-                        raise SeriesError(f'MAINTAINERS does not cover {folder}')
-                    self.place(f'{folder}/{os.path.basename(name)}', data,
-                               os.access(os.path.join(REPO, name), os.X_OK))
+                if name not in self.brought:
+                    self.brought[name] = folder
+                    new.add(name)
+        if not new:
+            raise SeriesError(f'the patch {part.text} would be empty')
+        for name, folder in self.brought.items():
+            if name in new or name in GROWING:
+                self.bring_file(name, folder)
+
+    def bring_file(self, name, folder):
+        path = os.path.join(REPO, name)
+        with open(path, 'rb') as file:
+            data = translate(name, file.read(), self.compat, self.tree, set(self.brought))
+        if data is None:
+            return
+        if not any(f'{folder}/'.startswith(path) for path in self.covered):
+            raise SeriesError(f'MAINTAINERS does not cover {folder}')
+        self.place(f'{folder}/{os.path.basename(name)}', data, os.access(path, os.X_OK))
 
     def commit(self, part):
-        self.covered += part.covers
+        covers = [path for path in part.covers if path not in self.covered]
+        self.covered += covers
         self.bring(part)
         if part.text in ('driver', 'kunit'):
             self.change('samples/Kconfig', hook_kconfig, part.text)
             self.change('samples/vfio-mdev/Makefile', hook_makefile, part.text)
-        if part.text == 'docs' and self.tree.has(INDEX):
+        if part.text == 'rules' and self.tree.has(INDEX):
             self.change(INDEX, hook_index)
-        if part.text == 'selftests-device':
+        if part.text == 'lib':
             self.change('tools/testing/selftests/Makefile', hook_targets)
-        self.change('MAINTAINERS', hook_maintainers, part.covers, self.person)
+        self.change('MAINTAINERS', hook_maintainers, covers, self.person)
         self.git('add', '.')
         self.git('commit', '-q', '-s', '-F', os.path.join(TEXTS, part.text + '.txt'))
+
+    def trailers(self):
+        """What b4 reads at the end of a cover letter."""
+        commit = self.tree.commit()
+        return (f'base-commit: {commit}\n' if commit else '') + f'change-id: {CHANGE_ID}\n'
 
     def write(self, out):
         with open(os.path.join(TEXTS, 'cover.txt'), encoding='utf-8') as file:
@@ -496,6 +636,9 @@ class Series:
         self.git('format-patch', '-q', '--cover-letter', '--cover-from-description=subject',
                  '--no-thread', '--zero-commit', '--no-signature', '--abbrev=12', '--no-renames',
                  '--stat=72', '-o', out, f'HEAD~{len(PARTS)}')
+        cover, = glob.glob(f'{glob.escape(out)}/0000-*.patch')
+        with open(cover, 'a', encoding='utf-8') as file:
+            file.write(self.trailers())
 
 
 def identity_and_date():

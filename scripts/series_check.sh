@@ -82,10 +82,10 @@ checkpatch() {
 	rm -rf "$scratch/checkpatch"
 	mkdir -p "$scratch/checkpatch" "$scratch/clean"
 	cd "$scratch/checkpatch"
-	for patch in "$patches"/000[1-9]*.patch; do
+	while IFS= read -r patch; do
 		checkpatch_one "$patch" &
 		children+=($!)
-	done
+	done < <(changes)
 	for child in "${children[@]}"; do
 		wait "$child" || status=1
 	done
@@ -197,6 +197,33 @@ build_selftests() {
 		[ -x "$scratch/kselftest/run_kselftest.sh" ]
 }
 
+# After each patch that adds a test or something of the driver, all of that builds: who
+# bisects lands between two of them.
+build_each() {
+	local build=$scratch/each commit folder=tools/testing/selftests/vfio-migration status=0
+	make -C "$tree" O="$build" ARCH=x86 -j"$JOBS" -s headers
+	for commit in $(our_git rev-list --reverse base..series); do
+		our_git log -1 --format='%h %s' "$commit"
+		our_git checkout -q "$commit"
+		if [ -d "$tree/$folder" ]; then
+			make -C "$tree/tools/testing/selftests" O="$build" ARCH=x86 -j"$JOBS" \
+				TARGETS=vfio-migration FORCE_TARGETS=1 || status=1
+		fi
+		if [ -e "$tree/samples/vfio-mdev/mtty-mig/Kbuild" ]; then
+			make -C "$tree" O="$modular" ARCH=um -j"$JOBS" samples/vfio-mdev/mtty-mig/ ||
+				status=1
+		fi
+		if [ -e "$tree/samples/vfio-mdev/mtty-mig/tests/Kbuild" ]; then
+			make -C "$tree" O="$modular" ARCH=um -j"$JOBS" \
+				samples/vfio-mdev/mtty-mig/tests/ || status=1
+		fi
+		[ "$status" -eq 0 ] || echo "error: it does not build"
+		[ "$status" -eq 0 ] || break
+	done
+	our_git checkout -q series
+	return "$status"
+}
+
 # In a guest: KUnit's module and run_kselftest.sh, on one device type after the
 # other as its caller would choose one.
 run_selftests() {
@@ -236,6 +263,7 @@ prove "kunit.py, UML, =y" kunit um
 prove "kunit.py, x86_64, =y" kunit_x86_64
 prove "UML kernel, =m" build_modular
 if [ $held -eq 1 ]; then
+	prove "each patch builds" build_each
 	prove "UML kernel: selftests/config" selftests_config
 	prove "UML kernel: selftests, install" build_selftests
 	[ $held -eq 0 ] || prove "UML kernel: run_kselftest.sh" run_selftests

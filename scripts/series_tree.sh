@@ -111,10 +111,13 @@ our_git() {
 		-c user.name=lab -c user.email=lab@localhost -c core.fsmonitor=false "$@"
 }
 
+# changes: the patches of the series, without its cover letter
+changes() { printf '%s\n' "$patches"/*.patch | grep -v '/0000-'; }
+
 # git has to know only the files that the series changes; the rest is not
 # tracked, which saves minutes.
 apply_series() {
-	local hooks file
+	local hooks file all
 	# It may have been ended before there was a base
 	[ ! -d "$tree/.git" ] || our_git reset -q --hard base || true
 	rm -rf "$tree/.git"
@@ -126,7 +129,8 @@ apply_series() {
 	done
 	our_git commit -q -m base
 	our_git tag -f base
-	our_git am -q "$patches"/000[1-9]*.patch
+	mapfile -t all < <(changes)
+	our_git am -q "${all[@]}"
 	# What make left in the user's tree is no part of it.
 	if [ -e "$tree/.config" ]; then
 		make -C "$tree" mrproper
@@ -160,6 +164,8 @@ series_tree() {
 		[ $held -eq 1 ] || { show_proofs; exit 1; }
 		echo "$key" >"$scratch/applied"
 	else
+		# A proof that goes through the patches may have been ended at one of them.
+		our_git checkout -q series
 		proofs+=("ok       done    git am")
 	fi
 }

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tests of the patch series: what becomes of compat.h, and the hooks."""
 
+import fnmatch
 import os
+import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -165,6 +168,97 @@ class SourcesTest(unittest.TestCase):
 
     def test_rules(self):
         self.assertNotIn('make rules', series.rules_page(self.read('Documentation/rules.rst')))
+
+
+class GrowingTest(unittest.TestCase):
+    """A file that names others names only those that are there."""
+
+    TESTS = ('# Tests\n\n# All\nTEST_GEN_PROGS += generic/p2p_test\n# Early\nTEST_GEN_PROGS += generic/arc_test\nTEST_GEN_PROGS += generic/fsm_test\n\n'
+             '# The runner\nTEST_GEN_FILES += generic/conformance.py\nTEST_GEN_FILES += generic/rules.json\n')
+
+    def test_tests(self):
+        def only(*have):
+            return series.only_tests(self.TESTS, {f'selftests/generic/{name}' for name in have},
+                                     'selftests/generic')
+        self.assertEqual(self.TESTS, only('p2p_test.c', 'arc_test.c', 'fsm_test.c', 'conformance.py'))
+        self.assertEqual('# Tests\n\n# All\nTEST_GEN_PROGS += generic/fsm_test\n\n# The runner\n'
+                         'TEST_GEN_FILES += generic/rules.json\n', only('fsm_test.c'))
+        self.assertEqual('# Tests\n\n# The runner\nTEST_GEN_FILES += generic/rules.json\n', only())
+
+    def test_objects(self):
+        text = '# a.o\nobj-m += k.o\n\nk-y := a.o b.o\nk-y += c.o\n'
+        self.assertEqual('# a.o\nobj-m += k.o\n\nk-y := b.o\n',
+                         series.only_objects(text, {'kunit/b.c'}, 'kunit'))
+        self.assertEqual(text, series.only_objects(text, {f'kunit/{n}.c' for n in 'abc'}, 'kunit'))
+
+    def test_pages(self):
+        with open(f'{series.TEXTS}/index.rst', encoding='utf-8') as file:
+            text = file.read()
+        self.assertEqual(text, series.only_pages(
+            text, {f'Documentation/{page}.rst' for page in series.PAGES}
+            | set(series.SECTIONS.values()), ''))
+        first = series.only_pages(text, {'Documentation/rules.rst'}, '')
+        self.assertIn('   :maxdepth: 1\n\n   rules\n', first)
+        self.assertNotIn('stream', first)
+        self.assertNotIn('mtty-mig', first)
+        self.assertLess(set(series.SECTIONS), set(text.split('\n')))
+
+    def test_the_files_are_there(self):
+        for name in series.GROWING:
+            self.assertTrue(os.path.isfile(f'{series.REPO}/{name}'), name)
+
+
+class PartsTest(unittest.TestCase):
+    def test_each_has_its_text(self):
+        texts = {name[:-4] for name in os.listdir(series.TEXTS) if name.endswith('.txt')}
+        self.assertEqual(texts, {part.text for part in series.PARTS} | {'cover'})
+
+    def test_whole(self):
+        """Nothing of the driver, its suites and the tests for any device is left out."""
+        named = [pattern for part in series.PARTS for pattern, _ in part.files]
+        for folder in ('mtty-mig', 'kunit', 'selftests/lib', 'selftests/generic'):
+            for name in os.listdir(f'{series.REPO}/{folder}'):
+                path = f'{folder}/{name}'
+                if os.path.isfile(f'{series.REPO}/{path}') and name != 'dkms.conf':
+                    self.assertTrue(any(fnmatch.fnmatchcase(path, pattern) for pattern in named), path)
+
+
+class TrailersTest(unittest.TestCase):
+    """What b4 reads: only a commit that the patches apply to."""
+
+    def git(self, *words):
+        subprocess.run(['git', '-C', self.folder, '-c', 'user.name=a', '-c', 'user.email=a@b', *words],
+                       check=True, stdout=subprocess.DEVNULL)
+
+    def tree(self):
+        tree = series.Tree.__new__(series.Tree)
+        tree.path = self.folder
+        return tree
+
+    def setUp(self):
+        temp = tempfile.TemporaryDirectory()
+        self.addCleanup(temp.cleanup)
+        self.folder = temp.name
+
+    def write(self, name, text):
+        with open(f'{self.folder}/{name}', 'w', encoding='utf-8') as file:
+            file.write(text)
+
+    def test_no_checkout(self):
+        self.assertIsNone(self.tree().commit())
+
+    def test_commit(self):
+        self.git('init', '-q')
+        self.write('MAINTAINERS', 'a')
+        self.write('other', 'a')
+        self.git('add', '.')
+        self.git('commit', '-q', '-m', 'a')
+        commit = self.tree().commit()
+        self.assertRegex(commit, r'^[0-9a-f]{40}$')
+        self.write('other', 'b')
+        self.assertEqual(commit, self.tree().commit())
+        self.write('MAINTAINERS', 'b')
+        self.assertIsNone(self.tree().commit())
 
 
 class HooksTest(unittest.TestCase):
