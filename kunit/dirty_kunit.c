@@ -4,37 +4,32 @@
  * it reports and then forgets.
  *
  * Only an ioctl can bring a bitmap, and memory does not run out when a test
- * wants it to. So dirty.c is compiled once more into this file, with a bitmap
- * that remembers what was set, and with allocations that fail when asked to.
- * Its functions get other names, in case that the driver is built in too.
+ * wants it to. So static stubs give the driver a bitmap that remembers what was
+ * set, and allocations that fail when asked to.
  */
+#include <kunit/static_stub.h>
 #include <linux/interval_tree.h>
 #include <linux/iova_bitmap.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#define mtty_log_ops		test_log_ops
-#define mtty_dirty_init		test_dirty_init
-#define mtty_dirty_destroy	test_dirty_destroy
-#define mtty_dirty_reset	test_dirty_reset
-#define mtty_dirty_mark		test_dirty_mark
-
 #include "helpers.h"
 
 static bool no_memory;
 
-static void *test_kcalloc(size_t n, size_t size, gfp_t gfp)
+static void *test_alloc(size_t nr, size_t size)
 {
-	return no_memory ? NULL : kcalloc(n, size, gfp);
+	return no_memory ? NULL : kcalloc(nr, size, GFP_KERNEL);
 }
 
-static void *test_xa_store(struct xarray *xa, unsigned long index, void *entry,
-			   gfp_t gfp)
+static int test_store(struct mtty_dirty *dirty, unsigned long group,
+		      unsigned long bits)
 {
 	/* What is there already can be changed without memory */
-	if (no_memory && !xa_load(xa, index))
-		return XA_ERROR(-ENOMEM);
-	return xa_store(xa, index, entry, gfp);
+	if (no_memory && !xa_load(&dirty->pages, group))
+		return -ENOMEM;
+	return xa_err(xa_store(&dirty->pages, group, xa_mk_value(bits),
+			       GFP_KERNEL));
 }
 
 /**
@@ -54,8 +49,8 @@ struct iova_bitmap {
 	} set[512];
 };
 
-static void test_bitmap_set(struct iova_bitmap *bitmap, unsigned long iova,
-			    size_t len)
+static void test_set_bits(struct iova_bitmap *bitmap, unsigned long iova,
+			  size_t len)
 {
 	if (bitmap->nr < ARRAY_SIZE(bitmap->set)) {
 		bitmap->set[bitmap->nr].iova = iova;
@@ -64,13 +59,6 @@ static void test_bitmap_set(struct iova_bitmap *bitmap, unsigned long iova,
 	if (!bitmap->nr++ && bitmap->meanwhile)
 		bitmap->meanwhile(bitmap->test);
 }
-
-#undef kcalloc
-#define kcalloc			test_kcalloc
-#define xa_store		test_xa_store
-#define iova_bitmap_set		test_bitmap_set
-
-#include "dirty.c"
 
 #define PAGE	4096ULL
 /* The last address that there is for the core, and much from address 0 on */
@@ -85,7 +73,10 @@ static int dirty_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, mtty);
 	no_memory = false;
-	test_dirty_init(&mtty->dirty);
+	mtty_dirty_init(&mtty->dirty);
+	kunit_activate_static_stub(test, mtty_dirty_alloc, test_alloc);
+	kunit_activate_static_stub(test, mtty_dirty_store, test_store);
+	kunit_activate_static_stub(test, mtty_dirty_set_bits, test_set_bits);
 	test->priv = mtty;
 	return 0;
 }
@@ -97,7 +88,7 @@ static void dirty_exit(struct kunit *test)
 	no_memory = false;
 	if (!mtty)
 		return;
-	test_dirty_destroy(&mtty->dirty);
+	mtty_dirty_destroy(&mtty->dirty);
 	KUNIT_EXPECT_TRUE(test, xa_empty(&mtty->dirty.pages));
 	KUNIT_EXPECT_NULL(test, mtty->dirty.ranges);
 }
@@ -123,7 +114,7 @@ static int start(struct kunit *test, const struct iova_range *ranges,
 		nodes[i].last = ranges[i].iova + ranges[i].len - 1;
 		interval_tree_insert(&nodes[i], &root);
 	}
-	return test_log_ops.log_start(&mtty->vdev, &root, nr, page_size);
+	return mtty_log_ops.log_start(&mtty->vdev, &root, nr, page_size);
 }
 
 static void start_one(struct kunit *test, u64 iova, u64 len, u64 page_size)
@@ -137,14 +128,14 @@ static int stop(struct kunit *test)
 {
 	struct mtty_device *mtty = test->priv;
 
-	return test_log_ops.log_stop(&mtty->vdev);
+	return mtty_log_ops.log_stop(&mtty->vdev);
 }
 
 static void mark(struct kunit *test, u64 iova, u64 len)
 {
 	struct mtty_device *mtty = test->priv;
 
-	test_dirty_mark(&mtty->dirty, iova, len);
+	mtty_dirty_mark(&mtty->dirty, iova, len);
 }
 
 static int report(struct kunit *test, u64 iova, u64 len,
@@ -153,7 +144,7 @@ static int report(struct kunit *test, u64 iova, u64 len,
 	struct mtty_device *mtty = test->priv;
 
 	bitmap->nr = 0;
-	return test_log_ops.log_read_and_clear(&mtty->vdev, iova, len, bitmap);
+	return mtty_log_ops.log_read_and_clear(&mtty->vdev, iova, len, bitmap);
 }
 
 static struct iova_bitmap *bitmap_new(struct kunit *test)
@@ -392,11 +383,11 @@ static void dirty_reset_forgets(struct kunit *test)
 {
 	struct mtty_device *mtty = test->priv;
 
-	test_dirty_reset(&mtty->dirty);
+	mtty_dirty_reset(&mtty->dirty);
 	expect_off(test);
 	start_one(test, 0, SZ_1M, PAGE);
 	mark(test, 0, 1);
-	test_dirty_reset(&mtty->dirty);
+	mtty_dirty_reset(&mtty->dirty);
 	expect_off(test);
 	start_one(test, 0, SZ_1M, PAGE);
 	expect_clean(test, 0, SZ_1M);
@@ -590,12 +581,12 @@ static void dirty_report_clears_beside_a_part(struct kunit *test)
 /* More than is taken from the log at once */
 static void dirty_report_in_batches(struct kunit *test)
 {
-	static struct iova_range expected[5 * DIRTY_BATCH / 2];
+	static struct iova_range expected[5 * MTTY_DIRTY_BATCH / 2];
 	unsigned int i;
 
 	start_one(test, 0, SZ_1G, PAGE);
 	for (i = 0; i < ARRAY_SIZE(expected); i++) {
-		u64 iova = i * DIRTY_GROUP * PAGE + i % DIRTY_GROUP * PAGE;
+		u64 iova = (i * MTTY_DIRTY_GROUP + i % MTTY_DIRTY_GROUP) * PAGE;
 
 		expected[i] = (struct iova_range){ iova, PAGE };
 		mark(test, iova, 1);
@@ -653,12 +644,12 @@ static void dirty_log_replaced_during_a_report(struct kunit *test)
 	bitmap->test = test;
 	for (i = 0; i < 2; i++) {
 		start_one(test, 0, SZ_1G, PAGE);
-		for (group = 0; group <= DIRTY_BATCH; group++)
-			mark(test, group * DIRTY_GROUP * PAGE, 1);
+		for (group = 0; group <= MTTY_DIRTY_BATCH; group++)
+			mark(test, group * MTTY_DIRTY_GROUP * PAGE, 1);
 		bitmap->meanwhile = i ? end_it : begin_anew;
 		KUNIT_EXPECT_EQ(test, -EINVAL,
 				report(test, 0, SZ_1G, bitmap));
-		KUNIT_EXPECT_EQ(test, DIRTY_BATCH, bitmap->nr);
+		KUNIT_EXPECT_EQ(test, MTTY_DIRTY_BATCH, bitmap->nr);
 		if (!i) {
 			expect_one(test, 0, SZ_1G, SZ_512M, PAGE);
 			KUNIT_EXPECT_EQ(test, 0, stop(test));
@@ -707,7 +698,7 @@ static void dirty_mark_without_memory(struct kunit *test)
 	no_memory = true;
 	mark(test, 0, 1);
 	no_memory = false;
-	test_dirty_reset(&mtty->dirty);
+	mtty_dirty_reset(&mtty->dirty);
 	start_one(test, 0, SZ_1M, PAGE);
 	expect_clean(test, 0, SZ_1M);
 }

@@ -3,28 +3,19 @@
  * The DMA engine at work: what it transfers and in which order, how much in
  * one go, what makes it begin and what it is waited for.
  *
- * A device of a kthread has no IOAS. So engine.c is compiled once more into
- * this file, with a bus that leads to a few pages, can be blocked, and tells
- * what was done on it; and with allocations that fail when asked to. The
- * device around it is a real one. Its functions get other names, in case that
- * the driver is built in too.
+ * A device of a kthread has no IOAS. So static stubs give the driver a bus that
+ * leads to a few pages, can be blocked, and tells what was done on it; and
+ * allocations that fail when asked to. A stub is a test's, and so are the
+ * threads of the device's channels: see adopt(). The rest of the device is as
+ * it is.
  */
+#include <kunit/static_stub.h>
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/pci_regs.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
-
-#define mtty_engine_init		test_engine_init
-#define mtty_engine_write		test_engine_write
-#define mtty_engine_kick		test_engine_kick
-#define mtty_engine_replaced		test_engine_replaced
-#define mtty_engine_hold		test_engine_hold
-#define mtty_engine_step		test_engine_step
-#define mtty_engine_drain		test_engine_drain
-#define mtty_engine_start		test_engine_start
-#define mtty_engine_stop		test_engine_stop
 
 #include "helpers.h"
 
@@ -98,12 +89,12 @@ static void bus_event(enum event_type type, u64 iova, u64 len)
 	bus.nr_events++;
 }
 
-static int bus_rw(struct vfio_device *vdev, dma_addr_t iova, void *data,
+static int bus_rw(struct mtty_device *mtty, dma_addr_t iova, void *data,
 		  size_t len, bool write)
 {
 	u8 *mem;
 
-	bus.locked |= mutex_is_locked(&to_mtty_device(vdev)->hw_lock);
+	bus.locked |= mutex_is_locked(&mtty->hw_lock);
 	if (bus.gate) {
 		bus.gate = false;
 		complete(&bus.entered);
@@ -127,10 +118,12 @@ static void bus_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 	bus_event(MARK, iova, len);
 }
 
-static int bus_mem_write(struct mtty_mem *mem, u64 offset, const void *buf,
-			 size_t len)
+static int bus_store(struct mtty_engine *engine,
+		     const struct mtty_dma_chunk *chunk)
 {
-	return bus.no_page ? -ENOMEM : mtty_mem_write(mem, offset, buf, len);
+	return bus.no_page ? -ENOMEM :
+	       mtty_mem_write(engine->mtty->mem, chunk->dst, engine->buf,
+			      chunk->len);
 }
 
 static void bus_irq_update(struct mtty_device *mtty)
@@ -139,9 +132,9 @@ static void bus_irq_update(struct mtty_device *mtty)
 	bus.irq_updates++;
 }
 
-static void *bus_kmalloc(size_t size, gfp_t gfp)
+static void *bus_alloc(void)
 {
-	return bus.no_memory ? NULL : kmalloc(size, gfp);
+	return bus.no_memory ? NULL : kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL);
 }
 
 static void bus_put_off(struct mtty_engine *engine, unsigned long delay)
@@ -150,82 +143,38 @@ static void bus_put_off(struct mtty_engine *engine, unsigned long delay)
 	bus.delay[engine->channel] = delay;
 }
 
-static bool bus_queue(struct kthread_worker *worker,
-		      struct kthread_delayed_work *work, unsigned long delay)
+static void bus_queue(struct mtty_engine *engine)
 {
-	struct mtty_engine *engine = container_of(work, struct mtty_engine,
-						  work);
-
 	if (!bus.manual)
-		return kthread_queue_delayed_work(worker, work, delay);
-	if (!bus.queued[engine->channel])
-		bus_put_off(engine, delay);
-	return true;
+		kthread_queue_delayed_work(engine->worker, &engine->work, 0);
+	else if (!bus.queued[engine->channel])
+		bus_put_off(engine, 0);
 }
 
-static bool bus_mod(struct kthread_worker *worker,
-		    struct kthread_delayed_work *work, unsigned long delay)
+static void bus_requeue(struct mtty_engine *engine, unsigned long delay)
 {
-	struct mtty_engine *engine = container_of(work, struct mtty_engine,
-						  work);
-
 	if (!bus.manual || engine->step)
-		return kthread_mod_delayed_work(worker, work, delay);
-	bus_put_off(engine, delay);
-	return true;
+		kthread_mod_delayed_work(engine->worker, &engine->work, delay);
+	else
+		bus_put_off(engine, delay);
 }
 
-#undef kmalloc
-#define kmalloc				bus_kmalloc
-#define kthread_queue_delayed_work	bus_queue
-#define kthread_mod_delayed_work	bus_mod
-#define vfio_dma_rw		bus_rw
-#define mtty_dirty_mark		bus_mark
-#define mtty_mem_write		bus_mem_write
-#define mtty_irq_update		bus_irq_update
-
-#include "engine.c"
-
-#undef kthread_mod_delayed_work
-
+/* Before there is a device, so that the stubs are there as long as it is */
 static int engine_init(struct kunit *test)
 {
+	kunit_activate_static_stub(test, mtty_engine_bus, bus_rw);
+	kunit_activate_static_stub(test, mtty_engine_store, bus_store);
+	kunit_activate_static_stub(test, mtty_engine_alloc, bus_alloc);
+	kunit_activate_static_stub(test, mtty_engine_queue, bus_queue);
+	kunit_activate_static_stub(test, mtty_engine_requeue, bus_requeue);
+	kunit_activate_static_stub(test, mtty_dirty_mark, bus_mark);
+	kunit_activate_static_stub(test, mtty_irq_update, bus_irq_update);
 	memset(&bus, 0, sizeof(bus));
 	init_completion(&bus.entered);
 	init_completion(&bus.go);
 	bus.mem = kunit_kzalloc(test, USER_SIZE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, bus.mem);
 	return 0;
-}
-
-static void unblock(void *unused)
-{
-	complete_all(&bus.go);
-}
-
-/* A device that runs, whose channels move by this file's engine */
-static struct mtty_device *engine_device(struct kunit *test)
-{
-	struct mtty_device *mtty;
-
-	mtty = mtty_test_create(test, MTTY_MIG_TYPE_FULL, MEM_SIZE);
-	mtty_test_open(test, mtty);
-	test_engine_stop(mtty);
-	KUNIT_ASSERT_EQ(test, 0, test_engine_start(mtty));
-	mtty->hw.pci.config[PCI_COMMAND] |= PCI_COMMAND_MASTER;
-	/* What fails in the middle leaves nobody waiting */
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unblock,
-							   NULL));
-	return mtty;
-}
-
-/* The same, whose work the test runs */
-static struct mtty_device *manual_device(struct kunit *test)
-{
-	struct mtty_device *mtty = engine_device(test);
-
-	bus.manual = true;
-	return mtty;
 }
 
 /**
@@ -257,7 +206,7 @@ static void write_reg(struct mtty_device *mtty, unsigned int channel,
 		      unsigned int offset, u32 val)
 {
 	mutex_lock(&mtty->hw_lock);
-	test_engine_write(mtty, channel, offset, val);
+	mtty_engine_write(mtty, channel, offset, val);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -290,7 +239,7 @@ static void set_run(struct mtty_device *mtty, enum mtty_run run)
 	mutex_lock(&mtty->hw_lock);
 	mtty->run = run;
 	mtty->dma_run = run;
-	test_engine_kick(mtty);
+	mtty_engine_kick(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -326,7 +275,7 @@ static u64 done(struct mtty_device *mtty, unsigned int channel)
 static void run_work(struct mtty_device *mtty, unsigned int channel)
 {
 	bus.queued[channel] = false;
-	engine_work(&mtty->engine[channel].work.work);
+	mtty_engine_work(&mtty->engine[channel].work.work);
 }
 
 /* Step a channel, which does not go on by itself after that */
@@ -336,7 +285,7 @@ static s64 step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 	s64 moved;
 
 	mtty->engine_held = true;
-	moved = test_engine_step(mtty, channel, bytes);
+	moved = mtty_engine_step(mtty, channel, bytes);
 	mtty->engine_held = held;
 	return moved;
 }
@@ -387,6 +336,47 @@ static void settle(struct mtty_device *mtty)
 
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		settle_channel(mtty, i);
+}
+
+static void unblock(void *unused)
+{
+	complete_all(&bus.go);
+}
+
+/* A stub acts in the threads of its test: the channels' belong to it from here */
+static void adopt(struct kunit *test, struct mtty_device *mtty)
+{
+	unsigned int i;
+
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		WRITE_ONCE(mtty->engine[i].worker->task->kunit_test, test);
+}
+
+/* A device that runs, whose channels are connected to the bus */
+static struct mtty_device *engine_device(struct kunit *test)
+{
+	struct mtty_device *mtty;
+
+	mtty = mtty_test_create(test, MTTY_MIG_TYPE_FULL, MEM_SIZE);
+	mtty_test_open(test, mtty);
+	adopt(test, mtty);
+	/* A reset is part of open: it queued work and looked at interrupts */
+	settle(mtty);
+	bus.irq_updates = 0;
+	mtty->hw.pci.config[PCI_COMMAND] |= PCI_COMMAND_MASTER;
+	/* What fails in the middle leaves nobody waiting */
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, unblock,
+							   NULL));
+	return mtty;
+}
+
+/* The same, whose work the test runs */
+static struct mtty_device *manual_device(struct kunit *test)
+{
+	struct mtty_device *mtty = engine_device(test);
+
+	bus.manual = true;
+	return mtty;
 }
 
 /* Content by chance, in user memory and in device memory */
@@ -830,7 +820,7 @@ static void engine_step_of_a_closed_device(struct kunit *test)
 	struct mtty_device *mtty = manual_device(test);
 
 	mtty_test_close(test, mtty);
-	KUNIT_EXPECT_EQ(test, 0, test_engine_step(mtty, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, mtty_engine_step(mtty, 0, 1));
 }
 
 /* What may run */
@@ -1040,7 +1030,7 @@ static void engine_rate_of_another_transfer(struct kunit *test)
 	mtty->engine[0].spent = run - 1;
 	bus_put_off(&mtty->engine[0], 1000);
 	mutex_lock(&mtty->hw_lock);
-	test_engine_replaced(mtty);
+	mtty_engine_replaced(mtty);
 	mutex_unlock(&mtty->hw_lock);
 	KUNIT_EXPECT_EQ(test, 0, mtty->engine[0].spent);
 	KUNIT_EXPECT_TRUE(test, bus.queued[0]);
@@ -1136,7 +1126,7 @@ static void engine_held_moves_by_steps_only(struct kunit *test)
 	static const struct transfer t = { .op = OP_FILL, .len = 2 * PAGE };
 	struct mtty_device *mtty = manual_device(test);
 
-	test_engine_hold(mtty, true);
+	mtty_engine_hold(mtty, true);
 	KUNIT_EXPECT_FALSE(test, bus.queued[0]);
 	begin(mtty, 0, &t);
 	set_run(mtty, MTTY_RUNNING);
@@ -1145,9 +1135,9 @@ static void engine_held_moves_by_steps_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, bus.nr_events);
 	KUNIT_EXPECT_FALSE(test, bus.queued[0]);
 
-	KUNIT_EXPECT_EQ(test, PAGE, test_engine_step(mtty, 0, 1));
+	KUNIT_EXPECT_EQ(test, PAGE, mtty_engine_step(mtty, 0, 1));
 	KUNIT_EXPECT_FALSE(test, bus.queued[0]);
-	test_engine_hold(mtty, false);
+	mtty_engine_hold(mtty, false);
 	KUNIT_EXPECT_TRUE(test, bus.queued[0]);
 	KUNIT_EXPECT_FALSE(test, bus.queued[1]);
 	run_work(mtty, 0);
@@ -1156,7 +1146,7 @@ static void engine_held_moves_by_steps_only(struct kunit *test)
 
 static void call_hold(struct mtty_device *mtty)
 {
-	test_engine_hold(mtty, true);
+	mtty_engine_hold(mtty, true);
 }
 
 static void engine_hold_waits_for_the_chunk_under_way(struct kunit *test)
@@ -1173,15 +1163,15 @@ static void engine_hold_waits_for_the_chunk_under_way(struct kunit *test)
 	/* One chunk, and no work is left that could do another */
 	settle(mtty);
 	KUNIT_EXPECT_EQ(test, PAGE, done(mtty, 0));
-	KUNIT_EXPECT_EQ(test, PAGE, test_engine_step(mtty, 0, 1));
-	test_engine_hold(mtty, false);
+	KUNIT_EXPECT_EQ(test, PAGE, mtty_engine_step(mtty, 0, 1));
+	mtty_engine_hold(mtty, false);
 	settle(mtty);
 	KUNIT_EXPECT_EQ(test, COMPLETE, status(mtty, 0));
 }
 
 static void call_step(struct mtty_device *mtty)
 {
-	test_engine_step(mtty, 0, 1);
+	mtty_engine_step(mtty, 0, 1);
 }
 
 /* One waits for the step; the other is told that there is one */
@@ -1191,13 +1181,13 @@ static void engine_stepped_by_two(struct kunit *test)
 	struct mtty_device *mtty = engine_device(test);
 	struct other *step;
 
-	test_engine_hold(mtty, true);
+	mtty_engine_hold(mtty, true);
 	begin(mtty, 0, &t);
 	bus.gate = true;
 	step = call(test, mtty, call_step);
 	wait_for_completion(&bus.entered);
 	KUNIT_EXPECT_TRUE(test, waits(step));
-	KUNIT_EXPECT_EQ(test, 0, test_engine_step(mtty, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, mtty_engine_step(mtty, 0, 1));
 	let_go(mtty);
 	wait_for_completion(&step->done);
 	KUNIT_EXPECT_EQ(test, PAGE, done(mtty, 0));
@@ -1210,12 +1200,12 @@ static void engine_goes_on_after_a_step(struct kunit *test)
 	struct mtty_device *mtty = engine_device(test);
 	struct other *step;
 
-	test_engine_hold(mtty, true);
+	mtty_engine_hold(mtty, true);
 	begin(mtty, 0, &t);
 	bus.gate = true;
 	step = call(test, mtty, call_step);
 	wait_for_completion(&bus.entered);
-	test_engine_hold(mtty, false);
+	mtty_engine_hold(mtty, false);
 	KUNIT_EXPECT_EQ(test, 0, done(mtty, 0));
 	let_go(mtty);
 	wait_for_completion(&step->done);
@@ -1321,7 +1311,7 @@ static void engine_registers_written_under_way(struct kunit *test)
 
 static void call_drain(struct mtty_device *mtty)
 {
-	test_engine_drain(mtty);
+	mtty_engine_drain(mtty);
 }
 
 struct drain {
@@ -1517,14 +1507,14 @@ static void engine_stop_leaves_no_work(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, PAGE, done(mtty, i));
 		KUNIT_EXPECT_TRUE(test, put_off(&mtty->engine[i]));
 	}
-	test_engine_stop(mtty);
+	mtty_engine_stop(mtty);
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		KUNIT_EXPECT_PTR_EQ(test, NULL, mtty->engine[i].worker);
 		KUNIT_EXPECT_FALSE(test, put_off(&mtty->engine[i]));
 		/* Nothing of a device that is closed moves */
 		begin(mtty, i, &t);
 	}
-	KUNIT_EXPECT_EQ(test, 0, test_engine_start(mtty));
+	KUNIT_EXPECT_EQ(test, 0, mtty_engine_start(mtty));
 }
 
 /* A device that cannot have its threads is not opened, and leaves none */
@@ -1533,13 +1523,13 @@ static void engine_start_without_memory(struct kunit *test)
 	struct mtty_device *mtty = engine_device(test);
 	unsigned int i;
 
-	test_engine_stop(mtty);
+	mtty_engine_stop(mtty);
 	bus.no_memory = true;
-	KUNIT_EXPECT_EQ(test, -ENOMEM, test_engine_start(mtty));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, mtty_engine_start(mtty));
 	bus.no_memory = false;
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		KUNIT_EXPECT_PTR_EQ(test, NULL, mtty->engine[i].worker);
-	KUNIT_EXPECT_EQ(test, 0, test_engine_start(mtty));
+	KUNIT_EXPECT_EQ(test, 0, mtty_engine_start(mtty));
 }
 
 /* The device is what init makes of it */

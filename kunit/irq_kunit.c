@@ -3,13 +3,15 @@
  * Interrupts: when they are delivered and to whom.
  *
  * Nothing but a system call makes an eventfd, and a test has no such thing.
- * So irq.c is compiled once more into this file, with eventfds that count.
- * Its functions get other names, in case that the driver is built in too.
+ * So static stubs give the driver eventfds that count.
  */
+#include <kunit/static_stub.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 #include <linux/pci_regs.h>
 #include <linux/serial_reg.h>
+
+#include "helpers.h"
 
 struct eventfd_ctx {
 	unsigned int signals;
@@ -44,21 +46,6 @@ static void test_put(struct eventfd_ctx *ctx)
 	ctx->users--;
 }
 
-#define eventfd_signal		test_signal
-#define eventfd_ctx_fdget	test_fdget
-#define eventfd_ctx_put		test_put
-
-#define mtty_irq_update		test_irq_update
-#define mtty_irq_drained	test_irq_drained
-#define mtty_irq_indexes	test_irq_indexes
-#define mtty_irq_info		test_irq_info
-#define mtty_irq_set		test_irq_set
-#define mtty_irq_release	test_irq_release
-#define mtty_irq_request	test_irq_request
-
-#include "irq.c"
-#include "helpers.h"
-
 /* Registers of a running device, with no VFIO about it */
 static int irq_test_init(struct kunit *test)
 {
@@ -71,6 +58,9 @@ static int irq_test_init(struct kunit *test)
 	mtty->type = mtty_type_get(MTTY_MIG_TYPE_FULL);
 	mtty->dma_run = MTTY_RUNNING;
 	memset(eventfds, 0, sizeof(eventfds));
+	kunit_activate_static_stub(test, mtty_irq_signal, test_signal);
+	kunit_activate_static_stub(test, mtty_irq_fdget, test_fdget);
+	kunit_activate_static_stub(test, mtty_irq_put, test_put);
 	test->priv = mtty;
 	return 0;
 }
@@ -83,7 +73,7 @@ static void irq_test_exit(struct kunit *test)
 	if (!mtty)
 		return;
 	/* Whatever the test did, all references are given back */
-	test_irq_release(mtty);
+	mtty_irq_release(mtty);
 	for (i = 0; i < NR_EVENTFDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, 0, eventfds[i].users, "eventfd %u",
 				    i);
@@ -92,7 +82,7 @@ static void irq_test_exit(struct kunit *test)
 static void irq_look(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->hw_lock);
-	test_irq_update(mtty);
+	mtty_irq_update(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -102,7 +92,7 @@ static void irq_source(struct mtty_device *mtty, unsigned int port, bool assert)
 	mutex_lock(&mtty->hw_lock);
 	mtty_uart_write(&mtty->hw.uart[port], UART_IER,
 			assert ? UART_IER_THRI : 0);
-	test_irq_update(mtty);
+	mtty_irq_update(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -110,7 +100,7 @@ static void irq_run(struct mtty_device *mtty, enum mtty_run run)
 {
 	mutex_lock(&mtty->hw_lock);
 	mtty->dma_run = run;
-	test_irq_update(mtty);
+	mtty_irq_update(mtty);
 	mutex_unlock(&mtty->hw_lock);
 }
 
@@ -125,7 +115,7 @@ static int irq_set(struct mtty_device *mtty, u32 index, u32 flags, u32 start,
 		.count = count,
 	};
 
-	return test_irq_set(mtty, &set, data);
+	return mtty_irq_set(mtty, &set, data);
 }
 
 /* Give vectors from the first on the eventfds from the first on */
@@ -694,7 +684,7 @@ static void irq_info_of(struct kunit *test)
 	const struct irq_case *p = test->param_value;
 	struct vfio_irq_info info = { .index = p->index };
 
-	KUNIT_EXPECT_EQ(test, p->ret, test_irq_info(test->priv, &info));
+	KUNIT_EXPECT_EQ(test, p->ret, mtty_irq_info(test->priv, &info));
 	KUNIT_EXPECT_EQ(test, p->count, info.count);
 	KUNIT_EXPECT_EQ(test, p->flags, info.flags);
 }
@@ -715,7 +705,7 @@ static void irq_release_gives_all_back(struct kunit *test)
 				VFIO_IRQ_SET_DATA_EVENTFD |
 				VFIO_IRQ_SET_ACTION_TRIGGER, 0, 1, &fd));
 	KUNIT_EXPECT_EQ(test, 3, eventfds[0].users);
-	test_irq_release(mtty);
+	mtty_irq_release(mtty);
 	for (i = 0; i < NR_EVENTFDS; i++)
 		KUNIT_EXPECT_EQ(test, 0, eventfds[i].users);
 	irq_source(mtty, 0, true);
@@ -727,15 +717,15 @@ static void irq_request_for_the_device(struct kunit *test)
 {
 	struct mtty_device *mtty = test->priv;
 
-	test_irq_request(mtty);
+	mtty_irq_request(mtty);
 	irq_enable(test, VFIO_PCI_REQ_IRQ_INDEX, 1);
 	expect_signals(test, 0, 0);
-	test_irq_request(mtty);
-	test_irq_request(mtty);
+	mtty_irq_request(mtty);
+	mtty_irq_request(mtty);
 	expect_signals(test, 0, 2);
 	/* It is no interrupt of the device's: whether it runs does not matter */
 	irq_run(mtty, MTTY_STOPPED);
-	test_irq_request(mtty);
+	mtty_irq_request(mtty);
 	expect_signals(test, 0, 3);
 }
 

@@ -14,6 +14,8 @@
  * The lock is not held during that wait: otherwise a bitmap that is missing would
  * block the engine, and with it the arc to STOP.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/bitops.h>
 #include <linux/interval_tree.h>
 #include <linux/iova_bitmap.h>
@@ -24,13 +26,6 @@
 
 #include "compat.h"
 #include "mtty_mig.h"
-
-/* Number of dirty pages in an entry of the XArray, which is an inline value */
-#define DIRTY_GROUP_SHIFT	(BITS_PER_LONG == 64 ? 5 : 4)
-#define DIRTY_GROUP		BIT(DIRTY_GROUP_SHIFT)
-
-/* Number of groups that a report takes from the log at once */
-#define DIRTY_BATCH		16
 
 /**
  * struct dirty_taken - dirty pages that were taken from the log
@@ -52,6 +47,33 @@ struct mtty_dirty_range {
 	u64 last;
 };
 
+/* What the unit tests replace */
+
+VISIBLE_IF_KUNIT void *mtty_dirty_alloc(size_t nr, size_t size)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_dirty_alloc, nr, size);
+	return kcalloc(nr, size, GFP_KERNEL_ACCOUNT);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_alloc);
+
+/* 0 or -ENOMEM. A group that is there can be changed without memory. */
+VISIBLE_IF_KUNIT int mtty_dirty_store(struct mtty_dirty *dirty,
+				      unsigned long group, unsigned long bits)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_dirty_store, dirty, group, bits);
+	return xa_err(xa_store(&dirty->pages, group, xa_mk_value(bits),
+			       GFP_KERNEL_ACCOUNT));
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_store);
+
+VISIBLE_IF_KUNIT void mtty_dirty_set_bits(struct iova_bitmap *bitmap,
+					  unsigned long iova, size_t len)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_dirty_set_bits, bitmap, iova, len);
+	iova_bitmap_set(bitmap, iova, len);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_set_bits);
+
 static void dirty_clear(struct mtty_dirty *dirty)
 {
 	unsigned long group;
@@ -70,13 +92,12 @@ static void dirty_clear(struct mtty_dirty *dirty)
 
 static int dirty_mark_page(struct mtty_dirty *dirty, unsigned long page)
 {
-	unsigned long group = page >> DIRTY_GROUP_SHIFT;
+	unsigned long group = page >> MTTY_DIRTY_GROUP_SHIFT;
 	void *old = xa_load(&dirty->pages, group);
 	unsigned long bits = old ? xa_to_value(old) : 0;
 
-	bits |= 1UL << (page % DIRTY_GROUP);
-	return xa_err(xa_store(&dirty->pages, group, xa_mk_value(bits),
-			       GFP_KERNEL_ACCOUNT));
+	bits |= 1UL << (page % MTTY_DIRTY_GROUP);
+	return mtty_dirty_store(dirty, group, bits);
 }
 
 /**
@@ -94,6 +115,8 @@ void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 	unsigned int i;
 	int ret;
 
+	KUNIT_STATIC_STUB_REDIRECT(mtty_dirty_mark, dirty, iova, len);
+
 	mutex_lock(&dirty->lock);
 	for (i = 0; i < dirty->nr_ranges; i++) {
 		const struct mtty_dirty_range *range = &dirty->ranges[i];
@@ -106,6 +129,7 @@ void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len)
 	}
 	mutex_unlock(&dirty->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_mark);
 
 static int mtty_log_start(struct vfio_device *vdev,
 			  struct rb_root_cached *ranges, u32 nnodes,
@@ -121,7 +145,7 @@ static int mtty_log_start(struct vfio_device *vdev,
 	if (hweight64(*page_size) != 1)
 		return -EINVAL;
 
-	copy = kcalloc(nnodes, sizeof(*copy), GFP_KERNEL_ACCOUNT);
+	copy = mtty_dirty_alloc(nnodes, sizeof(*copy));
 	if (!copy)
 		return -ENOMEM;
 
@@ -227,18 +251,19 @@ static unsigned int dirty_take(struct mtty_dirty *dirty,
 
 	report->next = last + 1;
 	xa_for_each_range(&dirty->pages, group, entry,
-			  first >> DIRTY_GROUP_SHIFT,
-			  last >> DIRTY_GROUP_SHIFT) {
+			  first >> MTTY_DIRTY_GROUP_SHIFT,
+			  last >> MTTY_DIRTY_GROUP_SHIFT) {
 		unsigned long bits = xa_to_value(entry);
 		unsigned long left = bits;
 
-		if (n == DIRTY_BATCH) {
-			report->next = group << DIRTY_GROUP_SHIFT;
+		if (n == MTTY_DIRTY_BATCH) {
+			report->next = group << MTTY_DIRTY_GROUP_SHIFT;
 			break;
 		}
 		taken[n] = (struct dirty_taken){ .group = group };
-		for_each_set_bit(bit, &bits, DIRTY_GROUP) {
-			unsigned long page = (group << DIRTY_GROUP_SHIFT) + bit;
+		for_each_set_bit(bit, &bits, MTTY_DIRTY_GROUP) {
+			unsigned long page = (group << MTTY_DIRTY_GROUP_SHIFT) +
+					     bit;
 
 			if (page < first || page > last)
 				continue;
@@ -249,8 +274,7 @@ static unsigned int dirty_take(struct mtty_dirty *dirty,
 		n++;
 		/* Neither allocates memory: the slot exists */
 		if (left)
-			xa_store(&dirty->pages, group, xa_mk_value(left),
-				 GFP_KERNEL_ACCOUNT);
+			mtty_dirty_store(dirty, group, left);
 		else
 			xa_erase(&dirty->pages, group);
 	}
@@ -264,15 +288,16 @@ static void dirty_tell(const struct dirty_report *report,
 	unsigned int i, bit;
 
 	for (i = 0; i < n; i++) {
-		for_each_set_bit(bit, &taken[i].bits, DIRTY_GROUP) {
+		for_each_set_bit(bit, &taken[i].bits, MTTY_DIRTY_GROUP) {
 			unsigned long page = (taken[i].group <<
-					      DIRTY_GROUP_SHIFT) + bit;
+					      MTTY_DIRTY_GROUP_SHIFT) + bit;
 			unsigned long first = page << MTTY_MIG_PAGE_SHIFT;
 			unsigned long from = max(first, report->iova);
 			unsigned long to = min(first + MTTY_MIG_PAGE_SIZE - 1,
 					       report->last);
 
-			iova_bitmap_set(report->bitmap, from, to - from + 1);
+			mtty_dirty_set_bits(report->bitmap, from,
+					    to - from + 1);
 		}
 	}
 }
@@ -282,7 +307,7 @@ static int mtty_log_read_and_clear(struct vfio_device *vdev,
 				   struct iova_bitmap *bitmap)
 {
 	struct mtty_dirty *dirty = &to_mtty_device(vdev)->dirty;
-	struct dirty_taken taken[DIRTY_BATCH];
+	struct dirty_taken taken[MTTY_DIRTY_BATCH];
 	struct dirty_report report;
 	unsigned int started = READ_ONCE(dirty->started), n;
 	int ret;
@@ -316,6 +341,7 @@ const struct vfio_log_ops mtty_log_ops = {
 	.log_stop = mtty_log_stop,
 	.log_read_and_clear = mtty_log_read_and_clear,
 };
+EXPORT_SYMBOL_IF_KUNIT(mtty_log_ops);
 
 /**
  * mtty_dirty_reset - stop logging and drop the dirty pages
@@ -330,6 +356,7 @@ void mtty_dirty_reset(struct mtty_dirty *dirty)
 	dirty_clear(dirty);
 	mutex_unlock(&dirty->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_reset);
 
 /**
  * mtty_dirty_init - initialise the log of a new device
@@ -340,6 +367,7 @@ void mtty_dirty_init(struct mtty_dirty *dirty)
 	mutex_init(&dirty->lock);
 	xa_init_flags(&dirty->pages, XA_FLAGS_ACCOUNT);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_init);
 
 /**
  * mtty_dirty_destroy - undo mtty_dirty_init()
@@ -350,5 +378,6 @@ void mtty_dirty_destroy(struct mtty_dirty *dirty)
 	dirty_clear(dirty);
 	mutex_destroy(&dirty->lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_dirty_destroy);
 
 MTTY_MIG_IMPORT_IOMMUFD_NS();

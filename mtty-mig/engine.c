@@ -12,6 +12,8 @@
  * signal ends a page fault on user memory, so SIGKILL ends a chunk that hangs:
  * see mtty_engine_stop() and engine_watch().
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -107,6 +109,15 @@ static void engine_fill(u8 *buf, const struct mtty_dma_chunk *chunk,
 		buf[i] = pattern >> (chunk->dst + i) % 4 * 8;
 }
 
+/* The rest of the system, which the unit tests replace. 0 or -errno. */
+VISIBLE_IF_KUNIT int mtty_engine_bus(struct mtty_device *mtty, dma_addr_t iova,
+				     void *buf, size_t len, bool write)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_engine_bus, mtty, iova, buf, len, write);
+	return vfio_dma_rw(&mtty->vdev, iova, buf, len, write);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_bus);
+
 /* 0 or -errno */
 static int engine_dma_rw(struct mtty_device *mtty, u64 iova, void *buf,
 			 size_t len, bool write)
@@ -114,7 +125,7 @@ static int engine_dma_rw(struct mtty_device *mtty, u64 iova, void *buf,
 	/* The address does not fit if a bus address has 32 bits */
 	if (iova != (dma_addr_t)iova)
 		return -EINVAL;
-	return vfio_dma_rw(&mtty->vdev, iova, buf, len, write);
+	return mtty_engine_bus(mtty, iova, buf, len, write);
 }
 
 /* Do the part of a chunk that needs no hw_lock; 0 or -errno */
@@ -149,6 +160,23 @@ static void engine_end_step(struct mtty_engine *engine)
 	wake_up_all(&engine->mtty->engine_wait);
 }
 
+/* Queue the work of a channel, unless it is queued, even with a delay */
+VISIBLE_IF_KUNIT void mtty_engine_queue(struct mtty_engine *engine)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_engine_queue, engine);
+	kthread_queue_delayed_work(engine->worker, &engine->work, 0);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_queue);
+
+/* Queue the work of a channel in place of an earlier queueing, if any */
+VISIBLE_IF_KUNIT void mtty_engine_requeue(struct mtty_engine *engine,
+					  unsigned long delay)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_engine_requeue, engine, delay);
+	kthread_mod_delayed_work(engine->worker, &engine->work, delay);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_requeue);
+
 /*
  * Whether the rate allows a chunk now. If not, delay the work until it does;
  * bytes that were transferred too early count for the next period. The delay
@@ -163,8 +191,7 @@ static bool engine_rate_allows(struct mtty_engine *engine)
 	if (!rate || engine->spent < budget)
 		return true;
 	delay = div64_u64_rem(engine->spent, budget, &engine->spent);
-	kthread_mod_delayed_work(engine->worker, &engine->work,
-				 min_t(u64, delay, MAX_JIFFY_OFFSET));
+	mtty_engine_requeue(engine, min_t(u64, delay, MAX_JIFFY_OFFSET));
 	return false;
 }
 
@@ -212,6 +239,16 @@ out:
 	return begin;
 }
 
+/* Store what a READ has got. 0 or -errno. */
+VISIBLE_IF_KUNIT int mtty_engine_store(struct mtty_engine *engine,
+				       const struct mtty_dma_chunk *chunk)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_engine_store, engine, chunk);
+	return mtty_mem_write(engine->mtty->mem, chunk->dst, engine->buf,
+			      chunk->len);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_store);
+
 /* Book a chunk of the transfer that the registers describe */
 static void engine_book(struct mtty_engine *engine,
 			const struct mtty_dma_chunk *chunk, int ret)
@@ -220,8 +257,7 @@ static void engine_book(struct mtty_engine *engine,
 	struct mtty_dma *dma = &mtty->hw.dma[engine->channel];
 
 	if (!ret && chunk->op == MTTY_MIG_DMA_OP_READ)
-		ret = mtty_mem_write(mtty->mem, chunk->dst, engine->buf,
-				     chunk->len);
+		ret = mtty_engine_store(engine, chunk);
 	if (ret) {
 		mtty_dma_fail(dma);
 		return;
@@ -257,7 +293,7 @@ static void engine_end(struct mtty_engine *engine,
 }
 
 /* Transfer chunks as long as one may begin */
-static void engine_work(struct kthread_work *work)
+VISIBLE_IF_KUNIT void mtty_engine_work(struct kthread_work *work)
 {
 	struct mtty_engine *engine =
 		container_of(work, struct mtty_engine, work.work);
@@ -278,6 +314,7 @@ static void engine_work(struct kthread_work *work)
 		cond_resched();
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_work);
 
 /*
  * Whether the owner has been told to die, but some of its threads still live. An
@@ -333,7 +370,7 @@ static void engine_other_transfer(struct mtty_engine *engine)
 	engine->transfer++;
 	engine->spent = 0;
 	if (engine->worker)
-		kthread_mod_delayed_work(engine->worker, &engine->work, 0);
+		mtty_engine_requeue(engine, 0);
 }
 
 /**
@@ -357,6 +394,7 @@ void mtty_engine_write(struct mtty_device *mtty, unsigned int channel,
 		engine_other_transfer(&mtty->engine[channel]);
 	mtty_engine_kick(mtty);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_write);
 
 /**
  * mtty_engine_replaced - a reset or a load has replaced all registers
@@ -371,6 +409,7 @@ void mtty_engine_replaced(struct mtty_device *mtty)
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
 		engine_other_transfer(&mtty->engine[i]);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_replaced);
 
 /**
  * mtty_engine_kick - make the engine check whether it can transfer something
@@ -390,13 +429,12 @@ void mtty_engine_kick(struct mtty_device *mtty)
 	for (i = 0; i < MTTY_MIG_NR_DMA; i++) {
 		struct mtty_engine *engine = &mtty->engine[i];
 
-		/* Does nothing if the work is queued, even with a delay */
 		if (engine->worker && engine_may_run(engine) &&
 		    mtty_dma_next(&mtty->hw.dma[i], &chunk))
-			kthread_queue_delayed_work(engine->worker,
-						   &engine->work, 0);
+			mtty_engine_queue(engine);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_kick);
 
 /**
  * mtty_engine_drain - wait for chunks in flight that are no longer allowed
@@ -411,6 +449,7 @@ int mtty_engine_drain(struct mtty_device *mtty)
 	return wait_event_interruptible(mtty->engine_wait,
 					engines_quiet(mtty));
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_drain);
 
 /**
  * mtty_engine_hold - hold or release the engine; held, it moves only in steps
@@ -435,6 +474,7 @@ int mtty_engine_hold(struct mtty_device *mtty, bool hold)
 					engines_idle(mtty) ||
 					!READ_ONCE(mtty->engine_held));
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_hold);
 
 /**
  * mtty_engine_step - let a channel transfer some bytes, whatever its rate
@@ -461,7 +501,7 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 		return 0;
 	}
 	engine->step = &step;
-	kthread_mod_delayed_work(engine->worker, &engine->work, 0);
+	mtty_engine_requeue(engine, 0);
 	mutex_unlock(&mtty->hw_lock);
 
 	ret = wait_event_interruptible(mtty->engine_wait,
@@ -474,6 +514,7 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel, u64 bytes)
 	mutex_unlock(&mtty->hw_lock);
 	return (s64)step.moved ?: ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_step);
 
 /**
  * mtty_engine_init - initialise the engine of a new device
@@ -491,12 +532,19 @@ void mtty_engine_init(struct mtty_device *mtty)
 	}
 }
 
+VISIBLE_IF_KUNIT void *mtty_engine_alloc(void)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_engine_alloc);
+	return kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_alloc);
+
 static int engine_start(struct mtty_engine *engine)
 {
 	struct mtty_device *mtty = engine->mtty;
 	struct kthread_worker *worker;
 
-	engine->buf = kmalloc(MTTY_MIG_PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	engine->buf = mtty_engine_alloc();
 	if (!engine->buf)
 		return -ENOMEM;
 	worker = kthread_run_worker(0, MTTY_MIG_NAME "/%s/%u",
@@ -506,7 +554,7 @@ static int engine_start(struct mtty_engine *engine)
 		return PTR_ERR(worker);
 	}
 	/* Initialise again: a work stays bound to the worker it was queued to */
-	kthread_init_delayed_work(&engine->work, engine_work);
+	kthread_init_delayed_work(&engine->work, mtty_engine_work);
 	mutex_lock(&mtty->hw_lock);
 	engine->worker = worker;
 	mutex_unlock(&mtty->hw_lock);
@@ -537,6 +585,7 @@ int mtty_engine_start(struct mtty_device *mtty)
 	}
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_start);
 
 /**
  * mtty_engine_stop - kill chunks in flight, when the last user closes the device
@@ -577,3 +626,4 @@ void mtty_engine_stop(struct mtty_device *mtty)
 	cancel_delayed_work_sync(&mtty->engine_watch);
 	put_task_struct(mtty->owner);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_engine_stop);

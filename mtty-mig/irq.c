@@ -12,11 +12,36 @@
  * INTx, which is a level, and edges are not recorded. A vector that was pending
  * before stays pending.
  */
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
 #include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/eventfd.h>
 
 #include "mtty_mig.h"
+
+/* The calls of eventfd, which the unit tests replace */
+
+VISIBLE_IF_KUNIT void mtty_irq_signal(struct eventfd_ctx *ctx)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_irq_signal, ctx);
+	eventfd_signal(ctx);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_signal);
+
+VISIBLE_IF_KUNIT struct eventfd_ctx *mtty_irq_fdget(int fd)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_irq_fdget, fd);
+	return eventfd_ctx_fdget(fd);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_fdget);
+
+VISIBLE_IF_KUNIT void mtty_irq_put(struct eventfd_ctx *ctx)
+{
+	KUNIT_STATIC_STUB_REDIRECT(mtty_irq_put, ctx);
+	eventfd_ctx_put(ctx);
+}
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_put);
 
 static bool irq_any(struct eventfd_ctx *const *ctx)
 {
@@ -41,7 +66,7 @@ static void irq_fire_vectors(struct mtty_device *mtty,
 		    masked(&hw->pci, i))
 			continue;
 		hw->irq_pending &= ~(1 << i);
-		eventfd_signal(ctx[i]);
+		mtty_irq_signal(ctx[i]);
 	}
 }
 
@@ -59,6 +84,8 @@ void mtty_irq_update(struct mtty_device *mtty)
 	struct mtty_irqs *irqs = &mtty->irqs;
 	struct mtty_hw *hw = &mtty->hw;
 	u8 level;
+
+	KUNIT_STATIC_STUB_REDIRECT(mtty_irq_update, mtty);
 
 	lockdep_assert_held(&mtty->hw_lock);
 
@@ -87,9 +114,10 @@ void mtty_irq_update(struct mtty_device *mtty)
 	} else if (level && irqs->intx && !irqs->intx_masked &&
 		   !mtty_pci_intx_disabled(&hw->pci)) {
 		irqs->intx_masked = true;
-		eventfd_signal(irqs->intx);
+		mtty_irq_signal(irqs->intx);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_update);
 
 /**
  * mtty_irq_drained - signal that no page request is open any more
@@ -100,8 +128,9 @@ void mtty_irq_update(struct mtty_device *mtty)
 void mtty_irq_drained(struct mtty_device *mtty)
 {
 	if (mtty->irqs.drained)
-		eventfd_signal(mtty->irqs.drained);
+		mtty_irq_signal(mtty->irqs.drained);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_drained);
 
 /**
  * mtty_irq_indexes - the number of interrupt indexes of a device
@@ -114,6 +143,7 @@ unsigned int mtty_irq_indexes(struct mtty_device *mtty)
 	return mtty->type->id == MTTY_MIG_TYPE_VPRI ?
 	       VFIO_PCI_NUM_IRQS + 1 : VFIO_PCI_NUM_IRQS;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_indexes);
 
 /**
  * mtty_irq_info - VFIO_DEVICE_GET_IRQ_INFO
@@ -152,6 +182,7 @@ int mtty_irq_info(struct mtty_device *mtty, struct vfio_irq_info *info)
 		return -EINVAL;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_info);
 
 static struct eventfd_ctx **irq_contexts(struct mtty_device *mtty, u32 index)
 {
@@ -179,12 +210,12 @@ static int irq_set_eventfd(struct eventfd_ctx **ctx, int fd)
 	if (fd < -1)
 		return -EINVAL;
 	if (fd >= 0) {
-		new = eventfd_ctx_fdget(fd);
+		new = mtty_irq_fdget(fd);
 		if (IS_ERR(new))
 			return PTR_ERR(new);
 	}
 	if (*ctx)
-		eventfd_ctx_put(*ctx);
+		mtty_irq_put(*ctx);
 	*ctx = new;
 	return 0;
 }
@@ -293,7 +324,7 @@ static int irq_set_triggers(struct mtty_device *mtty,
 	/* Otherwise the user fires vectors, to test what it has set up */
 	for (i = 0; i < set->count; i++)
 		if (irq_selected(set, data, i) && ctx[i])
-			eventfd_signal(ctx[i]);
+			mtty_irq_signal(ctx[i]);
 	return 0;
 }
 
@@ -326,6 +357,7 @@ int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
 	mutex_unlock(&mtty->hw_lock);
 	return ret;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_set);
 
 /**
  * mtty_irq_release - release all eventfds
@@ -342,6 +374,7 @@ void mtty_irq_release(struct mtty_device *mtty)
 	mtty->irqs.intx_masked = false;
 	mutex_unlock(&mtty->hw_lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_release);
 
 /**
  * mtty_irq_request - ask the user to give the device back
@@ -351,6 +384,7 @@ void mtty_irq_request(struct mtty_device *mtty)
 {
 	mutex_lock(&mtty->hw_lock);
 	if (mtty->irqs.req)
-		eventfd_signal(mtty->irqs.req);
+		mtty_irq_signal(mtty->irqs.req);
 	mutex_unlock(&mtty->hw_lock);
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_irq_request);

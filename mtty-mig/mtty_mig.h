@@ -129,6 +129,13 @@ struct mtty_engine {
 	struct mtty_engine_step *step;
 };
 
+/* Number of dirty pages in an entry of the log, which is an inline value */
+#define MTTY_DIRTY_GROUP_SHIFT	(BITS_PER_LONG == 64 ? 5 : 4)
+#define MTTY_DIRTY_GROUP	BIT(MTTY_DIRTY_GROUP_SHIFT)
+
+/* Number of groups that a report takes from the log at once */
+#define MTTY_DIRTY_BATCH	16
+
 /**
  * struct mtty_dirty - the DMA log
  * @lock: protects all fields; innermost
@@ -281,6 +288,16 @@ s64 mtty_engine_step(struct mtty_device *mtty, unsigned int channel,
 		     u64 bytes);
 int mtty_engine_start(struct mtty_device *mtty);
 void mtty_engine_stop(struct mtty_device *mtty);
+#if IS_ENABLED(CONFIG_KUNIT)
+int mtty_engine_bus(struct mtty_device *mtty, dma_addr_t iova, void *buf,
+		    size_t len, bool write);
+void mtty_engine_queue(struct mtty_engine *engine);
+void mtty_engine_requeue(struct mtty_engine *engine, unsigned long delay);
+int mtty_engine_store(struct mtty_engine *engine,
+		      const struct mtty_dma_chunk *chunk);
+void mtty_engine_work(struct kthread_work *work);
+void *mtty_engine_alloc(void);
+#endif
 
 /* dirty.c */
 extern const struct vfio_log_ops mtty_log_ops;
@@ -288,6 +305,13 @@ void mtty_dirty_init(struct mtty_dirty *dirty);
 void mtty_dirty_destroy(struct mtty_dirty *dirty);
 void mtty_dirty_reset(struct mtty_dirty *dirty);
 void mtty_dirty_mark(struct mtty_dirty *dirty, u64 iova, u64 len);
+#if IS_ENABLED(CONFIG_KUNIT)
+void *mtty_dirty_alloc(size_t nr, size_t size);
+int mtty_dirty_store(struct mtty_dirty *dirty, unsigned long group,
+		     unsigned long bits);
+void mtty_dirty_set_bits(struct iova_bitmap *bitmap, unsigned long iova,
+			 size_t len);
+#endif
 
 /* irq.c */
 void mtty_irq_update(struct mtty_device *mtty);
@@ -298,6 +322,11 @@ int mtty_irq_set(struct mtty_device *mtty, const struct vfio_irq_set *set,
 		 const void *data);
 void mtty_irq_release(struct mtty_device *mtty);
 void mtty_irq_request(struct mtty_device *mtty);
+#if IS_ENABLED(CONFIG_KUNIT)
+void mtty_irq_signal(struct eventfd_ctx *ctx);
+struct eventfd_ctx *mtty_irq_fdget(int fd);
+void mtty_irq_put(struct eventfd_ctx *ctx);
+#endif
 
 /* fsm.c */
 extern const struct vfio_migration_ops mtty_migration_ops;

@@ -75,6 +75,7 @@ class Counting(Checkout):
     def test_branches_of_assertions_do_not_count(self):
         file = self.file(unit(line(5, 1, 0, 1, 0, 0), line(6, 0)))
         self.assertEqual(file.count(), [2, 1, 0, 0])
+        self.assertRegex('\tKUNIT_STATIC_STUB_REDIRECT(f, a);', coverage.ASSERTION)
 
     def test_line_of_several_functions_is_one(self):
         file = self.file(unit(line(3, 0, 0, 0), line(3, 1, 1, 0, function='g')))
