@@ -29,7 +29,18 @@
 #include "trace.h"
 
 /**
+ * enum migf_kind - what a session does, which says what its union has
+ * @MIGF_SAVES: it sends the device's state, its file is read
+ * @MIGF_RESUMES: it receives a state, its file is written
+ */
+enum migf_kind {
+	MIGF_SAVES,
+	MIGF_RESUMES,
+};
+
+/**
  * struct mtty_migf - a data transfer session
+ * @kind: what it does
  * @mtty: the device
  * @filp: its file
  * @handed_out: userspace has been given @filp; under state_mutex
@@ -50,6 +61,7 @@
  * @mem: resuming: the device memory that was received
  */
 struct mtty_migf {
+	enum migf_kind kind;
 	struct mtty_device *mtty;
 	struct file *filp;
 	bool handed_out;
@@ -59,7 +71,7 @@ struct mtty_migf {
 	struct mutex lock;	/* all fields below */
 	bool dead;
 	union {
-		struct {
+		struct {	/* MIGF_SAVES */
 			bool stop_copy;
 			bool soft_failed;
 			bool reinit;
@@ -68,7 +80,7 @@ struct mtty_migf {
 			struct xarray dirty;
 			struct mtty_enc enc;
 		};
-		struct {
+		struct {	/* MIGF_RESUMES */
 			struct mtty_dec dec;
 			struct mtty_hw hw;
 			struct mtty_mem *mem;
@@ -494,7 +506,7 @@ static int migf_release(struct inode *inode, struct file *filp)
 	trace_mtty_mig_fd(migf->mtty, MTTY_FD_RELEASE, 0, 0);
 
 	/* Here and not at the end of the session, which must not take long */
-	if (filp->f_op == &save_fops)
+	if (migf->kind == MIGF_SAVES)
 		mtty_mem_free_marks(&migf->dirty);
 	kvfree(migf->buf);
 	vfio_put_device(&migf->mtty->vdev);
@@ -505,9 +517,9 @@ static int migf_release(struct inode *inode, struct file *filp)
 }
 
 static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
-				    const struct file_operations *fops,
-				    int flags)
+				    enum migf_kind kind)
 {
+	bool saves = kind == MIGF_SAVES;
 	struct mtty_migf *migf;
 	struct file *filp;
 
@@ -515,8 +527,11 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
 	if (!migf)
 		return ERR_PTR(-ENOMEM);
 	migf->buf = kvmalloc(MTTY_STREAM_BUF, GFP_KERNEL_ACCOUNT);
-	filp = migf->buf ? anon_inode_getfile(MTTY_MIG_NAME, fops, migf, flags) :
-			   ERR_PTR(-ENOMEM);
+	filp = ERR_PTR(-ENOMEM);
+	if (migf->buf)
+		filp = anon_inode_getfile(MTTY_MIG_NAME,
+					  saves ? &save_fops : &resume_fops,
+					  migf, saves ? O_RDONLY : O_WRONLY);
 	if (IS_ERR(filp)) {
 		kvfree(migf->buf);
 		kfree(migf);
@@ -524,6 +539,7 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
 	}
 	stream_open(filp->f_inode, filp);
 
+	migf->kind = kind;
 	migf->mtty = mtty;
 	migf->filp = filp;
 	mutex_init(&migf->io_lock);
@@ -545,7 +561,7 @@ static struct mtty_migf *migf_alloc(struct mtty_device *mtty,
  */
 int mtty_migf_save(struct mtty_device *mtty)
 {
-	struct mtty_migf *migf = migf_alloc(mtty, &save_fops, O_RDONLY);
+	struct mtty_migf *migf = migf_alloc(mtty, MIGF_SAVES);
 
 	if (IS_ERR(migf))
 		return PTR_ERR(migf);
@@ -577,7 +593,7 @@ int mtty_migf_resume(struct mtty_device *mtty)
 
 	if (!mem)
 		return -ENOMEM;
-	migf = migf_alloc(mtty, &resume_fops, O_WRONLY);
+	migf = migf_alloc(mtty, MIGF_RESUMES);
 	if (IS_ERR(migf)) {
 		mtty_mem_free(mem);
 		return PTR_ERR(migf);
@@ -647,7 +663,7 @@ int mtty_migf_reinit(struct mtty_migf *migf)
 	bool initial;
 	int ret;
 
-	if (!migf || migf->filp->f_op != &save_fops || migf->stop_copy)
+	if (!migf || migf->kind != MIGF_SAVES || migf->stop_copy)
 		return -EINVAL;
 
 	mtty = migf->mtty;
@@ -701,7 +717,7 @@ void mtty_migf_load(struct mtty_migf *migf)
 
 static bool migf_resumes(const struct mtty_migf *migf)
 {
-	return migf->filp->f_op == &resume_fops;
+	return migf->kind == MIGF_RESUMES;
 }
 
 /**
