@@ -20,7 +20,9 @@ import sys
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+import ktap
 import table
+from results import leave
 
 MIB = 1 << 20
 # (row, x) -> side -> round -> (nanoseconds, amount)
@@ -197,6 +199,16 @@ def load_baseline(path: str) -> dict[tuple[str, int], dict[str, Any]]:
         return {(each['row'], each['x']): each for each in json.load(file)['results']}
 
 
+def case_of(result: dict[str, Any]) -> ktap.Case:
+    """A ratio as a test case; what has no bound is none that could fail."""
+    name = f'bench {result["row"]} {result["x"]}'
+    if 'failed' not in result:
+        return ktap.Case(name, 'skipped', 'has no bound')
+    if not result['failed']:
+        return ktap.Case(name, 'passed')
+    return ktap.Case(name, 'failed', f'the ratio {span(result["ratio"])} is far beyond its goal, {result["goal"]}')
+
+
 def main() -> int:
     args = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     args.add_argument('--release', required=True, help='of the kernel')
@@ -222,6 +234,8 @@ def main() -> int:
     print(f'\nlab: {name}')
     plot(found, args.out)
 
+    cases = [case_of(each) for each in found]
+    leave({'cases': [case.as_dict() for case in cases], 'bench': {**about, 'results': found}})
     failed = [each for each in found if each.get('failed')]
     for each in failed:
         print(f'lab: {each["row"]} {each["x"]}: the ratio {span(each["ratio"])} is far beyond its goal, '

@@ -24,6 +24,7 @@ import typing
 import exits
 import guest
 import ktap
+import results
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'selftests', 'generic'))
@@ -289,6 +290,8 @@ def run(args):
           f'{os.path.dirname(args.junit)}/')
     if failed:
         print('lab: logs of the guests: ' + ' '.join(tester.log_name for tester in failed[:8]))
+    results.leave({'cases': [case.as_dict() for case in report.cases()],
+                   'traces': report.traces})
     print(ktap.last_line(report.cases()), flush=True)
     return 1 if report.failed() else 0
 

@@ -20,6 +20,7 @@ import sys
 
 import exits
 import ktap
+import results
 
 LINES = 95
 BRANCHES = 90
@@ -395,6 +396,9 @@ def main():
     print(f'coverage: lines {share(lines_hit, lines)}, branches {share(branches_hit, branches)}, '
           f'arcs {len(traced.arcs) - len(arcs)} of {len(traced.arcs)}, '
           f'fault points {len(traced.points) - len(points)} of {len(traced.points)}')
+    results.leave({**tests, 'cases': [case.as_dict() for case in verdict.cases],
+                   'coverage': {'files': {file.name: [*file.count(), *file.excused] for file in files.values()},
+                                'arcs': [len(traced.arcs), arcs], 'points': [len(traced.points), points]}})
     print(ktap.last_line(verdict.cases), flush=True)
     return 1 if any(case.status == 'failed' for case in verdict.cases) else 0
 

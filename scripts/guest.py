@@ -24,6 +24,7 @@ import hostunit
 import klog
 import ktap
 import machine
+import results
 from lab import values
 from lab.engines import uml
 
@@ -257,7 +258,9 @@ class Tester(Job):
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
         self.failed |= any(case.status == 'failed' for case in cases)
-        self.show(f'# took {time.monotonic() - self._begun:.1f} s')
+        seconds = time.monotonic() - self._begun
+        self.check.took.append({'name': label(self.unit), 'seconds': round(seconds, 3)})
+        self.show(f'# took {seconds:.1f} s')
         self.show(self.check.result(self.unit, cases))
         if self._lines:
             self.check.write(self._lines)
@@ -343,6 +346,8 @@ class Check:
         self.live = self.wanted == 1 and not self.hosts
         self.cases = []
         self.finished = []
+        self.took = []
+        self._begun = time.monotonic()
         # Units that came to no end, with why their guest died, if it did
         self.lost = {}
         self.told = set()
@@ -424,7 +429,8 @@ class Check:
     def summary(self):
         reports = [report for tester in self.guests for report in tester.scanner.reports]
         base = self.args.log
-        ktap.write_json(base + '.json', self.cases, kernel_reports=reports)
+        results.leave(ktap.write_json(base + '.json', self.cases, kernel_reports=reports,
+                                      units=self.took), time.monotonic() - self._begun)
         ktap.write_junit(base + '.xml', self.cases, reports)
         for tester in self.guests:
             tester.print_problems()

@@ -17,6 +17,7 @@ from typing import Callable, NamedTuple
 
 import exits
 import ktap
+import results
 
 
 class Broken(Exception):
@@ -91,7 +92,7 @@ def hunt(where: str, mutants: list[Mutant], look: Callable[[Mutant], list[str]])
 
 def finish(cases: list[ktap.Case], logs: str) -> int:
     """The files, the last line, and the exit status.  logs: what their names begin with."""
-    ktap.write_json(f'{logs}.json', cases)
+    results.leave(ktap.write_json(f'{logs}.json', cases))
     ktap.write_junit(f'{logs}.xml', cases)
     print(f'\nlab: logs and results: {logs}*')
     print(ktap.last_line(cases), flush=True)

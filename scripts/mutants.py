@@ -26,6 +26,7 @@ import klog
 import ktap
 import machine
 import workers
+from results import leave
 
 NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
@@ -519,13 +520,14 @@ class Run:
         self.say(f'{killed} killed, {survived} survived of which {explained} explained, '
                  f'in {seconds:.0f} s')
         self.say(ktap.last_line(cases))
-        ktap.write_json(self.args.log + '.json', cases, seconds=round(seconds, 1), mutants=[{
+        data = ktap.write_json(self.args.log + '.json', cases, seconds=round(seconds, 1), mutants=[{
             'name': mutant.name, 'subject': mutant.subject, 'room': mutant.room,
             'rules': [rule for rule in mutant.rules if rule != 'none'],
             'status': status, 'survives': mutant.survives,
             'kills': [{'unit': unit, 'case': case, 'why': why} for unit, case, why in kills],
             'seconds': round(took, 1),
         } for mutant, status, kills, took in sorted(results, key=lambda r: r[0].name)])
+        leave(data, seconds)
         ktap.write_junit(self.args.log + '.xml', cases)
         with open(self.args.log + '.txt', 'w', encoding='utf-8') as file:
             file.write('\n'.join(self.lines) + '\n')

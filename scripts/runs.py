@@ -26,10 +26,13 @@ from typing import Iterator
 
 import exits
 import ktap
+import results
 import table
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE))
+# Where each row leaves its results
+ROWS = os.environ.get(results.VARIABLE, '')
 TITLES = ('run', 'kernel', 'engine', 'passed', 'failed', 'skipped', 'seconds')
 
 
@@ -150,10 +153,13 @@ def follow(command: list[str], log_name: str, show: bool) -> tuple[int, list[str
     return process.returncode, lines + ([rest] if rest else [])
 
 
-def execute(run, log_name, show):
+def execute(run, number, log_name, show):
     """Run it; its lines."""
     begun = time.monotonic()
     # As make, but it ends with the status that tells what failed
+    name = re.sub(r'\W+', '-', run.name)
+    os.environ[results.ROW] = '1'
+    os.environ[results.VARIABLE] = f'{ROWS}/{number}-{name}' if ROWS else ''
     status, lines = follow(
         [f'{REPO}/scripts/verb.sh', run.verb,
          *(f'{name}={value}' for name, value in run.variables.items())], log_name, show)
@@ -218,7 +224,7 @@ def main():
     for number, run in enumerate(runs, start=1):
         log_name = f'{base}-{number}.log'
         print(f'lab: run {number} of {len(runs)}: {run.command()}', flush=True)
-        lines = execute(run, log_name, show)
+        lines = execute(run, number, log_name, show)
         if show:
             continue
         if run.failed():

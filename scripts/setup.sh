@@ -268,6 +268,8 @@ guest_options() {
 		timeout=3600 silence=600 test_timeout=1500
 	fi
 	loaded=("${guest_modules[@]##*/}")
+	LAB_SYSTEM="$(release) $ENGINE $flavour" # for results.py
+	export LAB_SYSTEM
 	# shellcheck disable=SC2034 # it is the caller's
 	options_=(
 		--engine "$ENGINE" --kernel "$image" --run "$run"

@@ -27,6 +27,7 @@ import guest
 import klog
 import ktap
 import machine
+import results
 import table
 from lab.engines import uml
 
@@ -402,8 +403,8 @@ class Soak:
     def summary(self) -> int:
         cases = self.cases()
         rows = self.table()
-        ktap.write_json(f'{self.args.log}/soak.json', cases, seed=self.seed, table=[
-            dict(zip(TITLES, row)) for row in rows])
+        results.leave(ktap.write_json(f'{self.args.log}/soak.json', cases, seed=self.seed, table=[
+            dict(zip(TITLES, row)) for row in rows]))
         ktap.write_junit(f'{self.args.log}/soak.xml', cases)
         numbers = ktap.count(cases)
         if numbers['failed']:

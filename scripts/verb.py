@@ -19,6 +19,7 @@ import signal
 import sys
 from types import FrameType
 
+import results
 from exits import BROKEN, FAILED, REFUSED, end_with
 from lab import calls
 from lab.config import BY_NAME
@@ -161,7 +162,10 @@ def main() -> int:
         command = [f'{SCRIPTS}/{script}', *rest]
     else:
         command = verb.command(Call(verb.name, values, {}))
-    status = call(command, environment_for(verb.name, values, asked, environment))
+    environment = environment_for(verb.name, values, asked, environment)
+    if verb.results:
+        results.prepare(verb.name, values, environment)
+    status = call(command, environment)
     if verb.name != 'shell' and REFUSED < status < 128:
         status = BROKEN         # whatever the script's last command meant by it
     words = closing(verb.name, status)

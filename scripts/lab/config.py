@@ -153,6 +153,8 @@ class Verb:
     not_for: Mapping[str, str] = field(default_factory=dict)
     # Its row of the README's table; a row may be for several verbs
     readme: tuple[str, str] | None = None
+    # Does it leave results, as results.py has it?
+    results: bool = False
 
 
 GUEST = 'KERNEL ENGINE SAN CACHE APPEND MEM PROCESSORS'

@@ -15,7 +15,7 @@ import unittest
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 # Of the real scripts
-FRONT = ('verb.sh', 'verb.py', 'lab', 'exits.py')
+FRONT = ('verb.sh', 'verb.py', 'results.py', 'lab', 'exits.py')
 FAKE = '''#!/bin/sh
 echo "$(basename "$0") $*" >>"$PROJECT/called"
 env >"$PROJECT/environment"

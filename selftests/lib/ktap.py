@@ -260,9 +260,12 @@ def last_line(cases):
 
 
 def write_json(path, cases, **more):
+    """Write them down; returns what was written."""
+    data = {**more, **count(cases), 'cases': [c.as_dict() for c in cases]}
     with open(path, 'w', encoding='utf-8') as out:
-        json.dump({**more, **count(cases), 'cases': [c.as_dict() for c in cases]}, out, indent=1)
+        json.dump(data, out, indent=1)
         out.write('\n')
+    return data
 
 
 def printable(text):

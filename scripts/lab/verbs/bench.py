@@ -8,6 +8,7 @@ VERB = Verb(
     help='how fast the device is, beside its limits and a peer: ROWS=, RUNS=, BASELINE=',
     command='bench.sh',
     variables=f'{RUN} RUNS ROWS BASELINE',
+    results=True,
     failure='it could not measure, or a ratio is far beyond its goal',
     readme=(
         '`make bench`',

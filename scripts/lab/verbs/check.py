@@ -9,4 +9,5 @@ VERB = Verb(
     help='all KUnit suites and all selftests, with sanitizers, on two kernels or on KERNEL=',
     command=lambda call: [f'{SCRIPTS}/{"lab.sh" if call.get("KERNEL") else "runs.sh"}', 'check'],
     variables=f'{TESTS} {RANDOM} TEST TYPES ARGS ONLY',
+    results=True,
 )

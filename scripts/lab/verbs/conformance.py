@@ -9,6 +9,7 @@ VERB = Verb(
     help='hold a driver against the rules: DRIVER=mtty_mig, mtty or one of the kernel\'s',
     command='conformance.sh',
     variables=f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE PATCH ARGS',
+    results=True,
     checks={'TEST': conformance_test},
     readme=(
         '`make conformance`',

@@ -9,6 +9,7 @@ VERB = Verb(
     help='what the tests reach of the driver, into build/coverage/index.html',
     command='coverage.sh',
     variables='KERNEL ENGINE CACHE APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS ARGS SEED STEPS',
+    results=True,
     checks={'KERNEL': kernels('lts'), 'ENGINE': choice('uml')},
     not_for={
         'SAN': 'coverage is counted without sanitizers',

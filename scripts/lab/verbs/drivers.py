@@ -9,6 +9,7 @@ VERB = Verb(
     help='the kernel\'s drivers, without their hardware, beside what is recorded of them',
     command='drivers.sh',
     variables='KERNEL CACHE DRIVER RECORD TEST',
+    results=True,
     checks={'TEST': named('test', selftests), 'KERNEL': kernels('lts', 'latest', '/')},
     readme=(
         '`make conformance DRIVER=qat`, `drivers`',

@@ -9,6 +9,7 @@ VERB = Verb(
     help='let QEMU migrate the device, with a guest that uses it: QEMU=, TEST=',
     command='interop.sh',
     variables=f'{TESTS} QEMU TEST BACKEND MUTANT',
+    results=True,
     checks={'TEST': named('scenario', scenarios)},
     not_for={
         'ARGS': 'TEST= and QEMU= say what it does',

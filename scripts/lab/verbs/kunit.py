@@ -9,6 +9,7 @@ VERB = Verb(
     help='only the KUnit suites; TEST=SUITE for some of them',
     command='lab.sh kunit',
     variables=f'{RUN} LEAKS TEST',
+    results=True,
     kbuild=KBUILD_LAB,
     checks={'TEST': suite, 'KERNEL': kernels('lts', 'latest', '/')},
     not_for={

@@ -10,6 +10,7 @@ VERB = Verb(
     command='mutants.sh',
     variables='KERNEL ENGINE CACHE APPEND MEM PROCESSORS TIMEOUT SILENCE TEST_TIMEOUT GUESTS '
          'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS DRIVER',
+    results=True,
     checks={'TEST': named('test', lambda: ['kunit', *selftests()]), 'KERNEL': kernels('lts', 'latest', '/'), 'ENGINE': choice('uml')},
     not_for={
         'SAN': 'mutants are hunted with sanitizers',

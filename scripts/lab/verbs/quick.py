@@ -9,6 +9,7 @@ VERB = Verb(
     help='KUnit and the selftests that find most mistakes, without sanitizers: seconds, and not check',
     command='lab.sh quick',
     variables='KERNEL CACHE APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS',
+    results=True,
     kbuild=KBUILD_LAB,
     checks={'KERNEL': kernels('lts', 'latest', '/')},
     not_for={

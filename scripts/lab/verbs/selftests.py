@@ -8,5 +8,6 @@ VERB = Verb(
     help='only the selftests; TEST=PATTERN for some of them',
     command='lab.sh selftests',
     variables=f'{TESTS} {RANDOM} TEST TYPES ARGS',
+    results=True,
     kbuild=KBUILD_LAB,
 )

@@ -9,6 +9,7 @@ VERB = Verb(
     help='what races or goes at random, again and again, half under load: RUNS= or MINUTES=',
     command='soak.sh',
     variables=f'{TESTS} SEED RUNS MINUTES LOAD STEPS TEST TYPES ARGS',
+    results=True,
     checks={'SEED': number(0, (1 << 63) - 1, 'a seed', also='random')},
     readme=(
         '`make soak`',

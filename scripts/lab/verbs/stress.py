@@ -8,6 +8,7 @@ VERB = Verb(
     help='calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program',
     command='lab.sh selftests',
     variables=f'{TESTS} {RANDOM} TEST ARGS',
+    results=True,
     readme=(
         '`make stress`, `fuzz`',
         "random calls, compared with a model; the stream's reader under a fuzzer; `check` has a short"
