@@ -6,7 +6,7 @@
 # the packages' names are only needed to ask for them.
 #
 #   packages.sh [modules|lint|lint-quick|docs|coverage|fuzz|qemu|git|series|portability|deb|newcomer|interop|vmm|
-#	patch|vfio-selftests]...
+#	patch|vfio-selftests|report]...
 
 . "$(dirname "$0")/lib.sh"
 
@@ -47,6 +47,8 @@ for what; do
 		;;
 	git) need+=(git:git) ;;
 	patch) need+=(patch:patch) ;;
+	# Only the test of the report wants it, and is skipped without.
+	report) need+=(chromium:chromium) ;;
 	vfio-selftests) headers+=('uuid/uuid.h:uuid-dev') ;;
 	interop)
 		need+=(busybox:busybox-static)

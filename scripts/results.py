@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -71,6 +72,22 @@ def left(path: str) -> bool:
     return os.path.exists(f'{path}.json') or os.path.isdir(path)
 
 
+def versions() -> dict[str, str]:
+    """Of what had a part in it."""
+    found = {'machine': f'{platform.system()} {platform.release()} {platform.machine()}, '
+                        f'{os.cpu_count()} processors', 'Python': platform.python_version()}
+    with contextlib.suppress(OSError):
+        found['system'] = platform.freedesktop_os_release().get('PRETTY_NAME', '')
+    with contextlib.suppress(OSError), open(f'{REPO}/mtty-mig/dkms.conf', encoding='utf-8') as file:
+        version = re.search(r'^PACKAGE_VERSION="(.*)"', file.read(), re.M)
+        found['mtty-mig'] = version[1] if version else ''
+    with contextlib.suppress(OSError):
+        said = subprocess.run(['gcc', '--version'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              text=True, check=False).stdout
+        found['compiler'] = said.partition('\n')[0]
+    return {name: text for name, text in found.items() if text}
+
+
 def leave(data: Mapping[str, Any], seconds: float | None = None) -> None:
     """Leave results, if somebody wants them: the last ones of a verb count.
 
@@ -82,7 +99,8 @@ def leave(data: Mapping[str, Any], seconds: float | None = None) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     kernel, engine, flavour, *_ = os.environ.get(SYSTEM, '').split() + [''] * 3
     about = {'kernel': kernel, 'engine': engine, 'flavour': flavour, 'commit': commit(),
-             'call': json.loads(os.environ.get(CALL, '{}')), 'ended': time.time(), 'seconds': seconds}
+             'call': json.loads(os.environ.get(CALL, '{}')), 'ended': time.time(), 'seconds': seconds,
+             'versions': versions()}
     with open(f'{path}.new', 'w', encoding='utf-8') as out:
         json.dump({**data, 'about': about}, out, indent=1)
         out.write('\n')

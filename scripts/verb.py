@@ -16,6 +16,7 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
 import sys
 from types import FrameType
 
@@ -126,6 +127,12 @@ def call(command: list[str], environment: dict[str, str]) -> int:
     return 128 - status if status < 0 else status
 
 
+def make_report() -> None:
+    """A report that cannot be made costs the verb nothing but a warning."""
+    if subprocess.run([sys.executable, '-B', f'{SCRIPTS}/report.py'], check=False).returncode:
+        print('lab: warning: there is no new report, see above', file=sys.stderr)
+
+
 def closing(verb: str, status: int) -> str:
     """The last words of a call that did not end well."""
     if verb == 'shell' and status != BROKEN:
@@ -163,9 +170,10 @@ def main() -> int:
     else:
         command = verb.command(Call(verb.name, values, {}))
     environment = environment_for(verb.name, values, asked, environment)
-    if verb.results:
-        results.prepare(verb.name, values, environment)
+    wanted = verb.results and results.prepare(verb.name, values, environment)
     status = call(command, environment)
+    if wanted and results.left(environment[results.VARIABLE]):
+        make_report()
     if verb.name != 'shell' and REFUSED < status < 128:
         status = BROKEN         # whatever the script's last command meant by it
     words = closing(verb.name, status)

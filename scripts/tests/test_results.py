@@ -48,6 +48,7 @@ class Results(unittest.TestCase):
         self.assertEqual(about['call'], {'verb': 'check', 'KERNEL': 'lts'})
         self.assertEqual([about[name] for name in ('kernel', 'engine', 'flavour', 'seconds')],
                          ['6.12.1', 'uml', 'plain', 3.5])
+        self.assertLessEqual({'machine', 'Python', 'mtty-mig'}, set(about['versions']))
 
     def test_what_was_left_before_goes(self) -> None:
         self.leave(self.prepare('check'))
