@@ -21,6 +21,7 @@ import shutil
 import sys
 import typing
 
+import details
 import exits
 import guest
 import ktap
@@ -248,6 +249,13 @@ class Conformance(guest.Check):
         return failed
 
 
+def rules_of(args, report, results_of):
+    """The verdicts by type of device: what was run again may have one type only."""
+    if args.isolate == '0':
+        return details.rules(results_of, f'{args.run}/selftests')
+    return {' '.join(args.types): {row['rule']: row['verdict'] for row in report.rows()}}
+
+
 def run(args):
     catalogue = conformance.load_catalogue(f'{args.run}/selftests/generic')
     report = conformance.Report(catalogue)
@@ -262,10 +270,13 @@ def run(args):
     failed = []
     before = None
     boots = 0
+    results_of, took = [], []
     for number in itertools.count(1):
         check = Conformance(args, report, units, isolate, number)
         failed += check.main()
         check.add_to_report(auto)
+        results_of += check.results
+        took += check.took
         if before:
             before.explain(check)
         before, units, isolate = check, check.again(), True
@@ -291,7 +302,8 @@ def run(args):
     if failed:
         print('lab: logs of the guests: ' + ' '.join(tester.log_name for tester in failed[:8]))
     results.leave({'cases': [case.as_dict() for case in report.cases()],
-                   'traces': report.traces})
+                   'traces': report.traces, 'units': took, 'arcs': details.arcs(results_of),
+                   'rules': rules_of(args, report, results_of)})
     print(ktap.last_line(report.cases()), flush=True)
     return 1 if report.failed() else 0
 

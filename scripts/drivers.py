@@ -375,7 +375,9 @@ def main() -> int:
                 write_record(result, args.record == 'more', not args.test)
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
-    status = hunt.finish([result.case() for result in results], args.logs)
+    status = hunt.finish([result.case() for result in results], args.logs,
+                         rules={f'{result.driver} {".".join(map(str, version(result.kernel)))}':
+                                result.verdicts['rules'] for result in results if result.verdicts})
     if args.record:
         write_index()
         return 0

@@ -19,6 +19,7 @@ import termios
 import time
 import tty
 
+import details
 import exits
 import hostunit
 import klog
@@ -257,7 +258,11 @@ class Tester(Job):
             self.check.lost[self.unit] = ''
         if self.unit == 'kunit' and not cases:
             cases.append(ktap.Case('kunit', 'failed', 'no suite ran'))
-        self.failed |= any(case.status == 'failed' for case in cases)
+        if any(case.status == 'failed' for case in cases):
+            self.failed = True
+            if self.unit != 'kunit':
+                # Of KUnit the log has the results themselves.
+                self.check.failed_in.setdefault(self.log_name, []).append(self.unit)
         seconds = time.monotonic() - self._begun
         self.check.took.append({'name': label(self.unit), 'seconds': round(seconds, 3)})
         self.show(f'# took {seconds:.1f} s')
@@ -347,6 +352,9 @@ class Check:
         self.cases = []
         self.finished = []
         self.took = []
+        # (unit, its cases), and for each log the units that failed
+        self.results = []
+        self.failed_in = {}
         self._begun = time.monotonic()
         # Units that came to no end, with why their guest died, if it did
         self.lost = {}
@@ -358,6 +366,7 @@ class Check:
     def result(self, unit, cases):
         """A unit is complete: its result line."""
         self.cases += cases
+        self.results.append((unit, cases))
         self.finished.append(unit)
         numbers = ktap.count(cases)
         verdict = 'not ok' if numbers['failed'] else 'ok'
@@ -426,11 +435,18 @@ class Check:
         self.run_all()
         return self.summary()
 
+    def details(self):
+        """For the report: how long, which arcs and rules, and what the kernel said."""
+        return {'units': self.took, 'arcs': details.arcs(self.results),
+                'rules': details.rules(self.results, f'{self.args.run}/selftests'),
+                'words': {label(unit): lines for unit, lines in details.words(self.failed_in).items()}}
+
     def summary(self):
         reports = [report for tester in self.guests for report in tester.scanner.reports]
         base = self.args.log
-        results.leave(ktap.write_json(base + '.json', self.cases, kernel_reports=reports,
-                                      units=self.took), time.monotonic() - self._begun)
+        results.leave(ktap.write_json(
+            base + '.json', self.cases, kernel_reports=reports, **self.details(),
+            report_units=[label(report.unit or '') for report in reports]), time.monotonic() - self._begun)
         ktap.write_junit(base + '.xml', self.cases, reports)
         for tester in self.guests:
             tester.print_problems()

@@ -13,7 +13,7 @@ import glob
 import os
 import re
 import time
-from typing import Callable, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import exits
 import ktap
@@ -90,9 +90,12 @@ def hunt(where: str, mutants: list[Mutant], look: Callable[[Mutant], list[str]])
     return cases
 
 
-def finish(cases: list[ktap.Case], logs: str) -> int:
-    """The files, the last line, and the exit status.  logs: what their names begin with."""
-    results.leave(ktap.write_json(f'{logs}.json', cases))
+def finish(cases: list[ktap.Case], logs: str, **more: Any) -> int:
+    """The files, the last line, and the exit status.
+
+    logs: what their names begin with.  more: for the report.
+    """
+    results.leave({**ktap.write_json(f'{logs}.json', cases), **more})
     ktap.write_junit(f'{logs}.xml', cases)
     print(f'\nlab: logs and results: {logs}*')
     print(ktap.last_line(cases), flush=True)

@@ -428,7 +428,7 @@ def show_rules(devices: dict[str, dict[str, str]], texts: dict[str, str]) -> str
             + f'<td><span class="bar"><i class="good" style="width:{100 * numbers[0] / whole:.1f}%;float:left"></i>'
               f'<i class="bad" style="width:{100 * numbers[1] / whole:.1f}%;float:left"></i></span></td></tr>')
     known = {rule for verdicts in devices.values() for rule in verdicts}
-    names = ''.join(f'<th>{escape(device).replace("-", "<br>", 1)}</th>' for device in devices)
+    names = ''.join(f'<th>{re.sub("[- ]", "<br>", escape(device), count=1)}</th>' for device in devices)
     body = [f'<tr id="{rule}"><th scope="row">{rule}</th>' + ''.join(
         f'<td class="{verdicts.get(rule, "")}">{verdicts.get(rule, "")}</td>' for verdicts in devices.values())
         + f'<td class="text">{escape(text)}</td></tr>' for rule, text in texts.items()]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the report wants to know of tests that ran in a guest, beside their results."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from typing import Any, Iterable, Mapping
+
+import ktap
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'selftests', 'generic'))
+
+import conformance  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
+
+# A program's units with the results of each
+Results = Iterable[tuple[str, list[ktap.Case]]]
+ARCS = re.compile(r'^# arcs: (.*)$')
+ONE_ARC = re.compile(r'(\w+>\w+) (\d+) (\d+)')
+# Lines of the kernel's log that are kept of a unit
+LAST = 40
+
+
+def split(unit: str) -> tuple[str, str]:
+    """(program, type of device or '') of PROGRAM[@TYPE[@WORD...]][%SEED]"""
+    program, _, rest = unit.partition('%')[0].partition('@')
+    return program, rest.partition('@')[0]
+
+
+def rules(results: Results, folder: str) -> dict[str, dict[str, str]]:
+    """{device: {rule: verdict}} of generic programs.  folder: of the programs in the guest."""
+    by_device: dict[str, Any] = {}
+    catalogue = None
+    for unit, cases in results:
+        program, device = split(unit)
+        if not device or not program.startswith(('generic/', 'standins/')):
+            continue
+        catalogue = catalogue or conformance.load_catalogue(f'{folder}/generic')
+        report = by_device.setdefault(device, conformance.Report(catalogue))
+        for case in cases:
+            # The parser's name is what is run, and for what; then the test.
+            test = case.name.partition(' ')[2]
+            report.add(conformance.name_of(program), re.sub(r'^SEED=\w+ ?', '', test), case)
+    return {device: {row['rule']: row['verdict'] for row in report.rows()}
+            for device, report in by_device.items()}
+
+
+def arcs(results: Results) -> dict[str, dict[str, list[int]]]:
+    """{device: {FROM>TO: [taken, errors, errors in tests that failed]}}
+
+    A program without types of device is about ours.
+    """
+    found: dict[str, dict[str, list[int]]] = {}
+    for unit, cases in results:
+        device = split(unit)[1] or 'mtty_mig'
+        for case in cases:
+            for line in case.diagnostics:
+                told = ARCS.match(line)
+                for arc, taken, errors in ONE_ARC.findall(told[1]) if told else ():
+                    numbers = found.setdefault(device, {}).setdefault(arc, [0, 0, 0])
+                    numbers[0] += int(taken)
+                    numbers[1] += int(errors)
+                    numbers[2] += int(errors) * (case.status == 'failed')
+    return found
+
+
+def words(logs: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """{unit: the end of what the kernel said meanwhile}.  logs: of each log's name the units."""
+    found: dict[str, list[str]] = {}
+    for name, units in logs.items():
+        wanted = set(units)
+        if not wanted:
+            continue
+        unit = ''
+        with contextlib.suppress(FileNotFoundError), open(name, encoding='utf-8', errors='replace') as log:
+            for line in log:
+                if line.startswith('--- '):
+                    word, _, rest = line.rstrip('\n')[4:].partition(' ')
+                    # A mark that was too long has no more than its beginning.
+                    unit = next((each for each in wanted if rest and each.startswith(rest)), '') \
+                        if word == 'begin' else ''
+                elif unit:
+                    kept = found.setdefault(unit, [])
+                    kept.append(line.rstrip('\r\n'))
+                    del kept[:-LAST]
+    return found
