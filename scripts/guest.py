@@ -244,7 +244,7 @@ class Tester(Job):
 
     def begin(self, unit):
         self.unit = unit
-        self._parser = ktap.Parser(label(unit), plan_needed=unit != 'kunit')
+        self._parser = ktap.Parser(label(unit), plan_needed=unit != 'kunit', clock=time.monotonic)
         self._begun = time.monotonic()
         self.show(f'# {"suites" if unit == "kunit" else "selftests"}: {label(unit)}')
 

@@ -29,6 +29,8 @@ BEGAN = 'LAB_BEGAN'
 ROW = 'LAB_ROW'
 # Release, engine and flavour of the kernel: setup.sh says so
 SYSTEM = 'LAB_SYSTEM'
+# What export.py writes
+EXPORTED = ('junit.xml', 'results.ktap', 'results.json')
 
 
 def commit() -> str:
@@ -62,6 +64,9 @@ def prepare(verb: str, values: Mapping[str, str], environment: dict[str, str]) -
     with contextlib.suppress(FileNotFoundError):
         os.unlink(f'{path}.json')
     shutil.rmtree(path, ignore_errors=True)
+    for name in EXPORTED if values.get('RESULTS') else ():
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f'{values["RESULTS"]}/{name}')
     environment[VARIABLE] = path
     environment[BEGAN] = str(round(time.time(), 1))
     return True
@@ -99,7 +104,8 @@ def leave(data: Mapping[str, Any], seconds: float | None = None) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     kernel, engine, flavour, *_ = os.environ.get(SYSTEM, '').split() + [''] * 3
     about = {'kernel': kernel, 'engine': engine, 'flavour': flavour, 'commit': commit(),
-             'call': json.loads(os.environ.get(CALL, '{}')), 'ended': time.time(), 'seconds': seconds,
+             'call': json.loads(os.environ.get(CALL, '{}')), 'began': float(os.environ.get(BEGAN, 0)),
+             'ended': time.time(), 'seconds': seconds, 'seed': data.get('seed', os.environ.get('SEED', '1')),
              'versions': versions()}
     with open(f'{path}.new', 'w', encoding='utf-8') as out:
         json.dump({**data, 'about': about}, out, indent=1)

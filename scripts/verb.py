@@ -18,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from types import FrameType
 
 import results
@@ -75,7 +76,8 @@ def environment_for(verb: str, values: dict[str, str], asked: Asked,
     result = {name: text for name, text in environment.items()
               if name not in BY_NAME or BY_NAME[name].foreign or BY_NAME[name].kbuild}
     result.update({name: text for name, text in values.items() if not BY_NAME[name].kbuild})
-    for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR'):
+    # Where results go is no matter of the verbs that it calls itself.
+    for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR', 'RESULTS'):
         result.pop(name, None)
     if asked.jobs and asked.jobs != 'all':
         result['LAB_JOBS'] = asked.jobs
@@ -90,6 +92,9 @@ def environment_for(verb: str, values: dict[str, str], asked: Asked,
         result['FOR'] = result.pop('SECONDS')
     if verb == 'kunit' and 'TEST' in values:
         result['KUNIT_FILTER'] = result.pop('TEST')
+    if result.get('SEED') == 'random' and verb != 'soak':
+        # Chosen here, so that all programs have the same, and the results tell which.
+        result['SEED'] = str(time.time_ns() % (1 << 63))
     if verb == 'stress':
         # They see for themselves whether they still move.
         result.setdefault('TEST', '@(stress|ioctl_fuzz)_test')
@@ -127,10 +132,16 @@ def call(command: list[str], environment: dict[str, str]) -> int:
     return 128 - status if status < 0 else status
 
 
-def make_report() -> None:
-    """A report that cannot be made costs the verb nothing but a warning."""
-    if subprocess.run([sys.executable, '-B', f'{SCRIPTS}/report.py'], check=False).returncode:
+def make_report(path: str, status: int, folder: str) -> bool:
+    """The report, which costs the verb no more than a warning, and what others want to read.
+
+    path: where the results are.  folder: where they are to go; '' for nowhere.
+    """
+    python = [sys.executable, '-B']
+    if results.left(path) and subprocess.run([*python, f'{SCRIPTS}/report.py'], check=False).returncode:
         print('lab: warning: there is no new report, see above', file=sys.stderr)
+    return not folder or not subprocess.run(
+        [*python, f'{SCRIPTS}/export.py', os.path.basename(path), str(status), folder], check=False).returncode
 
 
 def closing(verb: str, status: int) -> str:
@@ -172,8 +183,9 @@ def main() -> int:
     environment = environment_for(verb.name, values, asked, environment)
     wanted = verb.results and results.prepare(verb.name, values, environment)
     status = call(command, environment)
-    if wanted and results.left(environment[results.VARIABLE]):
-        make_report()
+    if wanted and not make_report(environment[results.VARIABLE], status, values.get('RESULTS', '')):
+        print(f'lab: error: there are no results in {values["RESULTS"]}, see above', file=sys.stderr)
+        status = status or BROKEN
     if verb.name != 'shell' and REFUSED < status < 128:
         status = BROKEN         # whatever the script's last command meant by it
     words = closing(verb.name, status)

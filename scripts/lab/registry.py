@@ -33,4 +33,4 @@ def every() -> list[Verb]:
 
 def takes(verb: Verb) -> list[str]:
     """The variables that it takes."""
-    return [*verb.variables.split(), *verb.kbuild]
+    return [*verb.variables.split(), *(['RESULTS'] if verb.results else []), *verb.kbuild]

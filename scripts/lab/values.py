@@ -170,6 +170,20 @@ def folder(call: Call, name: str, text: str) -> str:
     return path
 
 
+def results_folder(call: Call, name: str, text: str) -> str:
+    """A directory that can be written to, said before hours of tests rather than after."""
+    import tempfile  # pylint: disable=import-outside-toplevel
+    path = folder(call, name, text)
+    near = path
+    while not os.path.exists(near):
+        near = os.path.dirname(near)
+    try:
+        os.rmdir(tempfile.mkdtemp(dir=near))
+    except OSError as why:
+        raise Wrong(f'{call.show(name, text)}: {near} cannot be written to ({why.strerror})') from None
+    return path
+
+
 def is_tree(path: str) -> bool:
     return all(os.path.exists(f'{path}/{each}') for each in ('Makefile', 'Kconfig', 'arch/um'))
 

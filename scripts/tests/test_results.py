@@ -57,6 +57,15 @@ class Results(unittest.TestCase):
         self.assertFalse(results.left(environment[results.VARIABLE]))
         self.assertEqual(os.listdir(results.FOLDER), [])
 
+    def test_what_an_earlier_call_has_exported_goes(self) -> None:
+        folder = f'{self.folder.name}/results'
+        os.mkdir(folder)
+        for name in (*results.EXPORTED, 'mine'):
+            with open(f'{folder}/{name}', 'w', encoding='utf-8'):
+                pass
+        self.prepare('check', RESULTS=folder)
+        self.assertEqual(os.listdir(folder), ['mine'])
+
     def test_another_verb_has_its_own(self) -> None:
         self.leave(self.prepare('kunit'))
         self.leave(self.prepare('conformance', DRIVER='qat'))

@@ -34,6 +34,9 @@ CUT_OFF = (124, 137)
 class Case:
     """One result: status is 'passed', 'failed' or 'skipped'."""
 
+    # How long it took, if somebody measured that
+    seconds = None
+
     def __init__(self, name, status, reason='', diagnostics=()):
         self.name = name
         self.status = status
@@ -46,6 +49,8 @@ class Case:
             out['reason'] = self.reason
         if self.status == 'failed':
             out['diagnostics'] = self.diagnostics
+        if self.seconds is not None:
+            out['seconds'] = self.seconds
         return out
 
 
@@ -66,11 +71,15 @@ class Parser:
 
     plan_needed: the outermost group must have a plan, as that of a test
     program must; KUnit in a module prints its suites without one.
+    clock: for lines that are fed as they come: a case took the time since the
+    last result, or since the parser was made.
     """
 
-    def __init__(self, name, plan_needed=True):
+    def __init__(self, name, plan_needed=True, clock=None):
         self.name = name
         self.plan_needed = plan_needed
+        self.clock = clock
+        self._since = clock() if clock else None
         self.groups = [Group(0)]
         self.cases = []
         self.skipped_all = None
@@ -193,7 +202,11 @@ class Parser:
                                     f'{group.results} was due'))
             group.results = int(match.group('num'))
         if child is None:
-            group.cases.append(Case(full, status, reason, diagnostics))
+            case = Case(full, status, reason, diagnostics)
+            if self.clock:
+                now = self.clock()
+                case.seconds, self._since = round(now - self._since, 3), now
+            group.cases.append(case)
             return
 
         diagnostics = diagnostics + child.diagnostics
@@ -281,6 +294,8 @@ def write_junit(path, cases, reports=()):
     for case in cases:
         where, _, name = printable(case.name).partition(' ')
         item = ET.SubElement(suite, 'testcase', classname=where, name=name or where)
+        if case.seconds is not None:
+            item.set('time', f'{case.seconds:.3f}')
         if case.status == 'failed':
             text = printable('\n'.join(case.diagnostics))
             ET.SubElement(item, 'failure',
