@@ -43,5 +43,8 @@ html_theme_options = {
     'page_width': '1180px',
     'sidebar_width': '270px',
     'show_powered_by': False,
+    'font_family': 'system-ui, sans-serif',
+    'head_font_family': 'system-ui, sans-serif',
+    'font_size': '15px',
 }
 html_sidebars = {'**': ['about.html', 'navigation.html', 'searchbox.html']}

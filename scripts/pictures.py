@@ -177,13 +177,12 @@ def fsm(model: Model, driver: Driver, name: str) -> str:
     states = model.states(name)
     used = [run for run in columns if any(driver.runs.get(state, '') == run for state in states)]
     for run in used:
-        lines.append(words_node(f'column {run}', MEANS[run], 2.4 * used.index(run), 2.1 if any(
-            model.saving[state] for state in states) else 1.0))
+        lines.append(words_node(f'column {run}', MEANS[run], 1.9 * used.index(run), 1.6))
     for state in states:
-        row = 1.4 if model.saving[state] else -1.4 if state == 'RESUMING' else 0
-        lines.append(state_node(state, state, driver, 2.4 * used.index(driver.runs.get(state, '')), row))
-    for row, label in ((1.4, 'saving'), (0, 'no session'), (-1.4, 'resuming')):
-        lines.append(words_node(f'row {label}', label, -1.6, row))
+        row = 1.1 if model.saving[state] else -1.1 if state == 'RESUMING' else 0
+        lines.append(state_node(state, state, driver, 1.9 * used.index(driver.runs.get(state, '')), row))
+    for row, label in ((1.1, 'saving'), (0, 'no session'), (-1.1, 'resuming')):
+        lines.append(words_node(f'row {label}', label, -1.25, row))
     arcs = set(model.arcs(name))
     for start, end in sorted(arcs):
         if (end, start) not in arcs:
