@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+from typing import Iterator
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 INDEX = 'Title\n=====\n\n.. toctree::\n\n   page\n\n{}\n'
@@ -57,6 +60,30 @@ class Docs(unittest.TestCase):
             for words in ('page.rst:7: ERROR: Malformed table', "WARNING: unknown document: 'nowhere'",
                           'dot exited with error', "lost.rst: WARNING: document isn't included in any toctree"):
                 self.assertIn(words, said)
+
+
+class Names(unittest.TestCase):
+    """What the pages name is there."""
+
+    def pages(self) -> Iterator[tuple[str, str]]:
+        for path in sorted(glob.glob(f'{REPO}/Documentation/**/*.rst', recursive=True)):
+            with open(path, encoding='utf-8') as file:
+                yield os.path.relpath(path, REPO), file.read()
+
+    def test_rules(self) -> None:
+        pages = dict(self.pages())
+        known = set(re.findall(r'^(MIG-[A-Z0-9]+-\d\d)\n-+$', pages['Documentation/rules.rst'], re.M))
+        self.assertIn('MIG-FSM-03', known)
+        for name, text in pages.items():
+            with self.subTest(name):
+                self.assertEqual(set(re.findall(r'\bMIG-[A-Z0-9]+-\d\d\b', text)) - known, set())
+
+    def test_mutants_of_the_tour(self) -> None:
+        text = dict(self.pages())['Documentation/writing-a-driver.rst']
+        names = set(re.findall(r'(?:``|mutants/)((?:fsm|migf|stream)(?:-[a-z0-9]+)+)(?:``|\.patch)', text))
+        self.assertGreater(len(names), 10)
+        for name in names:
+            self.assertTrue(os.path.exists(f'{REPO}/selftests/mutants/{name}.patch'), name)
 
 
 if __name__ == '__main__':
