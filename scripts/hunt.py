@@ -33,6 +33,7 @@ class Mutant(NamedTuple):
     survives: str           # why no test can notice it
     files: list[str]        # what it changes
     sanitized: bool = False  # only a kernel with sanitizers, and a look for leaks, notices it
+    rule: str = ''          # the first one that it breaks
 
     @classmethod
     def read(cls, path: str) -> Mutant:
@@ -40,10 +41,12 @@ class Mutant(NamedTuple):
             text = file.read()
         head = email.parser.Parser().parsestr(text, headersonly=True)
         words = str(head['Killed-by'] or '').split()
+        rules = str(head['Rules'] or 'none').split()
         return cls(os.path.basename(path).removesuffix('.patch'), path, str(head['Subject'] or ''),
                    words[0] if len(words) == 1 else f'@({"|".join(words)})' if words else '',
                    ' '.join(str(head['Survives'] or '').split()),
-                   re.findall(r'^--- a/(\S+)$', text, re.M), head['Needs'] in ('san', 'leaks'))
+                   re.findall(r'^--- a/(\S+)$', text, re.M), head['Needs'] in ('san', 'leaks'),
+                   '' if rules == ['none'] else rules[0])
 
 
 def read_all(folder: str, pattern: str = '') -> list[Mutant]:

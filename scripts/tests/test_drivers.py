@@ -4,7 +4,9 @@
 import glob
 import json
 import os
+import re
 import sys
+import tempfile
 import unittest
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
@@ -119,9 +121,76 @@ class Records(unittest.TestCase):
                     with open(mutant.path, encoding='utf-8') as patch:
                         self.assertIn(f'\n--- a/{about["source"]}/', patch.read())
 
+    def test_each_mutant_says_what_is_expected_to_notice_it(self):
+        known = {path[len(drivers.REPO) + 1:].removeprefix('selftests/').removesuffix('.c')
+                 for path in glob.glob(f'{drivers.REPO}/selftests/*/*_test.c')}
+        with open(f'{drivers.REPO}/Documentation/rules.rst', encoding='utf-8') as file:
+            rules = set(re.findall(r'^MIG-\w+-\d+$', file.read(), re.M))
+        for path in sorted(glob.glob(f'{drivers.STANDINS}/*/mutants/*.patch')):
+            with self.subTest(path[len(drivers.STANDINS) + 1:]):
+                mutant = hunt.Mutant.read(path)
+                self.assertNotEqual(bool(mutant.killed_by), bool(mutant.survives),
+                                    'it has Killed-by or Survives, and not both')
+                self.assertLessEqual({mutant.rule} - {''}, rules)
+                if mutant.killed_by:
+                    self.assertIn(mutant.killed_by, known)
+
     def test_versions(self):
         self.assertEqual(drivers.version('6.12.117'), (6, 12))
         self.assertLess(drivers.version('6.9'), drivers.version('6.13'))
+
+
+class Driver(drivers.Prey):
+    """One that comes to these verdicts, look by look: as it is, and with a mistake."""
+
+    def __init__(self, as_it_is, mutated):
+        super().__init__('any', 'lts', 'log')
+        self.results = {'as it is': as_it_is, 'mutated': mutated}
+        self.ran = []
+
+    def run(self, look, name, *more):
+        which = 'mutated' if more else 'as it is'
+        self.ran.append((look.programs, look.rule, which))
+        results = self.results[which].get(look.programs, [verdicts(A='pass')])
+        return results.pop(0) if results[1:] else results[0]
+
+
+class Looks(unittest.TestCase):
+    MUTANT = hunt.Mutant('name', 'path', 'subject', 'generic/x_test', '', [], rule='MIG-A-01')
+
+    def test_what_is_expected_to_notice_it_is_first(self):
+        driver = Driver({}, {'generic/x_test': [verdicts(A='FAIL')]})
+        self.assertEqual(driver.signs_of(self.MUTANT), ['A: FAIL, recorded: pass'])
+        self.assertEqual(driver.ran, [('generic/x_test', 'MIG-A-01', which)
+                                      for which in ('mutated', 'as it is', 'as it is')])
+
+    def test_all_look_if_that_does_not(self):
+        driver = Driver({}, {drivers.STAGES[1]: [verdicts(A='FAIL')]})
+        self.assertTrue(driver.signs_of(self.MUTANT))
+        self.assertEqual([ran[0] for ran in driver.ran if ran[2] == 'mutated'],
+                         ['generic/x_test', *drivers.STAGES[:2]])
+        self.assertEqual({ran[1] for ran in driver.ran if ran[0] in drivers.STAGES}, {''})
+
+    def test_nothing_notices_it(self):
+        self.assertEqual(Driver({}, {}).signs_of(self.MUTANT), [])
+
+    def test_what_differs_from_one_run_of_two_is_no_sign(self):
+        fails, passes = verdicts(A='FAIL'), verdicts(A='pass')
+        driver = Driver({'generic/x_test': [passes, fails]}, {'generic/x_test': [fails]})
+        self.assertEqual(driver.signs_of(self.MUTANT), [])
+
+    def test_the_driver_as_it_is_runs_once_for_all_mutants(self):
+        driver = Driver({}, {'generic/x_test': [verdicts(A='FAIL')]})
+        driver.signs_of(self.MUTANT)
+        driver.signs_of(self.MUTANT)
+        self.assertEqual([ran[2] for ran in driver.ran].count('as it is'), drivers.BASE_RUNS)
+
+    def test_a_header(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.patch') as file:
+            file.write('Subject: s\nRules: MIG-A-01 MIG-B-02\nKilled-by: generic/x_test\n\n--- a/f\n')
+            file.flush()
+            self.assertEqual(drivers.looks(hunt.Mutant.read(file.name)),
+                             [drivers.Look('generic/x_test', 'MIG-A-01'), *map(drivers.Look, drivers.STAGES)])
 
 
 class Pages(unittest.TestCase):
