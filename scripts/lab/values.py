@@ -326,7 +326,7 @@ def suites() -> dict[str, list[str]]:
     for folder in ('kunit', 'selftests/standins/kunit'):
         for path in sorted(glob.glob(f'{REPO}/{folder}/*_kunit.c')):
             text = read(path)
-            suite = re.search(r'^\t\.name = "(?:mtty_mig_)?(\w+)"', text, re.M)
+            suite = re.search(r'^static struct kunit_suite \w+ = \{\n\t\.name = "(?:mtty_mig_)?(\w+)"', text, re.M)
             if suite:
                 found[suite[1]] = re.findall(r'\bKUNIT_CASE\w*\((\w+)', text)
     return found

@@ -176,6 +176,7 @@ TAKEN = [
     'run ARGS=-j\\ x.json', 'run V=1 W=1 C=2 CHECK=sh KCFLAGS=-DDEBUG',
     'check LEAKS=1', 'check SAN=0 GUESTS=1 ONLY=lts', 'check KERNEL=latest TEST=fsm_test',
     'check-all ONLY=^check GUESTS=2', 'kunit TEST=fsm', 'kunit TEST=mtty_mig_fsm', 'kunit TEST=d*',
+    'kunit TEST=standins_model',
     'kunit TEST=fsm.*', 'kunit KERNEL=latest SAN=0 PROCESSORS=2', 'kunit LEAKS=1',
     'selftests TEST=@(fsm|dma)_test SEED=random STEPS=5 CALLS=1', 'selftests TEST=device/* SEED=0x10',
     'selftests TEST=!(*fail_nth_*) TYPES=mtty_mig-full',
