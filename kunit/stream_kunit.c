@@ -203,7 +203,7 @@ static struct mtty_enc *enc_new(struct kunit *test, u32 type, u64 mem_size)
 	return enc;
 }
 
-/* One record at a time, or two; hashed as they come, or only when it must be */
+/* One record at a time, or two */
 static struct mtty_test_blob *encode(struct kunit *test, struct mtty_mem *mem,
 				     const struct mtty_hw *hw)
 {
@@ -218,8 +218,6 @@ static struct mtty_test_blob *encode(struct kunit *test, struct mtty_mem *mem,
 	mtty_test_track(test, mem);
 	while (mtty_mem_next_unsent(mem, &index, &data, &initial)) {
 		mtty_enc_page(enc, index, data);
-		if (n % 2)
-			mtty_enc_hash(enc);
 		if (n++ % 3)
 			enc_take(test, enc, blob);
 	}

@@ -50,7 +50,6 @@ EXPORT(mtty_mem_digest);
 EXPORT(mtty_enc_header);
 EXPORT(mtty_enc_page);
 EXPORT(mtty_enc_end);
-EXPORT(mtty_enc_hash);
 EXPORT(mtty_dec_init);
 EXPORT(mtty_dec_want);
 EXPORT(mtty_dec_got);

@@ -143,8 +143,7 @@ static bool save_more(const struct mtty_migf *migf, size_t count)
 
 /*
  * Encode the next records, as many as the reader can take whole; at least one. The
- * encoder is empty. To take hw_lock for each page, and to hash under it, would cost
- * a third of the throughput.
+ * encoder is empty.
  *
  * Return: as save_record().
  */
@@ -159,7 +158,6 @@ static int save_next(struct mtty_migf *migf, size_t count)
 		if (save_record(migf) <= 0)
 			break;
 	mutex_unlock(&mtty->hw_lock);
-	mtty_enc_hash(&migf->enc);
 	return ret;
 }
 

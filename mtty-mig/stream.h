@@ -204,15 +204,17 @@ struct mtty_stream_trailer {
 #define MTTY_STREAM_END_SIZE	(MTTY_STREAM_STATE_SIZE + \
 				 MTTY_STREAM_TRAILER_SIZE)
 
-/* The encoder's buffer: fifteen pages, which stay in the processor's caches */
-#define MTTY_STREAM_BUF		0x10000
+/*
+ * The buffer of a session: three pages. What is written to it is read from the
+ * processor's nearest cache, so a larger one is slower.
+ */
+#define MTTY_STREAM_BUF		0x4000
 
 /**
  * struct mtty_enc - the encoder: a stream that is being written
- * @hash: digest of all bytes that have been hashed
- * @total: number of bytes encoded so far
+ * @hash: digest of all bytes encoded so far
+ * @total: their number
  * @pos: bytes of @buf that have been read
- * @hashed: bytes of @buf that have been hashed
  * @len: bytes in @buf
  * @buf: MTTY_STREAM_BUF bytes, with the records encoded last
  */
@@ -220,7 +222,6 @@ struct mtty_enc {
 	struct xxh64_state hash;
 	u64 total;
 	size_t pos;
-	size_t hashed;
 	size_t len;
 	u8 *buf;
 };
@@ -228,7 +229,6 @@ struct mtty_enc {
 void mtty_enc_header(struct mtty_enc *enc, void *buf, u32 type, u64 mem_size);
 void mtty_enc_page(struct mtty_enc *enc, u64 index, const void *data);
 void mtty_enc_end(struct mtty_enc *enc, const struct mtty_hw *hw);
-void mtty_enc_hash(struct mtty_enc *enc);
 
 static inline size_t mtty_enc_unread(const struct mtty_enc *enc)
 {
