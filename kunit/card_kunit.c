@@ -185,24 +185,19 @@ static void card_ports_are_two(struct kunit *test)
 
 /* Stopped */
 
-struct state {
-	const char *name;
-	unsigned int state;
-};
-
-static const struct state stopped_states[] = {
-	{ "STOP", VFIO_DEVICE_STATE_STOP },
-	{ "STOP_COPY", VFIO_DEVICE_STATE_STOP_COPY },
-	{ "RESUMING", VFIO_DEVICE_STATE_RESUMING },
+static const struct mtty_test_state stopped_states[] = {
+	MTTY_TEST_STATE(STOP),
+	MTTY_TEST_STATE(STOP_COPY),
+	MTTY_TEST_STATE(RESUMING),
 };
 
 KUNIT_ARRAY_PARAM_DESC(stopped_states, stopped_states, name);
 
-static const struct state running_states[] = {
-	{ "RUNNING", VFIO_DEVICE_STATE_RUNNING },
-	{ "RUNNING_P2P", VFIO_DEVICE_STATE_RUNNING_P2P },
-	{ "PRE_COPY", VFIO_DEVICE_STATE_PRE_COPY },
-	{ "PRE_COPY_P2P", VFIO_DEVICE_STATE_PRE_COPY_P2P },
+static const struct mtty_test_state running_states[] = {
+	MTTY_TEST_STATE(RUNNING),
+	MTTY_TEST_STATE(RUNNING_P2P),
+	MTTY_TEST_STATE(PRE_COPY),
+	MTTY_TEST_STATE(PRE_COPY_P2P),
 };
 
 KUNIT_ARRAY_PARAM_DESC(running_states, running_states, name);
@@ -224,7 +219,7 @@ static struct mtty_device *device_with_something_to_lose(struct kunit *test)
 
 static void card_stopped_drops_writes(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = device_with_something_to_lose(test);
 	unsigned int i;
 	u64 digest;
@@ -246,7 +241,7 @@ static void card_stopped_drops_writes(struct kunit *test)
 
 static void card_stopped_reads_without_effect(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = device_with_something_to_lose(test);
 	struct mtty_hw *hw = kunit_kzalloc(test, sizeof(*hw), GFP_KERNEL);
 	unsigned int i, n;
@@ -267,7 +262,7 @@ static void card_stopped_reads_without_effect(struct kunit *test)
 
 static void card_stopped_has_config_space(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = running(test);
 	__le16 val;
 
@@ -288,7 +283,7 @@ static void card_stopped_has_config_space(struct kunit *test)
 
 static void card_runs(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = device_with_something_to_lose(test);
 	u8 val = 9;
 

@@ -57,8 +57,8 @@ static const char * const moments[] = { "before", "after" };
 
 static void arc_name(const struct arc *arc, unsigned int after, char *name)
 {
-	snprintf(name, LINE_SIZE, "%s-%s-%s", mtty_test_state_name(arc->from),
-		 mtty_test_state_name(arc->to), moments[after]);
+	snprintf(name, LINE_SIZE, "%s-%s-%s", mtty_state_name(arc->from),
+		 mtty_state_name(arc->to), moments[after]);
 }
 
 /* What one asks for outlives the test that did, so each has its own device */
@@ -473,8 +473,8 @@ static void fault_random(struct kunit *test)
 static void arc_desc(const struct arc *arc, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s to %s",
-		 mtty_test_state_name(arc->from),
-		 mtty_test_state_name(arc->to));
+		 mtty_state_name(arc->from),
+		 mtty_state_name(arc->to));
 }
 
 KUNIT_ARRAY_PARAM(arcs, arcs, arc_desc);

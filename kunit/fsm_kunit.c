@@ -207,14 +207,14 @@ static struct pair states[21];
 static void pair_desc(struct pair *p, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s: %s to %s",
-		 mtty_test_type_name(p->type), mtty_test_state_name(p->from),
-		 mtty_test_state_name(p->to));
+		 mtty_test_type_name(p->type), mtty_state_name(p->from),
+		 mtty_state_name(p->to));
 }
 
 static void state_desc(struct pair *p, char *desc)
 {
 	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%s: %s",
-		 mtty_test_type_name(p->type), mtty_test_state_name(p->from));
+		 mtty_test_type_name(p->type), mtty_state_name(p->from));
 }
 
 KUNIT_ARRAY_PARAM(pairs, pairs, pair_desc);
@@ -574,8 +574,8 @@ static void fsm_arcs_that_the_core_asks_for(struct kunit *test)
 				continue;
 			KUNIT_EXPECT_TRUE_MSG(test, fsm->arc[from][next],
 					      "%s to %s",
-					      mtty_test_state_name(from),
-					      mtty_test_state_name(next));
+					      mtty_state_name(from),
+					      mtty_state_name(next));
 			nr += !asked[from][next];
 			asked[from][next] = true;
 		}

@@ -18,22 +18,6 @@
 #include "compat.h"
 #include "helpers.h"
 
-const char *mtty_test_state_name(unsigned int state)
-{
-	static const char * const names[MTTY_TEST_NR_STATES] = {
-		[VFIO_DEVICE_STATE_ERROR]	 = "ERROR",
-		[VFIO_DEVICE_STATE_STOP]	 = "STOP",
-		[VFIO_DEVICE_STATE_RUNNING]	 = "RUNNING",
-		[VFIO_DEVICE_STATE_STOP_COPY]	 = "STOP_COPY",
-		[VFIO_DEVICE_STATE_RESUMING]	 = "RESUMING",
-		[VFIO_DEVICE_STATE_RUNNING_P2P]	 = "RUNNING_P2P",
-		[VFIO_DEVICE_STATE_PRE_COPY]	 = "PRE_COPY",
-		[VFIO_DEVICE_STATE_PRE_COPY_P2P] = "PRE_COPY_P2P",
-	};
-
-	return state < ARRAY_SIZE(names) ? names[state] : "out of range";
-}
-
 const char *mtty_test_type_name(enum mtty_mig_type type)
 {
 	static const char * const names[] = {
@@ -246,7 +230,7 @@ struct file *mtty_test_enter(struct kunit *test, struct mtty_device *mtty,
 
 	KUNIT_ASSERT_EQ_MSG(test, 0,
 			    mtty_test_set_state(test, mtty, state, &filp),
-			    "to %s", mtty_test_state_name(state));
+			    "to %s", mtty_state_name(state));
 	KUNIT_ASSERT_EQ(test, state, mtty_test_get_state(mtty));
 	return filp;
 }

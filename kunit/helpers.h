@@ -12,6 +12,7 @@
 #include <linux/prandom.h>
 #include <linux/sizes.h>
 
+#include "arcs.h"
 #include "mtty_mig.h"
 
 /* All four sets of capabilities that the uAPI defines, by device type */
@@ -24,7 +25,18 @@
 /* States from ERROR to PRE_COPY_P2P */
 #define MTTY_TEST_NR_STATES	(VFIO_DEVICE_STATE_PRE_COPY_P2P + 1)
 
-const char *mtty_test_state_name(unsigned int state);
+/**
+ * struct mtty_test_state - a state to test in
+ * @name: its name in the uAPI
+ * @state: the state
+ */
+struct mtty_test_state {
+	const char *name;
+	unsigned int state;
+};
+
+#define MTTY_TEST_STATE(state)	{ #state, VFIO_DEVICE_STATE_##state }
+
 const char *mtty_test_type_name(enum mtty_mig_type type);
 
 /* Devices */

@@ -149,23 +149,18 @@ static void poll_is_woken_by_the_end_of_the_session(struct kunit *test)
 
 /* Life */
 
-struct state {
-	const char *name;
-	unsigned int state;
-};
-
-static const struct state sessions[] = {
-	{ "PRE_COPY", VFIO_DEVICE_STATE_PRE_COPY },
-	{ "PRE_COPY_P2P", VFIO_DEVICE_STATE_PRE_COPY_P2P },
-	{ "STOP_COPY", VFIO_DEVICE_STATE_STOP_COPY },
-	{ "RESUMING", VFIO_DEVICE_STATE_RESUMING },
+static const struct mtty_test_state sessions[] = {
+	MTTY_TEST_STATE(PRE_COPY),
+	MTTY_TEST_STATE(PRE_COPY_P2P),
+	MTTY_TEST_STATE(STOP_COPY),
+	MTTY_TEST_STATE(RESUMING),
 };
 
 KUNIT_ARRAY_PARAM_DESC(sessions, sessions, name);
 
 static void fd_is_dead_after_reset(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = mtty_test_filled(test);
 	struct file *filp = mtty_test_enter(test, mtty, p->state);
 
@@ -176,7 +171,7 @@ static void fd_is_dead_after_reset(struct kunit *test)
 
 static void fd_is_dead_while_another_lives(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = mtty_test_filled(test);
 	struct file *old = mtty_test_enter(test, mtty, p->state), *new;
 
@@ -192,7 +187,7 @@ static void fd_is_dead_while_another_lives(struct kunit *test)
 /* What it would touch then is gone, and KASAN sees it */
 static void fd_outlives_the_device(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = mtty_test_create(test, MTTY_MIG_TYPE_FULL,
 						    SZ_64K);
 	struct file *filp;
@@ -225,7 +220,7 @@ static void fd_outlives_the_device(struct kunit *test)
 
 static void fd_closed_in_the_middle(struct kunit *test)
 {
-	const struct state *p = test->param_value;
+	const struct mtty_test_state *p = test->param_value;
 	struct mtty_device *mtty = mtty_test_filled(test);
 	struct file *filp = mtty_test_enter(test, mtty, p->state);
 

@@ -3,20 +3,16 @@
  * The names of the states, and the list of the arcs. fsm.c says what each arc
  * does.
  */
+#include <kunit/visibility.h>
 #include <linux/array_size.h>
+#include <linux/export.h>
 
 #include "arcs.h"
 
-static const char * const state_names[] = {
-	[VFIO_DEVICE_STATE_ERROR]		= "ERROR",
-	[VFIO_DEVICE_STATE_STOP]		= "STOP",
-	[VFIO_DEVICE_STATE_RUNNING]		= "RUNNING",
-	[VFIO_DEVICE_STATE_STOP_COPY]		= "STOP_COPY",
-	[VFIO_DEVICE_STATE_RESUMING]		= "RESUMING",
-	[VFIO_DEVICE_STATE_RUNNING_P2P]		= "RUNNING_P2P",
-	[VFIO_DEVICE_STATE_PRE_COPY]		= "PRE_COPY",
-	[VFIO_DEVICE_STATE_PRE_COPY_P2P]	= "PRE_COPY_P2P",
-};
+#define NAME(state) \
+	[VFIO_DEVICE_STATE_##state] = #state,
+static const char * const state_names[] = { MTTY_STATES(NAME, NAME) };
+#undef NAME
 
 /**
  * mtty_state_name - the name of a state in the uAPI
@@ -26,6 +22,7 @@ const char *mtty_state_name(enum vfio_device_mig_state state)
 {
 	return state < ARRAY_SIZE(state_names) ? state_names[state] : "?";
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_state_name);
 
 /**
  * mtty_arc - enumerate the arcs
@@ -48,3 +45,4 @@ bool mtty_arc(unsigned int i, enum vfio_device_mig_state *from,
 	*to = arcs[i][1];
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(mtty_arc);

@@ -1,13 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The names and the list of the arcs. They are apart from fsm.c, which executes
- * the arcs, because the fault points are named after them.
+ * The names of the states, and the list of the arcs. They are apart from fsm.c,
+ * which executes the arcs, because the fault points are named after them.
  */
 #ifndef MTTY_MIG_ARCS_H
 #define MTTY_MIG_ARCS_H
 
 #include <linux/types.h>
 #include <linux/vfio.h>
+
+/*
+ * The states of the uAPI, as MTTY_STATES(STATE, LAST) with STATE(name) for each
+ * but the last, and LAST(name) for that
+ */
+#define MTTY_STATES(STATE, LAST) \
+	STATE(ERROR) \
+	STATE(STOP) \
+	STATE(RUNNING) \
+	STATE(STOP_COPY) \
+	STATE(RESUMING) \
+	STATE(RUNNING_P2P) \
+	STATE(PRE_COPY) \
+	LAST(PRE_COPY_P2P)
 
 /* The arcs of all capability sets, as MTTY_ARCS(ARC) with ARC(from, to) */
 #define MTTY_ARCS(ARC) \

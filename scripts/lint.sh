@@ -44,7 +44,7 @@ ignored() {
 		echo COMPLEX_MACRO MACRO_ARG_REUSE MACRO_ARG_UNUSED
 		;;
 	*/trace.h) # written as all the kernel's trace headers are
-		echo OPEN_ENDED_LINE PARENTHESIS_ALIGNMENT
+		echo OPEN_ENDED_LINE PARENTHESIS_ALIGNMENT TRAILING_SEMICOLON
 		;;
 	*_regs.h) # userspace includes it, too
 		echo BIT_MACRO
