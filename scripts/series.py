@@ -89,9 +89,10 @@ PARTS = (
            'dirty.c', 'card.c'),
     # Not dkms.conf, which is there for who has no tree
     and_files(driver('driver', '*.[ch]', 'K*'), *pages('device', 'debugfs', 'locking')),
-    suites('kunit', 'K*', '.kunitconfig', 'helpers.[ch]', 'blob.c', 'files.c', 'main_kunit.c',
-           'device_kunit.c', 'fsm_kunit.c', 'migf_kunit.c'),
-    suites('kunit-hardware', 'pci_*', 'uart_*', 'dma_*', 'pri_*', 'irq_*', 'engine_*'),
+    suites('kunit', 'K*', '.kunitconfig', 'helpers.[ch]', 'blob.c', 'files.c', 'sessions.[ch]',
+           'main_*', 'device_*', 'arcs_*', 'fsm_*', 'migf_*'),
+    suites('kunit-hardware', 'bus.[ch]', 'card_*', 'pci_*', 'uart_*', 'dma_*', 'pri_*', 'irq_*',
+           'engine_*'),
     suites('kunit-state', '*'),
     and_files(tests('device', 'device', '*.mk', *device_tests(
                   'contents', 'precopy_data', 'stream', 'reinit', 'session', 'types')),
