@@ -26,6 +26,7 @@ import exits
 import guest
 import ktap
 import results
+import shard
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 '..', 'selftests', 'generic'))
@@ -260,11 +261,18 @@ def run(args):
     catalogue = conformance.load_catalogue(f'{args.run}/selftests/generic')
     report = conformance.Report(catalogue)
     isolate, auto = args.isolate == '1', args.isolate == 'auto'
-    units = [each for program in args.tests for kind in args.types
-             for each in units_of(args, report, f'{program}@{kind}', isolate)]
-    if not units:
+    part = shard.take()
+    # By program, so that few rules are looked at in several parts.
+    args.tests = [program for program in args.tests if any(
+        units_of(args, report, f'{program}@{kind}', isolate) for kind in args.types)]
+    if not args.tests:
         print('lab: error: no test judges that')
         return exits.REFUSED
+    args.tests = shard.share(args.tests, part)
+    if not args.tests:
+        return guest.no_share(part)
+    units = [each for program in args.tests for kind in args.types
+             for each in units_of(args, report, f'{program}@{kind}', isolate)]
     with contextlib.suppress(FileNotFoundError):
         os.unlink(args.tap)
     failed = []

@@ -25,6 +25,7 @@ import exits
 import hunt
 import ktap
 import runs
+import shard
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 MUTANTS = f'{REPO}/selftests/mutants/core'
@@ -123,8 +124,8 @@ def main() -> int:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise hunt.Broken(f"another 'make mutants DRIVER=core' is at work in {args.tree}") from None
-            cases = hunt_all(Tree(args.source, args.tree), hunt.read_all(MUTANTS, args.pattern),
-                             args.logs)
+            mutants = shard.share(hunt.read_all(MUTANTS, args.pattern), shard.take())
+            cases = hunt_all(Tree(args.source, args.tree), mutants, args.logs)
     except hunt.Broken as why:
         print(f'lab: error: {why}', file=sys.stderr)
         return exits.BROKEN

@@ -30,6 +30,7 @@ from typing import Any, Iterable, Iterator, NamedTuple
 import hunt
 import ktap
 import runs
+import shard
 import table
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
@@ -361,13 +362,20 @@ class Prey:
         return []
 
 
-def hunt_all(drivers: list[str], kernel: str, pattern: str, logs: str) -> list[ktap.Case]:
+def hunt_all(drivers: list[str], kernel: str, pattern: str, logs: str, part: str = '') -> list[ktap.Case]:
+    """part: which one of them all, as SHARD= has it."""
+    every = [(driver, mutant) for driver in drivers
+             for mutant in hunt.read_all(f'{STANDINS}/{driver}/mutants', pattern)]
+    mine = shard.share(every, part)
     cases = []
     for driver in drivers:
+        mutants = [mutant for other, mutant in mine if other == driver]
+        if not mutants:
+            continue
         # A driver that a kernel does not have yet is looked at on the newest one.
         prey = Prey(driver, kernel or ('latest' if 'since' in standins()[driver] and
                                        version(standins()[driver]['since']) > (6, 12) else 'lts'), logs)
-        cases += hunt.hunt(driver, hunt.read_all(f'{STANDINS}/{driver}/mutants', pattern), prey.signs_of)
+        cases += hunt.hunt(driver, mutants, prey.signs_of)
     return cases
 
 
@@ -386,19 +394,20 @@ def main() -> int:
         write_index()
         return 0
     drivers = args.drivers.split() or list(standins())
+    part = shard.take()
     if args.what == 'mutants':
-        return hunt.finish(hunt_all(drivers, args.kernels, args.pattern, args.logs), args.logs)
+        return hunt.finish(hunt_all(drivers, args.kernels, args.pattern, args.logs, part), args.logs)
     results: list[Result] = []
-    for kernel in args.kernels.split() or ['lts', 'latest']:
-        for driver in drivers:
-            result = hold(driver, kernel, args.test, args.logs)
-            results.append(result)
-            print(f'lab: {driver} on Linux {result.kernel} in User Mode Linux: {result.row()[-1]}'
-                  f' ({result.seconds:.0f} s)', flush=True)
-            for words in result.differences:
-                print(f'lab:   {words}')
-            if args.record and result.verdicts:
-                write_record(result, args.record == 'more', not args.test)
+    for kernel, driver in shard.share([(kernel, driver) for kernel in args.kernels.split() or ['lts', 'latest']
+                                       for driver in drivers], part):
+        result = hold(driver, kernel, args.test, args.logs)
+        results.append(result)
+        print(f'lab: {driver} on Linux {result.kernel} in User Mode Linux: {result.row()[-1]}'
+              f' ({result.seconds:.0f} s)', flush=True)
+        for words in result.differences:
+            print(f'lab:   {words}')
+        if args.record and result.verdicts:
+            write_record(result, args.record == 'more', not args.test)
     print()
     print('\n'.join(table.lines([TITLES, *(result.row() for result in results)], left=2)))
     status = hunt.finish([result.case() for result in results], args.logs,

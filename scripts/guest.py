@@ -26,6 +26,7 @@ import klog
 import ktap
 import machine
 import results
+import shard
 from lab import values
 from lab.engines import uml
 
@@ -468,6 +469,25 @@ class Check:
         return 1 if failed or reports or not numbers['passed'] else 0
 
 
+def check(args):
+    """make check, kunit and selftests, or the part of it that SHARD= is."""
+    part = shard.take()
+    mine = shard.share([*(['kunit'] if args.kunit else []), *args.tests, *args.host], part)
+    if part and not mine:
+        return no_share(part)
+    args.kunit = args.kunit and 'kunit' in mine
+    args.tests = [unit for unit in args.tests if unit in mine]
+    args.host = [option for option in args.host if option in mine]
+    return Check(args).main()
+
+
+def no_share(part):
+    """A part that is empty is done."""
+    print(shard.nothing(part))
+    print(ktap.last_line([]), flush=True)
+    return 0
+
+
 def arguments(description):
     """What all jobs need to be told."""
     args = argparse.ArgumentParser(description=description)
@@ -543,7 +563,7 @@ def main():
     args = args.parse_args()
     return run_job(args, {
         'run': run,
-        'check': lambda args: Check(args).main(),
+        'check': check,
         'shell': lambda args: Shell(args).main(),
     }[args.job])
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 
 import guest
+import shard
 import table
 
 MARK = '# interop: '
@@ -61,10 +62,16 @@ class Interop(guest.Check):
         return self.summary()
 
 
+def run(args):
+    part = shard.take()
+    args.tests = shard.share(args.tests, part)
+    return Interop(args).main() if args.tests else guest.no_share(part)
+
+
 def main():
     args = guest.arguments(__doc__)
     args.add_argument('tests', nargs='+')
-    return guest.run_job(args.parse_args(), lambda args: Interop(args).main())
+    return guest.run_job(args.parse_args(), run)
 
 
 if __name__ == '__main__':

@@ -25,6 +25,7 @@ import guest
 import klog
 import ktap
 import machine
+import shard
 import workers
 from results import leave
 
@@ -543,6 +544,10 @@ def run(args):
         mutants = read_all(f'{args.repo}/selftests/mutants', args.pattern)
         if not mutants:
             raise BadMutant(f"no mutant is called '{args.pattern}'")
+        part = shard.take()
+        mutants = shard.share(mutants, part)
+        if not mutants:
+            return guest.no_share(part)
         for mutant in mutants:
             for hint in mutant.hints:
                 if not args.some and not units_of(hint, args.units):

@@ -27,7 +27,9 @@ from typing import Iterator
 import exits
 import ktap
 import results
+import shard
 import table
+from lab.registry import find, takes
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE))
@@ -197,6 +199,21 @@ def choose(args):
     return wanted, [run for run in runs if run not in wanted]
 
 
+def parted(runs, part):
+    """The runs of a part of them all, as SHARD= has it.
+
+    What can be split is, so that no part has to wait for one that is long.
+    """
+    if not part:
+        return list(runs)
+    whole = [run for run in runs if 'SHARD' not in takes(find(run.verb))]
+    mine = [run for run in runs if run not in whole or run in shard.share(whole, part)]
+    for run in mine:
+        if run not in whole:
+            run.variables['SHARD'] = part
+    return mine
+
+
 def total(runs):
     """A run that gave no numbers, or failed with none failed, counts as a failure."""
     sums = [sum(run.numbers[i] for run in runs if run.numbers) for i in range(3)]
@@ -215,6 +232,9 @@ def main():
     parser.add_argument('--test', default='', help='TEST=, the same')
     args = parser.parse_args()
     runs, left_out = choose(args)
+    mine = parted(runs, shard.take())
+    left_out += [run for run in runs if run not in mine]
+    runs = mine
     if args.packages:
         print(*sorted({package for run in runs for package in run.packages}))
         return 0

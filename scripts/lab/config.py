@@ -12,7 +12,7 @@ from typing import Callable, Mapping, NamedTuple
 
 from lab.values import (absolute, arch, cache, Call, Check, checked, choice, cross_compile, default_kdir, driver, file,
                         folder, free, kdir, kernel, llvm, MEGABYTES, MINUTES, mutant,
-                        named, number, only, pattern, program, qemu, readable, results_folder, rule,
+                        named, number, only, part, pattern, program, qemu, readable, results_folder, rule,
                         SECONDS, selftests, tree, types, verbs, words_of, REPO, SCRIPTS)
 
 
@@ -52,6 +52,7 @@ VARIABLES = [
     Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
              'without its hardware', driver),
     Variable('RESULTS', 'a directory: the results go there, too, as JUnit XML, KTAP and JSON', results_folder),
+    Variable('SHARD', 'I/N: of all that there is to do the I-th of N parts, for N machines', part),
     Variable('RECORD', '1: what comes out is what is expected from now on; more: or what was, by chance',
              choice('0', '1', 'more')),
     Variable('RULE', 'a rule, MIG-PRE-03, or all of a kind, MIG-PRE: only what judges it; for rules, all '

@@ -184,6 +184,17 @@ def results_folder(call: Call, name: str, text: str) -> str:
     return path
 
 
+def part(call: Call, name: str, text: str) -> str:
+    """I/N"""
+    found = re.fullmatch('([0-9]{1,3})/([0-9]{1,3})', text, re.A)
+    if not found:
+        raise Wrong(f'{call.show(name, text)} is no part of a whole', f'for example {name}=1/4 to {name}=4/4')
+    if not 1 <= int(found[1]) <= int(found[2]):
+        raise Wrong(f'{call.show(name, text)}: there is no such part', f'the first of {int(found[2]) or 4} is '
+                    f'{name}=1/{int(found[2]) or 4}')
+    return text
+
+
 def is_tree(path: str) -> bool:
     return all(os.path.exists(f'{path}/{each}') for each in ('Makefile', 'Kconfig', 'arch/um'))
 

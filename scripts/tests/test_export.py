@@ -54,6 +54,10 @@ class Export(unittest.TestCase):
         self.assertIn('exit status 3', export.as_ktap(record))
         self.assertIsNotNone(export.as_junit(record).find('.//failure'))
 
+    def test_an_empty_part_is_no_failure(self) -> None:
+        record = export.as_record('mutants', 0, [])
+        self.assertEqual((record['passed'], record['failed'], record['skipped']), (0, 0, 1))
+
     def test_junit(self) -> None:
         record = export.as_record('check', 1, [run('check/1-a', CASES), run('check/2-b', CASES[:1])])
         top = ET.fromstring(ET.tostring(export.as_junit(record)))

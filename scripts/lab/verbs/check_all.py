@@ -7,7 +7,7 @@ VERB = Verb(
     'check-all',
     help='check, and all that takes longer: QEMU, races, Debian\'s kernel, mutants, coverage',
     command='runs.sh all',
-    variables=f'CACHE ONLY APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS LEAKS {RANDOM} QEMU',
+    variables=f'CACHE ONLY APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS LEAKS {RANDOM} QEMU SHARD',
     results=True,
     not_for={
         'KERNEL': 'its runs have their own; ONLY= takes some of the runs',

@@ -8,7 +8,7 @@ VERB = Verb(
     'conformance',
     help='hold a driver against the rules: DRIVER=mtty_mig, mtty or one of the kernel\'s',
     command='conformance.sh',
-    variables=f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE PATCH ARGS',
+    variables=f'{TESTS} DRIVER TYPES ISOLATE TEST RULE CASE PATCH ARGS SHARD',
     results=True,
     checks={'TEST': conformance_test},
     readme=(

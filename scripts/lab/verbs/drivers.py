@@ -8,7 +8,7 @@ VERB = Verb(
     'drivers',
     help='the kernel\'s drivers, without their hardware, beside what is recorded of them',
     command='drivers.sh',
-    variables='KERNEL CACHE DRIVER RECORD TEST',
+    variables='KERNEL CACHE DRIVER RECORD TEST SHARD',
     results=True,
     checks={'TEST': named('test', selftests), 'KERNEL': kernels('lts', 'latest', '/')},
     readme=(

@@ -8,7 +8,7 @@ VERB = Verb(
     'interop',
     help='let QEMU migrate the device, with a guest that uses it: QEMU=, TEST=',
     command='interop.sh',
-    variables=f'{TESTS} QEMU TEST BACKEND MUTANT',
+    variables=f'{TESTS} QEMU TEST BACKEND MUTANT SHARD',
     results=True,
     checks={'TEST': named('scenario', scenarios)},
     not_for={

@@ -9,7 +9,7 @@ VERB = Verb(
     help='put mistakes into the driver and see that the tests notice; MUTANT=PATTERN',
     command='mutants.sh',
     variables='KERNEL ENGINE CACHE APPEND MEM PROCESSORS TIMEOUT SILENCE TEST_TIMEOUT GUESTS '
-         'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS DRIVER',
+         'MUTANT KEEP_GOING TEST TYPES ARGS SEED STEPS DRIVER SHARD',
     results=True,
     checks={'TEST': named('test', lambda: ['kunit', *selftests()]), 'KERNEL': kernels('lts', 'latest', '/'), 'ENGINE': choice('uml')},
     not_for={

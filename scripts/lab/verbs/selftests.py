@@ -7,7 +7,7 @@ VERB = Verb(
     'selftests',
     help='only the selftests; TEST=PATTERN for some of them',
     command='lab.sh selftests',
-    variables=f'{TESTS} {RANDOM} TEST TYPES ARGS',
+    variables=f'{TESTS} {RANDOM} TEST TYPES ARGS SHARD',
     results=True,
     kbuild=KBUILD_LAB,
 )
