@@ -32,7 +32,10 @@ if [ -n "$since" ] && ! printf '%s\n' "$since" "$release" | sort -CV; then
 	die "Linux $release has no $module that can migrate: $folder has it since $since" \
 		"choose a newer one: KERNEL=latest, or a tree of yours"
 fi
-[ -d "$source/$folder" ] || die "the source of Linux $release has no $folder"
+# A driver that is not in the kernel's source says where it is.
+from=$source/$folder
+[ "${folder#/}" = "$folder" ] || from=$folder
+[ -d "$from" ] || die "the source of Linux $release has no $folder"
 parts=(bus lib "$name" ${folder:+driver})
 mapfile -t sources < <(value kernel_sources)
 mapfile -t config < <(value config | tr ' ' '\n')
@@ -42,7 +45,7 @@ for file in "${sources[@]}"; do
 	[ ! -e "$source/$file" ] || kept+=("$file")
 done
 key=$(hash_text "$(hash_files "$here"/{bus,lib,"$name"} "$here/compat.h")" "$name" "$kdir" "$release" "$(cat "$0")" \
-	"$(cat "$patch" /dev/null 2>/dev/null)" "$(cd "$source" && cat ${folder:+"$folder"/*} "${kept[@]}" </dev/null | sha256sum)" \
+	"$(cat "$patch" /dev/null 2>/dev/null)" "$(cd "$source" && cat ${folder:+"$from"/*} "${kept[@]}" </dev/null | sha256sum)" \
 	"$(cat "$kdir/.mtty-mig-stamp" 2>/dev/null || stat -c %Y "$kdir/include/config/auto.conf")")
 if stamped "$out" "$key"; then
 	used "$out"
@@ -70,7 +73,6 @@ copy "$REPO/$here/compat.h" "$out/compat.h"
 for file in "${kept[@]}"; do
 	copy "$source/$file" "$out/$name/kernel/${file##*/}"
 done
-from=$source/$folder
 if [ -n "$patch" ]; then
 	rm -rf "$out/patched"
 	mkdir -p "$out/patched/$folder"

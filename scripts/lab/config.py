@@ -13,7 +13,7 @@ from typing import Callable, Mapping, NamedTuple
 from lab.values import (absolute, arch, cache, Call, Check, checked, choice, cross_compile, default_kdir, driver, file,
                         folder, free, kdir, kernel, llvm, MEGABYTES, MINUTES, mutant,
                         named, number, only, part, pattern, program, qemu, readable, results_folder, rule,
-                        SECONDS, selftests, tree, types, verbs, words_of, REPO, SCRIPTS)
+                        SECONDS, selftests, source_folder, tree, types, verbs, words_of, REPO, SCRIPTS)
 
 
 class Variable(NamedTuple):
@@ -53,6 +53,12 @@ VARIABLES = [
              'without its hardware', driver),
     Variable('RESULTS', 'a directory: the results go there, too, as JUnit XML, KTAP and JSON', results_folder),
     Variable('SHARD', 'I/N: of all that there is to do the I-th of N parts, for N machines', part),
+    Variable('NAME', 'the name of a stand-in that is written', pattern('[a-z][a-z0-9_]*', 'a name of small letters, '
+                                                                      'digits and _')),
+    Variable('FOLDER', 'where the VFIO driver is that it is for: a path in the kernel\'s source, or an absolute one',
+             source_folder),
+    Variable('PCI', 'VENDOR:PF:VF, the IDs of its card', pattern('[0-9A-Fa-f]{4}(:[0-9A-Fa-f]{4}){2}',
+                                                                 'VENDOR:PF:VF, as 8086:4940:4941')),
     Variable('RECORD', '1: what comes out is what is expected from now on; more: or what was, by chance',
              choice('0', '1', 'more')),
     Variable('RULE', 'a rule, MIG-PRE-03, or all of a kind, MIG-PRE: only what judges it; for rules, all '

@@ -13,7 +13,7 @@ from lab.config import Verb
 
 # In the order of the help and of the tables
 NAMES = (
-    'run check quick check-all kunit selftests mutants conformance drivers vfio-selftests '
+    'run check quick check-all kunit selftests mutants conformance drivers standin vfio-selftests '
     'fuzz stress soak bench coverage shell modules install uninstall load unload deb debcheck '
     'newcomer series series-check portability interop update lint lint-quick selfcheck rules '
     'docs clean distclean '

@@ -195,6 +195,18 @@ def part(call: Call, name: str, text: str) -> str:
     return text
 
 
+def source_folder(call: Call, name: str, text: str) -> str:
+    """In the kernel's source, or an absolute one of the user's."""
+    path = expanded(text).rstrip('/')
+    simple(name, path, 'give it a simpler one')
+    if path.startswith('/') and not os.path.isdir(path):
+        raise Wrong(f'{call.show(name, text)} is no directory')
+    if not path.startswith('/') and not path.startswith('drivers/'):
+        raise Wrong(f'{call.show(name, text)} is no path in the kernel\'s source',
+                    mean(name, os.path.abspath(path) if os.path.isdir(path) else f'drivers/vfio/pci/{path}'))
+    return path
+
+
 def is_tree(path: str) -> bool:
     return all(os.path.exists(f'{path}/{each}') for each in ('Makefile', 'Kconfig', 'arch/um'))
 
