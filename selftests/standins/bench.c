@@ -315,6 +315,16 @@ void vf_let_go(const struct vf *vf)
 	say(vf, "calls", "0");
 }
 
+static bool flag(const struct vf *vf, const char *name)
+{
+	char path[PATH_MAX], text[8];
+
+	path_of(vf, name, path, sizeof(path));
+	if (file_read(path, text, sizeof(text)))
+		die("%s cannot be read", path);
+	return *text == 'Y';
+}
+
 /**
  * vf_runs - whether the hardware lets a VF run
  * @vf: the VF
@@ -323,12 +333,20 @@ void vf_let_go(const struct vf *vf)
  */
 bool vf_runs(const struct vf *vf)
 {
-	char path[PATH_MAX], text[8];
+	return flag(vf, "running");
+}
 
-	path_of(vf, "running", path, sizeof(path));
-	if (file_read(path, text, sizeof(text)))
-		die("%s cannot be read", path);
-	return *text == 'Y';
+/**
+ * vf_what_it_does - what the hardware lets a VF do, in words
+ * @vf: the VF
+ *
+ * Return: what completes "one that".
+ */
+const char *vf_what_it_does(const struct vf *vf)
+{
+	if (!vf_runs(vf))
+		return "is stopped";
+	return flag(vf, "quiet") ? "begins no peer-to-peer DMA" : "runs";
 }
 
 /**
@@ -337,17 +355,20 @@ bool vf_runs(const struct vf *vf)
  * @state: what GET tells
  *
  * A device that cannot tell peer-to-peer DMA from other "must stop all DMA", so
- * that in the P2P states it may run or not; and of ERROR nothing is known.
+ * that in the P2P states it may run or not, but begin no peer-to-peer DMA; and of
+ * ERROR nothing is known.
  *
- * Return: false if the VF runs in a state in which it has to be stopped, or the
- * other way round.
+ * Return: false if the VF does what the state forbids, or not what it demands.
  */
 bool vf_told_right(const struct vf *vf, __u32 state)
 {
 	switch (state) {
 	case VFIO_DEVICE_STATE_RUNNING:
 	case VFIO_DEVICE_STATE_PRE_COPY:
-		return vf_runs(vf);
+		return vf_runs(vf) && !flag(vf, "quiet");
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+	case VFIO_DEVICE_STATE_PRE_COPY_P2P:
+		return !vf_runs(vf) || flag(vf, "quiet");
 	case VFIO_DEVICE_STATE_STOP:
 	case VFIO_DEVICE_STATE_STOP_COPY:
 	case VFIO_DEVICE_STATE_RESUMING:

@@ -65,6 +65,7 @@ bool vf_waits(const struct vf *vf, struct worker *worker);
 void vf_let_go(const struct vf *vf);
 
 bool vf_runs(const struct vf *vf);
+const char *vf_what_it_does(const struct vf *vf);
 bool vf_told_right(const struct vf *vf, __u32 state);
 int __vf_dma(const struct vf *vf, __u64 iova, __u64 size, __u8 byte);
 int __vf_let_dma(struct vf *vf);

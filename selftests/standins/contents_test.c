@@ -333,8 +333,7 @@ TEST_F_TIMEOUT(contents, stay_on_a_random_walk, SLOW)
 		RULE("MIG-FSM-03", vf_told_right(&self->a, next),
 		     "the state that the device is in, seen %s told of one that %s: SET in %s",
 		     mig_state_name(next),
-		     vf_runs(&self->a) ? "runs" : "is stopped",
-		     mig_state_name(state));
+		     vf_what_it_does(&self->a), mig_state_name(state));
 		stream.len = 0;
 		if (data_fd >= 0 && stream_random(&seed) % 2)
 			step_read(&self->a.dut, data_fd, &stream);

@@ -96,11 +96,6 @@ static bool on_path(const struct dut *dut, const struct act *act, __u32 state)
 	return state == act->from || state == VFIO_DEVICE_STATE_ERROR;
 }
 
-static const char *what_it_does(const struct vf *vf)
-{
-	return vf_runs(vf) ? "runs" : "is stopped";
-}
-
 /* GET, or a number that is no state */
 static __u32 state_of(struct vf *vf)
 {
@@ -126,7 +121,7 @@ static void judge_state(struct __test_metadata *_metadata,
 		     mig_state_name(state), failure->words);
 		RULE("MIG-FSM-07", vf_told_right(stage->vf, state),
 		     "the state that the device is in, seen %s told of one that %s: %s",
-		     mig_state_name(state), what_it_does(stage->vf),
+		     mig_state_name(state), vf_what_it_does(stage->vf),
 		     failure->words);
 		RULE("MIG-FD-01", stage->came < 0,
 		     "no data fd, seen one: SET failed, %s", failure->words);
@@ -136,7 +131,7 @@ static void judge_state(struct __test_metadata *_metadata,
 		   failure->words);
 	RULE("MIG-FSM-03", vf_told_right(stage->vf, state),
 	     "the state that the device is in, seen %s told of one that %s: success of %s",
-	     mig_state_name(state), what_it_does(stage->vf), failure->words);
+	     mig_state_name(state), vf_what_it_does(stage->vf), failure->words);
 	RULE("MIG-FD-01", expect.new_fd == (stage->came >= 0),
 	     "%s, seen %s: success of %s",
 	     expect.new_fd ? "a data fd" : "no data fd",
@@ -157,7 +152,7 @@ static void judge_retry(struct __test_metadata *_metadata,
 		   "GET after %s, and success of a second SET", failure->words);
 	RULE("MIG-FSM-03", vf_told_right(vf, state),
 	     "the state that the device is in, seen %s told of one that %s: %s, and success of a second SET",
-	     mig_state_name(state), what_it_does(vf), failure->words);
+	     mig_state_name(state), vf_what_it_does(vf), failure->words);
 }
 
 /*

@@ -220,11 +220,15 @@ static void reset_makes_it_new(struct kunit *test)
 	memset(vfs[1].state, 0x22, STATE_SIZE);
 	standin_suspend(&vfs[0]);
 	standin_suspend(&vfs[1]);
+	vfs[0].quiet = true;
+	vfs[1].quiet = true;
 	KUNIT_ASSERT_EQ(test, 0, pcie_flr(pdev_of(test, &vfs[1])));
 	KUNIT_EXPECT_EQ(test, BIT(1), told.resets);
 	KUNIT_EXPECT_TRUE(test, vfs[1].running);
+	KUNIT_EXPECT_FALSE(test, vfs[1].quiet);
 	KUNIT_EXPECT_NULL(test, memchr_inv(vfs[1].state, 0, STATE_SIZE));
 	KUNIT_EXPECT_FALSE(test, vfs[0].running);
+	KUNIT_EXPECT_TRUE(test, vfs[0].quiet);
 	KUNIT_EXPECT_EQ(test, 0x11, vfs[0].state[0]);
 }
 
@@ -278,6 +282,12 @@ static void files_show_the_state(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, "N\n", word);
 	standin_resume(vf);
 	KUNIT_EXPECT_TRUE(test, vf->running);
+
+	KUNIT_EXPECT_EQ(test, 2, test_file_read(test, path_of(test, vf, "quiet"), word, 3));
+	KUNIT_EXPECT_STREQ(test, "N\n", word);
+	vf->quiet = true;
+	KUNIT_EXPECT_EQ(test, 2, test_file_read(test, path_of(test, vf, "quiet"), word, 3));
+	KUNIT_EXPECT_STREQ(test, "Y\n", word);
 }
 
 static void a_vf_that_runs_does_dma(struct kunit *test)
@@ -437,6 +447,7 @@ static int model_init(struct kunit *test)
 	for (i = 0; i < TEST_VFS; i++) {
 		memset(vfs[i].state, 0, STATE_SIZE);
 		vfs[i].running = true;
+		vfs[i].quiet = false;
 		say(test, &vfs[i], "calls", "0");
 		pci_clear_master(pdev_of(test, &vfs[i]));
 	}

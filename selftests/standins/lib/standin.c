@@ -245,6 +245,7 @@ static void reset_vf(struct standin_vf *vf)
 {
 	memset(vf->state, 0, vf->size);
 	vf->running = true;
+	vf->quiet = false;
 	if (vf->pf->standin->reset)
 		vf->pf->standin->reset(vf);
 }
@@ -577,6 +578,7 @@ static void make_files(struct standin_vf *vf, struct dentry *dir)
 	debugfs_create_file("state", 0600, vf->dir, vf, &state_fops);
 	debugfs_create_file("mask", 0400, vf->dir, vf, &mask_fops);
 	debugfs_create_bool("running", 0400, vf->dir, &vf->running);
+	debugfs_create_bool("quiet", 0400, vf->dir, &vf->quiet);
 }
 
 /* The PF's driver */

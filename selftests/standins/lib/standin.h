@@ -34,6 +34,8 @@ struct standin_pf;
  *	of the stand-in answers lie here: BAR 0 begins at its first byte
  * @size: of @state, in bytes
  * @running: it works.  A VF that is suspended changes nothing by itself, and does no DMA
+ * @quiet: one that runs begins no DMA to other devices.  For hardware that can be suspended
+ *	in two steps and runs in between; one that does not run is quiet, whatever stands here
  * @priv: the stand-in's
  */
 struct standin_vf {
@@ -43,6 +45,7 @@ struct standin_vf {
 	u8 *state;
 	size_t size;
 	bool running;
+	bool quiet;
 	void *priv;
 
 	/* private: the library's */
@@ -76,7 +79,7 @@ struct standin_pf {
  *	is what the VFIO driver finds by pci_iov_get_pf_drvdata()
  * @remove: the PF is unbound; its VFs are gone
  * @reset: a VF was reset by a function level reset: its state is the first one, and it
- *	runs.  Called with its lock held
+ *	runs and is not quiet.  Called with its lock held
  * @written: a VF wrote to memory: for those that log it themselves.  Called with the
  *	VF's lock held
  * @mask: clear the bits of what a guest cannot set as it likes, or does not find again

@@ -101,6 +101,7 @@ static void restart_vf(struct pds_vf *vf)
 	guard(mutex)(&vf->vf->lock);
 	memset(vf->vf->state, 0, vf->vf->size);
 	vf->vf->running = true;
+	vf->vf->quiet = false;
 	pds_state_reset(vf);
 	pds_log_end(vf);
 }

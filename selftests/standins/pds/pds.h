@@ -59,8 +59,6 @@ struct pds_log {
  * @client: whose it is; 0: nobody's
  * @suspending: the suspension that was begun
  * @due: when it will be done; 0 if none is under way
- * @no_p2p: no DMA to other devices.  What there is to see of a VF that is suspended for
- *	all is that the model does not run
  * @log: which pages it wrote to
  *
  * The lock of the VF is over what is below @client.
@@ -71,7 +69,6 @@ struct pds_vf {
 	u16 client;
 	u8 suspending;
 	ktime_t due;
-	bool no_p2p;
 	struct pds_log log;
 };
 

@@ -23,7 +23,6 @@ PDS_COMMAND(pds_host_vf_status)
 void pds_state_reset(struct pds_vf *vf)
 {
 	vf->due = 0;
-	vf->no_p2p = false;
 }
 
 static bool known_type(struct pds_vf *vf, u8 type)
@@ -46,7 +45,7 @@ PDS_COMMAND(pds_suspend)
 
 static bool suspended(struct pds_vf *vf, u8 type)
 {
-	return type == PDS_LM_SUSPEND_RESUME_TYPE_P2P ? vf->no_p2p : !vf->vf->running;
+	return type == PDS_LM_SUSPEND_RESUME_TYPE_P2P ? vf->vf->quiet : !vf->vf->running;
 }
 
 PDS_COMMAND(pds_suspend_status)
@@ -63,7 +62,7 @@ PDS_COMMAND(pds_suspend_status)
 		if (ktime_before(ktime_get(), vf->due))
 			return PDS_RC_EAGAIN;
 		vf->due = 0;
-		vf->no_p2p = true;
+		vf->vf->quiet = true;
 	}
 	if (type == PDS_LM_SUSPEND_RESUME_TYPE_FULL)
 		standin_suspend(vf->vf);
@@ -77,7 +76,7 @@ PDS_COMMAND(pds_resume)
 		return PDS_RC_EINVAL;
 	scoped_guard(mutex, &vf->vf->lock) {
 		vf->due = 0;
-		vf->no_p2p = cmd->lm_resume.type == PDS_LM_SUSPEND_RESUME_TYPE_P2P;
+		vf->vf->quiet = cmd->lm_resume.type == PDS_LM_SUSPEND_RESUME_TYPE_P2P;
 	}
 	standin_resume(vf->vf);
 	return PDS_RC_SUCCESS;
