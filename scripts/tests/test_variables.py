@@ -87,7 +87,7 @@ REFUSED = [
     ('interop QEMU=/nonexistent', 'is not a program'),
     ('interop BACKEND=iommu', 'BACKEND=iommufd?'),
     ('interop KERNEL=debian BACKEND=iommufd', 'has no iommufd'),
-    ('kunit TEST=fms', "no KUnit suite is called 'fms'", 'TEST=fsm?', 'there are: debugfs'),
+    ('kunit TEST=fms', "no KUnit suite is called 'fms'", 'TEST=fsm?', 'there are: arcs card'),
     ('kunit TEST=fsm_kunit', 'TEST=fsm?'),
     ('kunit TEST=fsm.nosuch', 'is called'),
     ('kunit TEST=@(fsm|dma)', 'no pattern of KUnit'),
