@@ -14,7 +14,6 @@
 # shellcheck disable=SC2016,SC2317
 
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/apt.sh"
 . "$(dirname "$0")/root.sh"
 
 number=0
@@ -173,8 +172,6 @@ if [ "${1-}" = inside ]; then
 fi
 
 ls "$REPO"/build/mtty-mig-dkms_*.deb >/dev/null 2>&1 || die "there are no packages in build/" "call make deb first"
-"$SCRIPTS/packages.sh" newcomer
-make_cache
 check_namespace
 need_space 2000 "a fresh Debian"
 root=

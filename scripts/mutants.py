@@ -305,7 +305,7 @@ class Worker:
             apply(mutant, self.tree)
         # It writes its log, and looks for space, in its cache.
         done = subprocess.run(
-            [f'{self.args.repo}/scripts/modules.sh', self.args.kdir,
+            [sys.executable, '-B', f'{self.args.repo}/scripts/lab', 'modules', self.args.kdir,
              self.build, self.tree],
             env={**os.environ, 'CACHE': self.own_cache}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)

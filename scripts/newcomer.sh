@@ -13,7 +13,6 @@
 # KERNEL, ENGINE, TEST		are theirs
 
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/apt.sh"
 . "$(dirname "$0")/root.sh"
 
 read -ra suites <<<"${SUITES:-bookworm trixie}"
@@ -89,16 +88,14 @@ if [ "${1-}" = inside ]; then
 	inside "${@:2}"
 fi
 
-"$SCRIPTS/packages.sh" newcomer
-make_cache
 check_namespace
 need_space 6000 "a fresh Debian with a cache of its own"
 [ -z "$(git -C "$REPO" status --porcelain)" ] ||
 	say "what is not committed is not in the clone"
 
 words=()
-[ -z "$KERNEL_GIVEN" ] || words+=("KERNEL=$KERNEL_GIVEN")
-[ -z "$ENGINE_GIVEN" ] || words+=("ENGINE=$ENGINE_GIVEN")
+[ -z "${KERNEL-}" ] || words+=("KERNEL=$KERNEL")
+[ -z "${ENGINE-}" ] || words+=("ENGINE=$ENGINE")
 [ -z "${TEST-}" ] || words+=("TEST=$TEST")
 rows=$CACHE/logs/newcomer-$(date +%Y%m%d-%H%M%S)-$$
 root=

@@ -43,7 +43,7 @@ for what; do
 	qemu)
 		need+=(qemu-system-x86_64:qemu-system-x86 busybox:busybox-static depmod:kmod)
 		# The kernel's objtool
-		[ "$KERNEL" = debian ] || headers+=('libelf.h:libelf-dev')
+		[ "${KERNEL-}" = debian ] || headers+=('libelf.h:libelf-dev')
 		;;
 	git) need+=(git:git) ;;
 	patch) need+=(patch:patch) ;;
@@ -75,6 +75,15 @@ for what; do
 	esac
 done
 
+# yaml_python: is there a Python that has yaml, for the lab's own tests?
+yaml_python() {
+	local python
+	for python in python3 /usr/bin/python3; do
+		! "$python" -c 'import yaml' 2>/dev/null || return 0
+	done
+	return 1
+}
+
 missing_programs=()
 missing_packages=()
 for pair in "${need[@]}"; do
@@ -102,7 +111,7 @@ if [ -n "$fuzz" ] && ! { command -v clang >/dev/null &&
 fi
 
 # A module of Python, for the one that the user has or for Debian's
-if [[ " $* " == *" lint-quick "* ]] && ! yaml_python >/dev/null; then
+if [[ " $* " == *" lint-quick "* ]] && ! yaml_python; then
 	missing_programs+=("yaml of Python")
 	missing_packages+=(python3-yaml)
 fi

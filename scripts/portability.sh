@@ -9,16 +9,14 @@
 # of an architecture than its "make prepare"; and the suites run as kunit.py
 # runs them.
 #
+#   portability.sh TREE
+#
 # shellcheck disable=SC2317 # prove calls them
 
 . "$(dirname "$0")/lib.sh"
 . "$SCRIPTS/series_tree.sh"
 
-check_choice
-"$SCRIPTS/packages.sh" portability
-make_cache
-given=$(given_tree "")
-series_tree "$given"
+series_tree "$1"
 
 # The options without which there is nothing to build, and those that add code:
 # debugfs, tracepoints, the real iova_bitmap's header.

@@ -27,7 +27,7 @@ CALL = 'LAB_CALL'
 BEGAN = 'LAB_BEGAN'
 # Set by make check for each of its rows
 ROW = 'LAB_ROW'
-# Release, engine and flavour of the kernel: setup.sh says so
+# Release, engine and flavour of the kernel: the Lab says so
 SYSTEM = 'LAB_SYSTEM'
 # What export.py writes
 EXPORTED = ('junit.xml', 'results.ktap', 'results.json')

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # A fresh Debian in a directory, to see in it what a user sees on a machine
-# that never had the project.  Sourced by bash, after lib.sh and apt.sh.
+# that never had the project.  Sourced by bash, after lib.sh.
 #
 # Works as root, and as an ordinary user where the kernel lets users have
 # namespaces.  The mounts live in a namespace that ends with the process, so
@@ -40,45 +40,15 @@ check_namespace() {
 		"call it as root; or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, in a container by its engine), and see that $(id -un) has lines in /etc/subuid and /etc/subgid"
 }
 
-# sources SUITE: lines for sources.list, of the mirrors that this machine uses.
-sources() {
-	local main security
-	main=$(need_apt_mirror)
-	security=$(apt_mirror Debian-Security)
-	echo "deb $main $1 main"
-	echo "deb $main $1-updates main"
-	if [ -n "$security" ]; then
-		echo "deb $security $1-security main"
-	fi
-}
-
-# apt_settings: of this machine's apt only what leads to the mirror, as options of
-# mmdebstrap in the array apt_settings.
-apt_settings() {
-	local name value
-	apt_settings=()
-	while IFS='=' read -r name value; do
-		apt_settings+=(--aptopt="$name $value;")
-	done < <(apt-config dump --format '%f="%v"%n' Acquire::http::Proxy Acquire::https::Proxy |
-		grep -v '=""$' || true)
-}
-
 # root_make SUITE DIR PACKAGE,...: a minimal Debian.  Inside of the namespaces.
 root_make() {
-	local list
-	apt_settings
-	list=$(sources "$1")
+	local list options
+	# shellcheck disable=SC2154 # of lib.sh
+	mapfile -t options < <("${lab[@]}" apt-options)
+	list=$("${lab[@]}" sources "$1")
 	mmdebstrap --quiet --mode=root --variant=minbase --format=directory \
-		--keyring="$keyring" --include="$3" "${apt_settings[@]}" "$1" "$2" - <<<"$list"
+		--keyring="$keyring" --include="$3" "${options[@]}" "$1" "$2" - <<<"$list"
 	[ -s "$2/etc/resolv.conf" ] || cat /etc/resolv.conf >"$2/etc/resolv.conf"
-}
-
-# root_extract SUITE DIR PACKAGE,... [OPTION]...: these packages and what they need,
-# unpacked and no more; lines for sources.list on stdin.  Takes no privileges.
-root_extract() {
-	apt_settings
-	mmdebstrap --quiet --mode=chrootless --variant=extract --format=directory \
-		--keyring="$keyring" --include="$3" "${apt_settings[@]}" "${@:4}" "$1" "$2" -
 }
 
 # root_mounts DIR: what programs expect to be mounted.  Inside of the namespaces.

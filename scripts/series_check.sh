@@ -2,23 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make series-check: prove on a scratch copy of a kernel tree what series.rst
-# says of the patches.  Without a tree, on the source of KERNEL=.
+# says of the patches.
 #
-#   series_check.sh [TREE]
+#   series_check.sh TREE
 #
 # shellcheck disable=SC2317 # prove calls them
 
 . "$(dirname "$0")/lib.sh"
-. "$SCRIPTS/setup.sh"
 . "$SCRIPTS/series_tree.sh"
 
-check_choice
-# The selftests run in UML, whatever else runs on this kernel.
-ENGINE=uml
-"$SCRIPTS/packages.sh" series
-make_cache
-given=$(given_tree "${1-}")
-series_tree "$given"
+series_tree "$1"
 say "the series is in $patches, the tree with it is $tree"
 
 same_again() {
@@ -154,7 +147,7 @@ build_modular() {
 	# Our Kconfig has to select what the lab gets by way of the kernel's sample, its
 	# iommufd tests and KSM.
 	{
-		kernel_fragments uml "$tree" plain | xargs cat | sed '/^CONFIG_/s/ | /\n/g' |
+		"${lab[@]}" fragments "$tree" | sed '/^CONFIG_/s/ | /\n/g' |
 			grep -v '^CONFIG_\(SAMPLE_VFIO_MDEV_MTTY\|VFIO_MDEV\|KSM\|XXHASH\|IOMMUFD_TEST\)='
 		echo CONFIG_SAMPLE_VFIO_MDEV_MTTY_MIG=m
 		echo CONFIG_MTTY_MIG_KUNIT_TEST=m
@@ -227,24 +220,13 @@ build_each() {
 # In a guest: KUnit's module and run_kselftest.sh, on one device type after the
 # other as its caller would choose one.
 run_selftests() {
-	local options verb=series log lines number passed
-	work=$scratch programs=$scratch kernel=$modular flavour=plain
-	image=$modular/linux initramfs='' guest_modules=("$modular/drivers/vfio/mdev/mdev.ko")
-	# Selected by nobody but the driver, it is a module, too
-	[ ! -e "$modular/lib/xxhash.ko" ] ||
-		guest_modules=("$modular/lib/xxhash.ko" "${guest_modules[@]}")
-	lock_cache
-	setup_run "$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko -- kselftest
-	unlock_cache
-	guest_options options
-	log=${options[*]}
-	log=${log#*--log }
-	log=${log%% *}
-	timeout 1500 "$SCRIPTS/guest.py" "${options[@]}" shell <<-'END' | tee "$scratch/kselftest.tap"
+	local log lines number passed
+	log=$CACHE/logs/series-$(date +%Y%m%d-%H%M%S)-$$
+	timeout 1500 "${lab[@]}" series-guest "$scratch" "$modular" "$log" \
+		"$modular"/samples/vfio-mdev/mtty-mig/{,tests/}*.ko <<-'END' | tee "$scratch/kselftest.tap"
 		insmod /run/lab/modules/mtty_mig_kunit.ko && rmmod mtty_mig_kunit
 		cd /run/lab/kselftest && ./run_kselftest.sh -c vfio-migration </dev/null
 	END
-	rm -rf "$run"
 	lines=$(wc -l <"$scratch/kselftest/kselftest-list.txt")
 	number=$(grep -cE '^(not )?ok [0-9]+ selftests: ' "$scratch/kselftest.tap")
 	# One that was skipped has proved nothing

@@ -66,30 +66,6 @@ show_proofs() {
 	printf '%s\n' "${proofs[@]}"
 }
 
-# given_tree [TREE]: the tree that was named, or the source of KERNEL=.  A source
-# that is in the cache is complete, and nobody who sets up has to be waited for.
-given_tree() {
-	# shellcheck disable=SC2153 # it is lib.sh's
-	local given kernel=$KERNEL
-	given=${1-}
-	[ "$kernel" != debian ] || kernel=lts
-	if [ -z "$given" ]; then
-		if [[ $kernel == */* ]]; then
-			given=$kernel
-		elif [ -e "$CACHE/src/$kernel/.mtty-mig-stamp" ]; then
-			given=$CACHE/src/$kernel
-		else
-			lock_cache
-			given=$("$SCRIPTS/source.sh")
-			unlock_cache
-		fi
-	fi
-	[ -d "$given" ] ||
-		die "there is no kernel tree in '$given'" \
-			"name one: make series TREE=/path/to/linux OUT=/path/for/patches"
-	(cd "$given" && pwd -P)
-}
-
 # copy_tree: what is in the tree, without what was built there.
 copy_tree() {
 	if [ -e "$origin/.git" ]; then

@@ -70,7 +70,7 @@ class Load:
 
 
 class Kernel:
-    """What soak.sh has prepared: a directory from which guests are run."""
+    """What the verb has prepared: a directory from which guests are run."""
 
     def __init__(self, place: str) -> None:
         with open(f'{place}/options', encoding='utf-8') as file:
@@ -442,7 +442,7 @@ class Soak:
 
 def main() -> int:
     args = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    args.add_argument('--run', required=True, help='what soak.sh prepared: a folder for each kernel')
+    args.add_argument('--run', required=True, help='what was prepared: a folder for each kernel')
     args.add_argument('--log', required=True, help='the folder of logs')
     args.add_argument('--runs', type=int, default=0, help='of each program; 0: by --seconds')
     args.add_argument('--seconds', type=int, default=0, help='how long all of it takes; 0: --runs')

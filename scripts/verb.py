@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Do a verb: look at its variables first, then call its script, then say how it ended.
+"""Do a verb: look at its variables first, then do it, then say how it ended.
 
     verb.py [--make GOALS] [-jN] VERB [NAME=VALUE]...
 
@@ -12,21 +12,18 @@ not do its work; 128 and more for a signal.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from types import FrameType
 
 import results
 from exits import BROKEN, FAILED, REFUSED, end_with
 from lab import calls
-from lab.config import BY_NAME
+from lab.config import BY_NAME, Verb
 from lab.values import Call, SCRIPTS, Wrong
-from lab.registry import find, takes
+from lab.registry import find, module_of, takes
 
 
 def said_to_make(flags: str) -> tuple[list[str], str]:
@@ -72,36 +69,24 @@ class Asked:
 
 def environment_for(verb: str, values: dict[str, str], asked: Asked,
                     environment: dict[str, str]) -> dict[str, str]:
-    """What the verb's script finds there: nothing but what was looked at."""
+    """What the verb finds there: nothing but what was looked at."""
     result = {name: text for name, text in environment.items()
               if name not in BY_NAME or BY_NAME[name].foreign or BY_NAME[name].kbuild}
     result.update({name: text for name, text in values.items() if not BY_NAME[name].kbuild})
     # Where results go is no matter of the verbs that it calls itself.
-    for name in ('LAB_JOBS', 'KBUILD_WORDS', 'KUNIT_FILTER', 'FOR', 'RESULTS'):
+    for name in ('LAB_JOBS', 'KBUILD_WORDS', 'RESULTS'):
         result.pop(name, None)
     if asked.jobs and asked.jobs != 'all':
         result['LAB_JOBS'] = asked.jobs
-    # A line each, for modules.sh; everybody else is protected from them by lib.sh.
+    # A line each, for lab/modules.py; everybody else is protected from them by host.settle().
     words = [f'{name}={text}' for name, text in values.items() if BY_NAME[name].kbuild]
     if words:
         result['KBUILD_WORDS'] = '\n'.join(words)
     if values.get('KERNEL') == 'debian' and 'ENGINE' in takes(find(verb)):
         result['ENGINE'] = 'qemu'
-    if verb == 'fuzz' and 'SECONDS' in values:
-        # bash has a SECONDS of its own.
-        result['FOR'] = result.pop('SECONDS')
-    if verb == 'kunit' and 'TEST' in values:
-        result['KUNIT_FILTER'] = result.pop('TEST')
     if result.get('SEED') == 'random' and verb != 'soak':
         # Chosen here, so that all programs have the same, and the results tell which.
         result['SEED'] = str(time.time_ns() % (1 << 63))
-    if verb == 'stress':
-        # They see for themselves whether they still move.
-        result.setdefault('TEST', '@(stress|ioctl_fuzz)_test')
-        result.setdefault('TIMEOUT', '86400')
-        result.setdefault('TEST_TIMEOUT', '0')
-        if 'STEPS' not in result:
-            result.setdefault('MINUTES', '1')
     return result
 
 
@@ -113,23 +98,32 @@ def tell_inherited(asked: Asked, values: dict[str, str]) -> None:
               file=sys.stderr)
 
 
-def call(command: list[str], environment: dict[str, str]) -> int:
-    """Its exit status; whoever ends us ends it."""
-    child = 0
-
-    def hand_on(number: int, _frame: FrameType | None) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if child:
-                os.kill(child, number)
-    # From the keyboard it has that signal, too.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, hand_on)
-    child = os.posix_spawnp(command[0], command, environment)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    child = 0
-    return 128 - status if status < 0 else status
+def perform(verb: Verb, values: dict[str, str], environment: dict[str, str]) -> int:
+    """Do it: its exit status."""
+    # Only now, for the help and what makes no sense have no use for it
+    from lab import host  # pylint: disable=import-outside-toplevel
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    host.end_on_signals()
+    try:
+        if not verb.command:
+            from lab.lab import Lab  # pylint: disable=import-outside-toplevel
+            host.settle()
+            status: int = module_of(verb.name).run(Lab(verb.name))
+            return status
+        if isinstance(verb.command, str):
+            script, *rest = verb.command.split()
+            return host.call([f'{SCRIPTS}/{script}', *rest])
+        return host.call(verb.command(Call(verb.name, values, {})))
+    except host.Broken as why:
+        why.tell()
+        return BROKEN
+    except host.Ended as end:
+        return end.status
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def make_report(path: str, status: int, folder: str) -> bool:
@@ -175,15 +169,10 @@ def main() -> int:
     verb = find(asked.verb)
     values = result[verb.name]
     tell_inherited(asked, values)
-    if isinstance(verb.command, str):
-        script, *rest = verb.command.split()
-        command = [f'{SCRIPTS}/{script}', *rest]
-    else:
-        command = verb.command(Call(verb.name, values, {}))
-    environment = environment_for(verb.name, values, asked, environment)
-    wanted = verb.results and results.prepare(verb.name, values, environment)
-    status = call(command, environment)
-    if wanted and not make_report(environment[results.VARIABLE], status, values.get('RESULTS', '')):
+    began = environment_for(verb.name, values, asked, environment)
+    wanted = verb.results and results.prepare(verb.name, values, began)
+    status = perform(verb, values, began)
+    if wanted and not make_report(began[results.VARIABLE], status, values.get('RESULTS', '')):
         print(f'lab: error: there are no results in {values["RESULTS"]}, see above', file=sys.stderr)
         status = status or BROKEN
     if verb.name != 'shell' and REFUSED < status < 128:

@@ -8,11 +8,10 @@ be there for something else: a verb that has no use for it does not see it.
 
 from __future__ import annotations
 
-import os
 from typing import Iterable, Mapping
 
 from lab.config import BY_NAME, FOREIGN, KBUILD, KBUILD_INHERITED, KBUILD_LAB, VARIABLES, Verb
-from lab.values import Call, SCRIPTS, Wrong, check_arch, nearest, standins
+from lab.values import Call, Wrong, check_arch, nearest, standins
 from lab.registry import NAMES, every, find, takes
 
 # What makes no sense beside each other: verbs ('' for all), a variable, what it spoils
@@ -158,8 +157,7 @@ def help_text() -> str:
     import textwrap  # pylint: disable=import-outside-toplevel
     lines = []
     for verb in every():
-        if not isinstance(verb.command, str) or os.path.exists(f'{SCRIPTS}/{verb.command.split()[0]}'):
-            lines.append(f'  {verb.name:12} {verb.help}')
+        lines.append(f'  {verb.name:12} {verb.help}')
     lines += ['', 'Variables, as in make check KERNEL=latest; a verb refuses those that it has no use for:']
     for variable in VARIABLES:
         if not variable.kbuild:

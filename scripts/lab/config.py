@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Callable, Mapping, NamedTuple
 
-from lab.values import (absolute, arch, cache, Call, Check, checked, choice, cross_compile, default_kdir, driver, file,
+from lab.values import (absolute, arch, cache, Call, Check, checked, choice, cross_compile, driver, file,
                         folder, free, kdir, kernel, llvm, MEGABYTES, MINUTES, mutant,
                         named, number, only, part, pattern, program, qemu, readable, results_folder, rule,
-                        SECONDS, selftests, source_folder, tree, types, verbs, words_of, REPO, SCRIPTS)
+                        SECONDS, selftests, source_folder, tree, types, verbs, words_of, REPO)
 
 
 class Variable(NamedTuple):
@@ -147,10 +147,11 @@ class Verb:
 
     name: str
     help: str
-    # The script in scripts/, with words; or what gives the command
-    command: str | Callable[[Call], list[str]]
     # Variables that it takes
     variables: str
+    # A script in scripts/, with words, or what gives the command; without it the verb's file
+    # has run(lab), which gives the exit status
+    command: str | Callable[[Call], list[str]] = ''
     # What exit status 1 means, where the last line has no count of failures that tells
     failure: str = ''
     # Of the kernel's own: all of them, or those for our modules alone
@@ -174,9 +175,3 @@ RANDOM = 'SEED STEPS MINUTES CALLS'
 def in_repo(text: str, variable: str = '') -> Callable[[Call], list[str]]:
     """A line of shell in the repository; $1 is what the variable is."""
     return lambda call: ['sh', '-c', f'cd "$0" && {text}', REPO, call.get(variable, '') if variable else '']
-
-
-def kdir_command(*words: str) -> Callable[[Call], list[str]]:
-    script, *rest = words
-    return lambda call: [f'{SCRIPTS}/{script}', *rest,
-                         call.get('KDIR', default_kdir())]

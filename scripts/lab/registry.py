@@ -8,6 +8,7 @@ to start fast.
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 from lab.config import Verb
 
@@ -20,9 +21,14 @@ NAMES = (
 ).split()
 
 
+def module_of(name: str) -> ModuleType:
+    """The file of one verb of NAMES."""
+    return importlib.import_module(f'lab.verbs.{name.replace("-", "_")}')
+
+
 def find(name: str) -> Verb:
     """One verb of NAMES."""
-    verb: Verb = importlib.import_module(f'lab.verbs.{name.replace("-", "_")}').VERB
+    verb: Verb = module_of(name).VERB
     return verb
 
 

@@ -552,7 +552,7 @@ def check_arch(call: Call) -> None:
     if os.path.isfile(config):
         text = read(config)
         found = re.search(r'^# Linux/(\w+) ', text, re.M)
-    # modules.sh sees that it is UML.
+    # lab/modules.py sees that it is UML.
     if not found or sources_of(found[1]) == 'um' and not call.get('ARCH'):
         return
     here = os.uname().machine

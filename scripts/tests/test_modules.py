@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What modules.sh hands on to a kernel's makefiles.
+"""What the lab hands on to a kernel's makefiles.
 
 The kernel is a made-up one, whose makefile tells what it was called with.
 """
@@ -7,6 +7,7 @@ The kernel is a made-up one, whose makefile tells what it was called with.
 import os
 import platform
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -53,7 +54,8 @@ class Modules(unittest.TestCase):
         if os.path.exists(told):
             os.unlink(told)
         run = subprocess.run(
-            [f'{SCRIPTS}/modules.sh', self.kdir, f'{self.tmp.name}/out'], text=True, check=False,
+            [sys.executable, '-B', f'{SCRIPTS}/lab', 'modules', self.kdir, f'{self.tmp.name}/out'],
+            text=True, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={'PATH': os.environ['PATH'], 'CACHE': f'{self.tmp.name}/cache',
                  **({'KBUILD_WORDS': '\n'.join(words)} if words else {}), **more})

@@ -4,18 +4,17 @@
 import glob
 import os
 import re
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
-from lab import values  # noqa: E402
+from lab import programs, values  # noqa: E402
 
 REPO = values.REPO
 
 
 class Rebuild(unittest.TestCase):
-    """userspace.sh takes a program for built if the driver's headers are as they were."""
+    """A program counts as built if the driver's headers are as they were."""
 
     def test_programs_use_nothing_of_the_driver_but_headers(self) -> None:
         # The fuzzer has a key of its own, with the driver's sources.
@@ -30,16 +29,8 @@ class Rebuild(unittest.TestCase):
                      *glob.glob('selftests/**/objects.mk', root_dir=REPO, recursive=True)):
             self.assertNotRegex(values.read(f'{REPO}/{path}'), r'mtty-mig/\w+\.[co]|\$\(MTTY_MIG\)/')
 
-    def driver_files(self) -> list[str]:
-        """As userspace.sh lists them, called from elsewhere."""
-        function = re.search(r'^driver_files\(\).*?^\)$', values.read(f'{REPO}/scripts/userspace.sh'),
-                             re.M | re.S)
-        assert function
-        return subprocess.run(['bash', '-euc', f'REPO="$0"\n{function[0]}\ndriver_files', REPO], cwd='/',
-                              check=True, stdout=subprocess.PIPE, text=True).stdout.split()
-
     def test_what_they_are_built_of_is_in_the_key(self) -> None:
-        files = self.driver_files()
+        files = programs.driver_files()
         for path in files:
             self.assertTrue(os.path.isfile(f'{REPO}/{path}'), path)
         self.assertLessEqual({os.path.relpath(path, REPO) for path in glob.glob(f'{REPO}/mtty-mig/*.h')},

@@ -62,7 +62,7 @@ ENGINE = types.SimpleNamespace(prepare=lambda args, guests: {}, command=command)
 
 
 def kernel(place: str, name: str, processors: int = 1, about: str = 'sanitize') -> str:
-    """What soak.sh prepares."""
+    """What the verb prepares."""
     os.makedirs(f'{place}/{name}')
     options = ['--engine', 'uml', '--kernel', 'none', '--run', f'{place}/{name}', '--log', 'none',
                '--memory', '1', '--processors', str(processors), '--guests', '2', '--leaks', '0',

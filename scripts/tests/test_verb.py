@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From make to a verb's script: what the script finds there, and how the call ends.
+"""From make to a verb: what the verb finds there, and how the call ends.
 
-In a project with the Makefile and what it calls, and with scripts that tell what they
-were given.
+In a project with the Makefile and what it calls, and with verbs that start a script which
+tells what it was given.
 """
 
+import glob
 import os
 import shutil
 import signal
@@ -16,8 +17,15 @@ import unittest
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 # Of the real scripts
 FRONT = ('verb.sh', 'verb.py', 'results.py', 'lab', 'exits.py')
+# What each verb does instead
+RUN = '''
+
+def run(lab):
+    from lab import host
+    return host.call(['scripts/fake', lab.verb])
+'''
 FAKE = '''#!/bin/sh
-echo "$(basename "$0") $*" >>"$PROJECT/called"
+echo "$*" >>"$PROJECT/called"
 env >"$PROJECT/environment"
 [ -z "$SLEEP" ] || { trap 'echo ended >>"$PROJECT/called"; exit 143' TERM; sleep 60 & wait; }
 exit "${STATUS:-0}"
@@ -38,8 +46,10 @@ class Verb(unittest.TestCase):
             copy(f'{REPO}/scripts/{name}', f'{self.project}/scripts/{name}')
         for name in ('kunit', 'mtty-mig', 'selftests'):
             os.symlink(f'{REPO}/{name}', f'{self.project}/{name}')
-        for name in ('lab.sh', 'runs.sh', 'fuzz.sh', 'modules-here.sh', 'install.sh', 'lint.sh',
-                     'distclean.sh', 'packages.sh', 'series.sh'):
+        for path in glob.glob(f'{self.project}/scripts/lab/verbs/[a-z]*.py'):
+            with open(path, 'a', encoding='utf-8') as file:
+                file.write(RUN)
+        for name in ('fake', 'packages.sh'):
             with open(f'{self.project}/scripts/{name}', 'w', encoding='utf-8') as file:
                 file.write(FAKE)
             os.chmod(f'{self.project}/scripts/{name}', 0o755)
@@ -75,7 +85,7 @@ class Verb(unittest.TestCase):
 
     def test_the_script_has_what_was_said(self):
         status, _ = self.make('run', 'KERNEL=latest', 'ARGS=-t base  $x \'y', 'MEM=512')
-        self.assertEqual((status, self.called), (0, ['lab.sh run']))
+        self.assertEqual((status, self.called), (0, ['run']))
         self.assertEqual(self.seen['KERNEL'], 'latest')
         # make's own: a $ and a name begin a variable of it
         self.assertEqual(self.seen['ARGS'], "-t base   'y")
@@ -90,39 +100,19 @@ class Verb(unittest.TestCase):
 
     def test_an_empty_variable_is_none(self):
         self.make('run', 'SAN=', MEM='')
-        self.assertEqual(self.called, ['lab.sh run'])
+        self.assertEqual(self.called, ['run'])
         self.assertNotIn('SAN', self.seen)
         self.assertNotIn('MEM', self.seen)
-
-    def test_check_is_several_runs_or_one(self):
-        self.make('check')
-        self.assertEqual(self.called, ['runs.sh check'])
-        self.make('check', 'KERNEL=lts')
-        self.assertEqual(self.called, ['lab.sh check'])
-        self.make('check', KERNEL='lts')
-        self.assertEqual(self.called, ['lab.sh check'])
-        self.make('check-all')
-        self.assertEqual(self.called, ['runs.sh all'])
 
     def test_debians_kernel_has_its_engine(self):
         self.make('run', 'KERNEL=debian')
         self.assertEqual(self.seen['ENGINE'], 'qemu')
 
-    def test_stress_has_its_defaults(self):
-        self.make('stress')
-        self.assertEqual([self.seen.get(name) for name in ('TEST', 'MINUTES', 'TIMEOUT', 'TEST_TIMEOUT')],
-                         ['@(stress|ioctl_fuzz)_test', '1', '86400', '0'])
-        self.make('stress', 'STEPS=5', 'TEST=stress_test', 'TIMEOUT=7')
-        self.assertEqual([self.seen.get(name) for name in ('TEST', 'STEPS', 'MINUTES', 'TIMEOUT')],
-                         ['stress_test', '5', None, '7'])
-
-    def test_names_that_bash_has_another_use_for(self):
+    def test_what_a_value_becomes(self):
         self.make('fuzz', 'SECONDS=5')
-        self.assertEqual((self.called, self.seen['FOR']), (['fuzz.sh run'], '5'))
-        self.assertNotIn('SECONDS', self.seen)
+        self.assertEqual((self.called, self.seen['SECONDS']), (['fuzz'], '5'))
         self.make('kunit', 'TEST=fsm')
-        self.assertEqual(self.seen['KUNIT_FILTER'], 'mtty_mig_fsm.*')
-        self.assertNotIn('TEST', self.seen)
+        self.assertEqual(self.seen['TEST'], 'mtty_mig_fsm.*')
 
     def test_nothing_is_done_for_what_makes_no_sense(self):
         for words in (['run', 'SAN=2'], ['run', 'GUESTS=0'], ['test'], ['run', 'KRENEL=lts'], ['scripts'],
@@ -140,7 +130,7 @@ class Verb(unittest.TestCase):
         status, _ = self.make('-j4', 'modules', 'install', 'lint', 'KDIR=' + self.kdir(), 'DESTDIR=/x')
         self.assertEqual(status, 0)
         self.assertEqual([line.split()[0] for line in self.called],
-                         ['modules-here.sh', 'install.sh', 'lint.sh'])
+                         ['modules', 'install', 'lint'])
         self.assertNotIn('DESTDIR', self.seen)
 
     def kdir(self):
@@ -163,7 +153,7 @@ class Verb(unittest.TestCase):
         kdir = self.kdir()
         self.make('modules', f'KDIR={kdir}', 'ARCH=x86', 'CC=sh -x', 'V=1', 'W=1', 'C=1', 'CHECK=sh',
                   'KCFLAGS=-DA -DB')
-        self.assertEqual(self.called, [f'modules-here.sh {kdir}'])
+        self.assertEqual((self.called, self.seen['KDIR']), (['modules'], kdir))
         with open(f'{self.project}/environment', encoding='utf-8') as file:
             told = file.read()
         self.assertIn('KBUILD_WORDS=ARCH=x86\nCC=sh -x\nV=1\nW=1\nC=1\nCHECK=sh\nKCFLAGS=-DA -DB\n', told)
@@ -212,10 +202,10 @@ class Verb(unittest.TestCase):
             time.sleep(0.3)
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(), 143)
-        self.assertEqual(self.lines('called'), ['lab.sh run', 'ended'])
+        self.assertEqual(self.lines('called'), ['run', 'ended'])
 
     def test_what_ends_by_a_signal(self):
-        with open(f'{self.project}/scripts/lab.sh', 'w', encoding='utf-8') as file:
+        with open(f'{self.project}/scripts/fake', 'w', encoding='utf-8') as file:
             file.write('#!/bin/sh\nkill -KILL $$\n')
         self.assertEqual(self.verb('run')[0], 137)
 
@@ -231,9 +221,9 @@ class Verb(unittest.TestCase):
         for name in ('sh', 'make', 'env', 'dirname', 'basename'):
             os.symlink(shutil.which(name), f'{self.project}/bin/{name}')
         status, _ = self.verb('check', PATH=f'{self.project}/bin', STATUS='3')
-        self.assertEqual((status, self.called), (3, ['packages.sh fuzz']))
+        self.assertEqual((status, self.called), (3, ['fuzz']))
         status, _ = self.make('run', PATH=f'{self.project}/bin', STATUS='3')
-        self.assertEqual((status, self.called), (2, ['packages.sh ']))
+        self.assertEqual((status, self.called), (2, ['']))
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ MIGCTL_PARTS := account bar end flow halt json migration say text
 MIGCTL_SHARED := $(MIGCTL_PARTS:%=$(OUTPUT)/migctl/%.o)
 
 # These look into the stream of mtty_mig, with the driver's own code; the lab's
-# userspace.sh reads from here which of it that is
+# programs.py reads from here which of it that is
 MIGCTL_DRIVER := stream uart pci dma pri
 MIGCTL_STREAM := $(patsubst %,$(OUTPUT)/migctl/%.o,record words) \
 	$(MIGCTL_DRIVER:%=$(OUTPUT)/rooms/%.o)

@@ -2,18 +2,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The engine qemu: a PC with two serial ports, and the host's files by 9P.
 
-The initramfs (see initramfs.sh) mounts them and goes on with guest-init.sh.
+The initramfs (see lab/kernels.py) mounts them and goes on with guest-init.sh.
 As a program it prints what QEMU can be accelerated with here: kvm or tcg.
 """
 
+from __future__ import annotations
+
+import argparse
 import functools
 import os
 import re
 import subprocess
 import tempfile
 
+ARCH = 'x86_64'
+IMAGE = 'bzImage'
+OBJECTS = 1300
+PACKAGES = 'qemu'
+# Without KVM everything takes ten times as long.
+TIMEOUT = 3600
+SILENCE = 600
+TEST_TIMEOUT = 1500
 # Of the machine that is probed and of those that are booted
 PROCESSOR = ('-machine', 'q35', '-cpu', 'max')
+
+
+def describe() -> str:
+    return f'in QEMU ({accelerator()})'
+
+
+def fragments(_source: str, _flavour: str) -> list[str]:
+    return []
+
 
 # At the end of this ROM, where a processor begins: tell the device at port 0xf4
 # to exit.
@@ -25,7 +45,7 @@ PROBE_STATUS = 0x10 << 1 | 1
 
 
 @functools.lru_cache(maxsize=None)
-def accelerator():
+def accelerator() -> str:
     """'kvm' where a guest has been seen to run under it, else 'tcg'.
 
     That /dev/kvm is there and opens says nothing about that: a container may
@@ -41,7 +61,7 @@ def accelerator():
         rom.write(bytes(ROM_SIZE - 16) + PROBE.ljust(16, b'\xf4'))
         rom.flush()
         try:
-            status = subprocess.run(
+            status: int | None = subprocess.run(
                 ['qemu-system-x86_64', '-accel', 'kvm', *PROCESSOR, '-smp', '2', '-m', '4',
                  '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
                  '-bios', rom.name,
@@ -53,11 +73,12 @@ def accelerator():
     return 'kvm' if status == PROBE_STATUS else 'tcg'
 
 
-def prepare(_args, _guests):
+def prepare(_args: argparse.Namespace, _guests: int) -> dict[str, str]:
     return {}
 
 
-def command(args, name, words, log, out, keyboard):
+def command(args: argparse.Namespace, name: str, words: list[str], log: int, out: int,
+            keyboard: bool) -> list[str]:
     # A pipe may be opened by its name; a terminal has a kind of its own.
     serial = (f'serial,path={os.ttyname(out)}' if keyboard else f'file,path=/proc/self/fd/{out}')
     return [

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The engine uml: the guest is a process, and its root the host's by hostfs."""
 
+from __future__ import annotations
+
+import argparse
 import contextlib
 import fcntl
 import glob
@@ -8,12 +11,36 @@ import os
 import shutil
 import subprocess
 
+ARCH = 'um'
+IMAGE = 'linux'
+OBJECTS = 690
+PACKAGES = ''
+TIMEOUT = 600
+SILENCE = 120
+TEST_TIMEOUT = 100
+
+
+def describe() -> str:
+    return 'in User Mode Linux'
+
+
+def smp(source: str) -> bool:
+    """Can User Mode Linux of that source have several processors?"""
+    with open(f'{source}/arch/um/Kconfig', encoding='utf-8') as file:
+        return 'UML_SUBARCH_SUPPORTS_SMP' in file.read()
+
+
+def fragments(source: str, flavour: str) -> list[str]:
+    """Where UML has several processors, to switch interrupts off and on is a system
+    call, and with lockdep everything takes ten times as long."""
+    return ['uml-smp'] if flavour == 'plain' and smp(source) else []
+
 
 class NoPlace(Exception):
     """There is no directory for the guest's memory."""
 
 
-def alive(run):
+def alive(run: str) -> bool:
     """Does somebody hold the lock of that run's directory?"""
     try:
         with open(f'{run}/.in-use', encoding='utf-8') as file:
@@ -25,7 +52,7 @@ def alive(run):
     return False
 
 
-def claimed(runs, own, path):
+def claimed(runs: str, own: str, path: str) -> int:
     """Megabytes there that other guests may take: their files have holes yet."""
     total = 0
     for run in filter(alive, glob.glob(f'{glob.escape(runs)}/*')):
@@ -39,7 +66,7 @@ def claimed(runs, own, path):
     return total
 
 
-def executable_dir(path, megabytes, others):
+def executable_dir(path: str, megabytes: int, others: int) -> bool:
     """Can UML keep that much memory in a file there, and map it executable?"""
     try:
         usage = shutil.disk_usage(path)
@@ -57,7 +84,7 @@ def executable_dir(path, megabytes, others):
         return False
 
 
-def memory_dir(runs, run, megabytes):
+def memory_dir(runs: str, run: str, megabytes: int) -> str:
     """Where there is so much, which is then claimed for this run; one decides at a time."""
     with open(f'{runs}/.memory', 'w', encoding='utf-8') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -71,12 +98,13 @@ def memory_dir(runs, run, megabytes):
                   f'{megabytes} MB free, or forbid to execute; set TMPDIR to a directory that does')
 
 
-def prepare(args, guests):
+def prepare(args: argparse.Namespace, guests: int) -> dict[str, str]:
     return {'TMPDIR': memory_dir(f'{os.environ["CACHE"]}/run', args.run, guests * (args.memory + 64)),
             'LD_PRELOAD': args.preload}
 
 
-def command(args, name, words, log, out, keyboard):
+def command(args: argparse.Namespace, name: str, words: list[str], log: int, out: int,
+            keyboard: bool) -> list[str]:
     os.makedirs(f'{args.run}/uml', exist_ok=True)
     return [
         args.kernel, f'mem={args.memory}M', f'uml_dir={args.run}/uml', f'umid={name}',

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make check-all"""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lab.config import RANDOM, Verb
+
+if TYPE_CHECKING:
+    from lab.lab import Lab
 
 VERB = Verb(
     'check-all',
     help='check, and all that takes longer: QEMU, races, Debian\'s kernel, mutants, coverage',
-    command='runs.sh all',
     variables=f'CACHE ONLY APPEND MEM TIMEOUT SILENCE TEST_TIMEOUT GUESTS LEAKS {RANDOM} QEMU SHARD',
     results=True,
     not_for={
@@ -21,3 +27,9 @@ VERB = Verb(
         'table at the end',
     ),
 )
+
+
+def run(lab: Lab) -> int:
+    """Its exit status."""
+    from lab.tests import on_all_kernels  # pylint: disable=import-outside-toplevel
+    return on_all_kernels(lab, 'all')

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make install"""
 
-from lab.config import KBUILD, kdir_command, Verb
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.config import KBUILD, Verb
+
+if TYPE_CHECKING:
+    from lab.lab import Lab
 
 VERB = Verb(
     'install',
     help='those modules into /lib/modules; PREFIX=/usr/local: selftests and tools, too',
-    command=kdir_command('install.sh', 'install'),
     variables='KDIR PREFIX DESTDIR CACHE KERNEL',
     kbuild=KBUILD,
     readme=(
@@ -15,3 +21,9 @@ VERB = Verb(
         'the selftests ([install](Documentation/install.rst))',
     ),
 )
+
+
+def run(lab: Lab) -> int:
+    """Its exit status."""
+    from lab import install  # pylint: disable=import-outside-toplevel
+    return install.install(lab)

@@ -1,11 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make uninstall"""
 
-from lab.config import kdir_command, Verb
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.config import Verb
+
+if TYPE_CHECKING:
+    from lab.lab import Lab
 
 VERB = Verb(
     'uninstall',
     help='remove what install installed',
-    command=kdir_command('install.sh', 'uninstall'),
     variables='KDIR PREFIX DESTDIR CACHE',
 )
+
+
+def run(lab: Lab) -> int:
+    """Its exit status."""
+    from lab import install  # pylint: disable=import-outside-toplevel
+    return install.uninstall(lab)

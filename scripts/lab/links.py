@@ -1,20 +1,16 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Make a directory of links to some files of another one, and keep it so.
+"""A directory of links to some files of another one."""
 
-    links.py FROM TO <NAMES
-
-NAMES are relative to FROM and end with a zero byte each.
-"""
+from __future__ import annotations
 
 import os
-import sys
+from typing import Iterable
 
 
-def main():
-    source, target = sys.argv[1:]
-    names = {name for name in sys.stdin.read().split('\0')
-             if name and os.path.lexists(os.path.join(source, name))}
+def keep(source: str, target: str, wanted: Iterable[str]) -> None:
+    """Make it, and keep it so: links in target to the files of source that are wanted,
+    whose names are relative to that."""
+    names = {name for name in wanted if name and os.path.lexists(os.path.join(source, name))}
     found = set()
     for directory, folders, files in os.walk(target, topdown=False):
         # A link to a directory is listed among the directories
@@ -34,7 +30,3 @@ def main():
         path = os.path.join(target, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.symlink(os.path.join(source, name), path)
-
-
-if __name__ == '__main__':
-    main()
