@@ -30,7 +30,6 @@ import sys
 import tempfile
 import textwrap
 import time
-import xml.etree.ElementTree as ET
 
 # The command's name may be a link to this file.
 HERE = os.path.dirname(os.path.realpath(__file__))
