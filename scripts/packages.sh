@@ -27,7 +27,7 @@ fi
 for what; do
 	case $what in
 	lint) need+=(sparse:sparse spatch:coccinelle) ;;
-	lint-quick) need+=(shellcheck:shellcheck sphinx-build:python3-sphinx dot:graphviz) ;;
+	lint-quick) need+=(shellcheck:shellcheck mypy:mypy pyflakes3:pyflakes3 sphinx-build:python3-sphinx dot:graphviz) ;;
 	docs) need+=(sphinx-build:python3-sphinx dot:graphviz) ;;
 	coverage) need+=(gcov:gcc genhtml:lcov) ;;
 	fuzz)

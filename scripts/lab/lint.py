@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """make lint: what the kernel's own checkers say of our code (checkpatch, W=1, sparse and
-coccicheck, of the kernel KERNEL=), shellcheck on our scripts, Sphinx on our documents,
-and the lab's own tests.  A warning is an error.
+coccicheck, of the kernel KERNEL=), shellcheck on our scripts, mypy and pyflakes on
+our Python, Sphinx on our documents, and the lab's own tests.  A warning is an error.
 
 Prints KTAP: a part is a test.
 """
@@ -16,6 +16,7 @@ import io
 import os
 import re
 import subprocess
+from typing import Mapping
 
 from lab import modules
 from lab.cache import read_or_nothing, remove
@@ -24,8 +25,15 @@ from lab.lab import Lab
 from lab.values import read, REPO, SCRIPTS
 
 # These need no kernel to be built.
-QUICK = ('checkpatch', 'shellcheck', 'documents', 'selfcheck')
+QUICK = ('checkpatch', 'shellcheck', 'python', 'documents', 'selfcheck')
 PARTS = ('compilers', 'coccicheck', *QUICK)
+
+# Python that has types, below scripts/; all of it is looked at by pyflakes.
+TYPED = ('lab', *(f'{name}.py' for name in (
+    'arrows', 'core_mutants', 'drawings', 'exits', 'pictures', 'results', 'verb')),
+         *(f'tests/test_{name}.py' for name in (
+             'arrows', 'cache', 'docs', 'kernels', 'lab', 'pictures', 'programs', 'quick', 'report',
+             'results', 'runs', 'version')))
 
 # What checkpatch says of a file of ours as it would of one in the kernel, and what does not
 # hold there.  The first pattern that fits counts.
@@ -65,10 +73,12 @@ def ignored(path: str) -> str:
     return ','.join(['FILE_PATH_CHANGES', *more.split()])
 
 
-def said(command: list[str], output: io.StringIO) -> bool:
-    """Does a command end well?  What it says comes to the output."""
+def said(command: list[str], output: io.StringIO, more: Mapping[str, str] | None = None) -> bool:
+    """Does a command end well?  What it says comes to the output; more is for its
+    environment."""
     done = subprocess.run(command, cwd=REPO, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, errors='replace', check=False)
+                          env={**os.environ, **(more or {})}, stderr=subprocess.STDOUT, text=True,
+                          errors='replace', check=False)
     output.write(done.stdout)
     return done.returncode == 0
 
@@ -106,6 +116,13 @@ class Lint:
         """On all scripts."""
         return said(['shellcheck', '-x', *glob.glob('scripts/*.sh', root_dir=REPO),
                      *glob.glob('contrib/ci/*.sh', root_dir=REPO), '.ci/run'], output)
+
+    def python(self, output: io.StringIO) -> bool:
+        """What the parts of the lab give to each other, and what is not used."""
+        typed = said(['mypy', '--strict', '--python-version', '3.11', '--follow-imports', 'silent',
+                      '--cache-dir', f'{self.lab.work}/mypy', '--no-error-summary',
+                      *(f'scripts/{name}' for name in TYPED)], output, {'MYPYPATH': f'{REPO}/scripts'})
+        return said(['pyflakes3', 'scripts', *glob.glob('selftests/*/*.py', root_dir=REPO)], output) and typed
 
     def documents(self, output: io.StringIO) -> bool:
         """All of Documentation/."""

@@ -16,8 +16,8 @@ VERB = Verb(
     variables='KERNEL ENGINE SAN CACHE',
     readme=(
         '`make lint`, `lint-quick`',
-        "checkpatch, shellcheck, the documents, the lab's own tests; `lint` also runs compilers, "
-        'sparse and coccicheck on the driver',
+        "checkpatch, shellcheck, mypy and pyflakes, the documents, the lab's own tests; `lint` also "
+        'runs compilers, sparse and coccicheck on the driver',
     ),
 )
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VERB = Verb(
     'lint-quick',
-    help='checkpatch, shellcheck, the documents, the lab\'s own tests',
+    help='checkpatch, shellcheck, mypy, the documents, the lab\'s own tests',
     variables='KERNEL CACHE',
 )
 
