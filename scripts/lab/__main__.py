@@ -48,9 +48,8 @@ def main() -> int:
     host.end_on_signals()
     try:
         if command == 'modules':
-            # Called with the cache locked.
             cache = Cache.default()
-            cache.alone = True
+            cache.work_in(os.path.dirname(os.path.abspath(words[1])))
             modules.modules(cache, words[0], words[1], ''.join(words[2:3]))
         elif command == 'fuzz-check':
             return fuzz.main(*words)

@@ -164,16 +164,64 @@ def copy_changed(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
+def folders(parent: str, pattern: str) -> list[str]:
+    """Directories there, and no links to some."""
+    return [path for path in glob.glob(f'{glob.escape(parent)}/{pattern}')
+            if os.path.isdir(path) and not os.path.islink(path)]
+
+
+class Lock:
+    """Of a directory: several may look whether all that they need is there, and who makes
+    something in it is alone.  It ends with its process, however that ends."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self.folder = folder
+        self.name = name
+        self.file = -1
+        # Does nobody else have it while we do?
+        self.alone = False
+
+    def open(self, kind: int) -> None:
+        """Have it in that way; say so if that takes time."""
+        while True:
+            if self.file < 0:
+                os.makedirs(self.folder, exist_ok=True)
+                self.file = os.open(f'{self.folder}/{self.name}', os.O_WRONLY | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(self.file, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f'waiting for another run that is setting up {self.folder}')
+                fcntl.flock(self.file, kind)
+            # Who drops the directory has removed it.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.stat(f'{self.folder}/{self.name}'), os.fstat(self.file)):
+                    break
+            self.close()
+        self.alone = kind == fcntl.LOCK_EX
+
+    def close(self) -> None:
+        """Let others have it."""
+        if self.file >= 0:
+            os.close(self.file)
+        self.file = -1
+        self.alone = False
+
+    @property
+    def held(self) -> bool:
+        return self.file >= 0
+
+
 class Cache:
     """A directory where all is kept that was fetched or built, with the logs."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         # What is held: make distclean knows by the first that there is somebody, the
-        # second is for whoever sets up, the third for the run of a guest.
-        self.user = self.lock_file = self.run_file = -1
-        # Nobody else sets up while we do?
-        self.alone = False
+        # second is for the run of a guest.
+        self.user = self.run_file = -1
+        # Of what all checkouts share, and of what is built from this one
+        self.shared = Lock(path, 'lock')
+        self.work: Lock | None = None
 
     @staticmethod
     def default() -> Cache:
@@ -210,7 +258,7 @@ class Cache:
         os.set_inheritable(self.user, True)
         for name in ('src', 'kernel', 'work', 'run', 'logs', 'tmp'):
             os.makedirs(f'{self.path}/{name}', exist_ok=True)
-        self.path = os.path.realpath(self.path)
+        self.path = self.shared.folder = os.path.realpath(self.path)
         os.environ['CACHE'] = self.path
 
     def last_user(self) -> bool:
@@ -225,40 +273,46 @@ class Cache:
         return os.open(f'{self.path}/{name}', os.O_WRONLY | os.O_CREAT, 0o666)
 
     def lock(self) -> None:
-        """Nobody builds while we set up.  Several may find that all is there already;
-        whoever has something to build waits for them, and they for him: see finished().
-        The lock ends with its process, however that ends."""
-        self.lock_file = self._open('lock')
-        self._wait_for(fcntl.LOCK_SH)
+        """To set up.  Several may do that at a time while each finds what it needs; see
+        finished()."""
+        self.shared.open(fcntl.LOCK_SH)
 
-    def lock_alone(self) -> None:
-        """Nobody else sets up while we do."""
-        if self.lock_file < 0:
-            self.lock_file = self._open('lock')
-        self._wait_for(fcntl.LOCK_EX)
-        self.alone = True
+    def be_alone(self) -> None:
+        """To change what all checkouts share.
+
+        That comes before anything that is built from the checkout: two runs that had one
+        lock each and waited for the other's would wait for ever.
+        """
+        if self.shared.alone:
+            return
+        assert not self.work or not self.work.held
+        self.shared.open(fcntl.LOCK_EX)
         # What lies here was left by a run that died.
         for name in os.listdir(f'{self.path}/tmp'):
             remove(f'{self.path}/tmp/{name}')
 
-    def _wait_for(self, kind: int) -> None:
-        try:
-            fcntl.flock(self.lock_file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f'waiting for another run that is setting up {self.path}')
-            fcntl.flock(self.lock_file, kind)
+    def work_in(self, folder: str) -> None:
+        """What is built there is this checkout's, and has a lock of its own, so that runs
+        of several checkouts can build at the same time."""
+        if not self.work or self.work.folder != folder:
+            self.work = Lock(folder, '.lock')
 
-    def be_alone(self) -> None:
-        """Before the cache is changed by what no finished() has asked for."""
-        if not self.alone:
-            self.lock_alone()
+    def be_alone_for(self, folder: str) -> None:
+        """To make something in a directory."""
+        if self.work and folder.startswith(f'{self.work.folder}/'):
+            if not self.work.alone:
+                self.work.open(fcntl.LOCK_EX)
+        else:
+            self.be_alone()
 
     def finished(self, folder: str, key: str) -> bool:
         """Is the directory there, made from this key?  It is in use then.  If not, the
         caller is to make it, and is alone."""
+        if self.work and folder.startswith(f'{self.work.folder}/') and not self.work.held:
+            self.work.open(fcntl.LOCK_SH)
         if not stamped(folder, key):
             # The lock is not ours for a moment, and another run may make it.
-            self.be_alone()
+            self.be_alone_for(folder)
         if stamped(folder, key):
             used(folder)
             return True
@@ -267,19 +321,33 @@ class Cache:
     def prune(self, keep: int, parent: str, pattern: str) -> None:
         """Of the directories of that pattern keep those that were used last.  Nothing is
         dropped while others may have found what they need."""
-        if not self.alone:
-            return
-        found = [path for path in glob.glob(f'{glob.escape(parent)}/{pattern}')
-                 if os.path.isdir(path) and not os.path.islink(path)]
-        for path in sorted(found, key=last_use, reverse=True)[keep:]:
-            remove(path)
+        lock = self.work if self.work and self.work.folder == parent else self.shared
+        if lock.alone:
+            for path in sorted(folders(parent, pattern), key=last_use, reverse=True)[keep:]:
+                remove(path)
+
+    def prune_work(self, keep: int) -> None:
+        """The same with what was built from whole checkouts; what another run works in
+        stays."""
+        found = sorted(folders(f'{self.path}/work', '*'), key=last_use, reverse=True)
+        for path in found[keep:]:
+            with open(f'{path}/.lock', 'w', encoding='utf-8') as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                remove(path)
 
     def unlock(self) -> None:
         """A run of a guest outlives the set-up and must not hold up others."""
-        if self.lock_file >= 0:
-            os.close(self.lock_file)
-            self.lock_file = -1
-        self.alone = False
+        if self.work:
+            self.work.close()
+        self.shared.close()
+
+    @property
+    def logs(self) -> str:
+        """Where steps have their logs: runs of other checkouts may write theirs now."""
+        return f'{self.work.folder}/logs' if self.work and self.work.held else f'{self.path}/logs'
 
     def free_space(self) -> int:
         """In megabytes."""
@@ -321,7 +389,7 @@ class Cache:
         each is called with each line.  copied_to is where sources were copied to: messages
         name the files as the checkout does.  The lock stays ours alone.
         """
-        log_name = f'{self.path}/logs/{name}.log'
+        log_name = f'{self.logs}/{name}.log'
         status = self.follow(log_name, command, cwd=cwd, env=env, each=each)
         with open(log_name, encoding='utf-8', errors='replace') as file:
             text = file.read()
@@ -341,6 +409,7 @@ class Cache:
         # Who uses the cache is still using it if only we are ended.
         kept = tuple(number for number in (self.user, self.run_file) if number >= 0)
         try:
+            os.makedirs(os.path.dirname(log_name), exist_ok=True)
             with open(log_name, 'w', encoding='utf-8', errors='surrogateescape') as log:
                 if not each:
                     return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=cwd,

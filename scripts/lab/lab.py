@@ -116,6 +116,7 @@ class Lab:
         # each is built step by step from its own last state.
         self.work = f'{self.cache.path}/work/{hash_text(REPO)}'
         self.programs = f'{self.work}/programs-{hash_text(self.source)}'
+        self.cache.work_in(self.work)
         os.makedirs(self.programs, exist_ok=True)
 
     def set_up_kernel(self, flavour: str, *packages: str) -> None:
@@ -185,7 +186,7 @@ class Lab:
         used(self.programs)
         self.cache.prune(12, self.work, 'modules-*')
         self.cache.prune(4, self.work, 'programs-*')
-        self.cache.prune(16, f'{self.cache.path}/work', '*')
+        self.cache.prune_work(16)
 
     @contextlib.contextmanager
     def guest(self, ours: Sequence[str], parts: Sequence[str] = ()) -> Iterator[None]:

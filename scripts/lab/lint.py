@@ -136,7 +136,7 @@ class Lint:
         """W=1 and sparse.  Everything is compiled again, for a warning is given only once."""
         remove(self.built)
         modules.modules(self.lab.cache, self.lab.kernel, self.built, lint=True)
-        found = re.findall('^.*(?:warning|error): .*', read_or_nothing(f'{self.lab.cache.path}/logs/modules.log'),
+        found = re.findall('^.*(?:warning|error): .*', read_or_nothing(f'{self.lab.cache.logs}/modules.log'),
                            re.M)
         output.write('\n'.join(found))
         return not found
@@ -171,8 +171,8 @@ def lint(lab: Lab, parts: tuple[str, ...]) -> int:
         built = ''
     else:
         lab.set_up_kernel(lab.san('1'), 'lint', 'lint-quick', 'git')
-        lab.cache.be_alone()
         built = f'{lab.work}/lint-{os.path.basename(lab.kernel)}'
+        lab.cache.be_alone_for(built)
     looked = Lint(lab, built)
     failed = 0
     print(f'KTAP version 1\n1..{len(parts)}', flush=True)

@@ -110,7 +110,7 @@ def modules(cache: Cache, kdir: str, out: str, sources: str = '', lint: bool = F
                     ' '.join(kbuild.given), config.state(kdir))
     if cache.finished(out, key) and not kbuild.again:
         return
-    cache.be_alone()
+    cache.be_alone_for(out)
 
     say(f'building the modules for Linux {config.release}')
     start = time.monotonic()
@@ -121,7 +121,7 @@ def modules(cache: Cache, kdir: str, out: str, sources: str = '', lint: bool = F
     command = ['make', '-C', kdir, f'M={out}', *(['W=1', 'C=1', 'CHECK=sparse'] if lint else []),
                *kbuild.words, f'KCFLAGS=-fmacro-prefix-map={out}/={cflags}', f'-j{jobs()}', 'modules']
     if kbuild.verbose:
-        log = f'{cache.path}/logs/modules.log'
+        log = f'{cache.logs}/modules.log'
         if cache.follow(log, command, each=lambda line: print(line, end='', file=sys.stderr)):
             raise cache.broken_or_full('the modules could not be built', read(log))
     else:

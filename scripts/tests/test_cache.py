@@ -52,9 +52,9 @@ class Place(unittest.TestCase):
             made.stamp(path, key)
         return path
 
-    def locked(self, made: Cache, kind: int) -> bool:
+    def locked(self, made: Cache, kind: int, name: str = 'lock') -> bool:
         """Can somebody else not have it in that way?"""
-        with open(f'{made.path}/lock', 'w', encoding='utf-8') as file:
+        with open(f'{made.path}/{name}', 'w', encoding='utf-8') as file:
             try:
                 fcntl.flock(file, kind | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -80,8 +80,37 @@ class Locks(Place):
         one = self.cache()
         one.lock()
         self.assertFalse(one.finished(f'{one.path}/work/a', 'key'))
-        self.assertTrue(one.alone)
+        self.assertTrue(one.shared.alone)
         self.assertTrue(self.locked(one, fcntl.LOCK_SH))
+
+    def test_checkouts_build_at_the_same_time(self) -> None:
+        one, two = self.cache(), self.cache()
+        for made, name in ((one, 'one'), (two, 'two')):
+            made.lock()
+            made.work_in(f'{made.path}/work/{name}')
+            self.assertFalse(made.finished(f'{made.path}/work/{name}/a', 'key'))
+        for name in ('one', 'two'):
+            self.assertTrue(self.locked(one, fcntl.LOCK_SH, f'work/{name}/.lock'))
+        self.assertFalse(self.locked(one, fcntl.LOCK_SH))
+        one.unlock()
+        self.assertFalse(self.locked(one, fcntl.LOCK_EX, 'work/one/.lock'))
+
+    def test_several_runs_of_a_checkout_use_what_is_built(self) -> None:
+        one, two = self.cache(), self.cache()
+        self.folder(one, 'work/one/a', 'key')
+        for made in (one, two):
+            made.lock()
+            made.work_in(f'{made.path}/work/one')
+            self.assertTrue(made.finished(f'{made.path}/work/one/a', 'key'))
+        self.assertTrue(self.locked(one, fcntl.LOCK_EX, 'work/one/.lock'))
+
+    def test_what_all_share_comes_first(self) -> None:
+        made = self.cache()
+        made.lock()
+        made.work_in(f'{made.path}/work/one')
+        self.assertFalse(made.finished(f'{made.path}/work/one/a', 'key'))
+        with self.assertRaises(AssertionError):
+            made.finished(f'{made.path}/kernel/a', 'key')
 
     def test_two_who_want_the_same_build_it_once(self) -> None:
         built: list[int] = []
@@ -144,6 +173,18 @@ class Folders(Place):
         made.be_alone()
         made.prune(2, f'{made.path}/work', 'a-*')
         self.assertEqual(sorted(os.listdir(f'{made.path}/work')), ['a-2', 'a-3', 'b-1'])
+
+    def test_what_another_run_works_in_is_kept(self) -> None:
+        made, other = self.cache(), self.cache()
+        for number, name in enumerate(('one', 'two', 'three')):
+            path = self.folder(made, f'work/{name}', 'key')
+            os.utime(f'{path}/{STAMP}', (number, number))
+        other.lock()
+        other.work_in(f'{other.path}/work/one')
+        self.assertFalse(other.finished(f'{other.path}/work/one/a', 'key'))
+        made.lock()
+        made.prune_work(1)
+        self.assertEqual(sorted(os.listdir(f'{made.path}/work')), ['one', 'three'])
 
     def test_a_build_that_was_interrupted_goes_on(self) -> None:
         made = self.cache()
@@ -233,10 +274,13 @@ class Steps(Place):
     def test_it_does_not_hold_the_lock(self) -> None:
         made = self.cache()
         made.lock()
+        made.work_in(f'{made.path}/work/one')
+        made.be_alone_for(f'{made.path}/work/one/a')
         made.step('it', 'sh', '-c', 'ls -l /proc/self/fd')
-        with open(f'{made.path}/logs/it.log', encoding='utf-8') as file:
+        # Another checkout's step of that name has another log.
+        with open(f'{made.path}/work/one/logs/it.log', encoding='utf-8') as file:
             text = file.read()
-        self.assertFalse(re.search('/lock$', text, re.M))
+        self.assertFalse(re.search('/.?lock$', text, re.M))
         # But it uses the cache, as we do.
         self.assertTrue(re.search('/in-use$', text, re.M))
 

@@ -50,7 +50,7 @@ def run(lab: Lab) -> int:
     else:
         lab.set_up_modules()
     lab.set_up_programs('selftests')
-    lab.cache.be_alone()
+    lab.cache.be_alone_for(lab.programs)
     lab.cache.step('interop', 'make', '-C', f'{REPO}/selftests', f'-j{jobs()}', f'KSRC={lab.source}',
                    f'UAPI={lab.uapi}/include', f'OUTPUT={lab.programs}/selftests', 'interop')
     words = ['--kernel /run/lab/vm-bzImage --initramfs /run/lab/initramfs --logs /run/lab/interop',
@@ -89,7 +89,7 @@ def with_mistake(lab: Lab, mutant: str) -> None:
     from lab.cache import remove  # pylint: disable=import-outside-toplevel
     from lab.host import Broken  # pylint: disable=import-outside-toplevel
     tree = f'{lab.work}/interop-mutant'
-    lab.cache.be_alone()
+    lab.cache.be_alone_for(tree)
     remove(tree)
     for part in ('mtty-mig', 'kunit'):
         shutil.copytree(f'{REPO}/{part}', f'{tree}/{part}')

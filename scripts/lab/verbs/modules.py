@@ -48,7 +48,8 @@ def build(lab: Lab, kdir: str) -> None:
     from lab import modules  # pylint: disable=import-outside-toplevel
     lab.packages('modules')
     lab.cache.make()
-    lab.cache.lock_alone()
+    lab.cache.lock()
+    lab.cache.work_in(f'{REPO}/build')
     out = f'{REPO}/build/modules'
     modules.modules(lab.cache, kdir, out)
     for path in glob.glob(f'{glob.escape(out)}/*/*.ko'):

@@ -24,7 +24,7 @@ def run(lab: Lab) -> int:
     lab.check_machine()
     lab.packages()
     lab.cache.make()
-    lab.cache.lock_alone()
+    lab.cache.be_alone()
     # Without KERNEL= all that the cache has
     names = [lab.kernel_name]
     if not lab.kernel_given:

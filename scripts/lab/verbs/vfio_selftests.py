@@ -43,7 +43,7 @@ def run(lab: Lab) -> int:
     # By its own Makefile.  It keeps objects by the name of the source; the headers are the
     # source's, too.
     built = f'{lab.work}/vfio-selftests-{os.path.basename(lab.kernel)}'
-    lab.cache.be_alone()
+    lab.cache.be_alone_for(built)
     os.makedirs(built, exist_ok=True)
     lab.cache.step('vfio-selftests', 'make', '-C', suite, f'OUTPUT={built}', 'ARCH=x86_64',
                    f'KHDR_INCLUDES=-D_GNU_SOURCE= -isystem {lab.uapi}/include', f'-j{jobs()}')
