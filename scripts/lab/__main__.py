@@ -6,6 +6,7 @@
     python3 scripts/lab sources SUITE
     python3 scripts/lab apt-options
     python3 scripts/lab fragments SOURCE
+    python3 scripts/lab tables
     python3 scripts/lab series-guest SCRATCH KERNEL LOG MODULE... <SCRIPT
 """
 
@@ -19,7 +20,7 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
 from exits import end_with  # noqa: E402
-from lab import apt, fuzz, host, kernels, modules  # noqa: E402
+from lab import apt, fuzz, host, kernels, modules, tables  # noqa: E402
 from lab.cache import Cache  # noqa: E402
 from lab.engines import uml  # noqa: E402
 from lab.lab import Lab  # noqa: E402
@@ -59,6 +60,8 @@ def main() -> int:
             print('\n'.join(apt.options()))
         elif command == 'fragments':
             print(kernels.fragment_text(uml, words[0], 'plain'), end='')
+        elif command == 'tables':
+            return tables.main()
         elif command == 'series-guest':
             scratch, kernel, log, *ours = words
             return series_guest(scratch, kernel, log, ours)

@@ -22,6 +22,8 @@ class Variable(NamedTuple):
     check: Check
     kbuild: bool = False        # of the kernel's makefiles
     foreign: bool = False       # others look at it, too
+    # Its row of the README's table; a row may be for several variables
+    readme: tuple[str, str] | None = None
 
 
 FLAG = choice('0', '1')
@@ -31,22 +33,35 @@ TIME = number(0, NO_LIMIT, 'a number of seconds', SECONDS)
 VARIABLES = [
     Variable('KERNEL', 'lts (Debian\'s linux-source-6.12), latest (the newest one in its backports), '
              'debian (its image, in QEMU), or a path to a kernel tree; check without it takes lts '
-             'and latest, everything else lts', kernel),
-    Variable('ENGINE', 'what runs it: uml or qemu', choice('uml', 'qemu')),
-    Variable('CACHE', 'a directory: where sources, builds and logs are kept', cache),
+             'and latest, everything else lts', kernel,
+             readme=('`KERNEL=...`', "`lts` (6.12), `latest` (the newest in Debian's backports), `debian` (Debian's image, "
+                     'in QEMU), or the path of a kernel tree of yours, which is never written to')),
+    Variable('ENGINE', 'what runs it: uml or qemu', choice('uml', 'qemu'),
+             readme=('`ENGINE=...`', '`uml`, User Mode Linux, or `qemu`, a PC; KVM is used if it works')),
+    Variable('CACHE', 'a directory: where sources, builds and logs are kept', cache,
+             readme=('`CACHE=DIR`', 'where all that is fetched or built is kept')),
     Variable('SAN', '0 or 1: without or with sanitizers (run, bench and shell have 0, others 1); kcsan looks '
-             'for data races instead, with ENGINE=qemu', choice('0', '1', 'kcsan')),
+             'for data races instead, with ENGINE=qemu', choice('0', '1', 'kcsan'),
+             readme=('`SAN=0`, `SAN=1`', 'without or with sanitizers; `SAN=kcsan` looks for data races (with '
+                     '`ENGINE=qemu`)')),
     Variable('TEST', 'a pattern: only the tests of that name; for kunit SUITE or SUITE.CASE; for '
-             'interop scenarios; for stress and soak programs', named('test', selftests)),
-    Variable('ARGS', 'words for migrate-demo or the selftests', free),
-    Variable('TIMEOUT', 'seconds for the guest; 0 for no limit', TIME),
+             'interop scenarios; for stress and soak programs', named('test', selftests),
+             readme=('`TEST=PATTERN`', 'only the selftests of that name')),
+    Variable('ARGS', 'words for migrate-demo or the selftests', free,
+             readme=("`ARGS='...'`", 'arguments for the demo or for the selftests')),
+    Variable('TIMEOUT', 'seconds for the guest; 0 for no limit', TIME,
+             readme=('`TIMEOUT=SECONDS`', 'limit for a whole guest; `SILENCE=` for a guest without output, '
+                     '`TEST_TIMEOUT=` for one program')),
     Variable('SILENCE', 'seconds without a word of the guest; 0 for no limit', TIME),
     Variable('TEST_TIMEOUT', 'seconds for one selftest; 0 for no limit', TIME),
     Variable('GUESTS', 'so many guests at once (default: one a processor, up to 4)',
-             number(1, 256, 'a number of guests')),
+             number(1, 256, 'a number of guests'),
+             readme=('`GUESTS=N`', 'number of guests at the same time; by default one for each processor, '
+                     'up to four')),
     Variable('MEM', 'MB of each guest', number(64, 1 << 20, 'a number of megabytes', MEGABYTES)),
     Variable('PROCESSORS', 'of each guest', number(1, 64, 'a number of processors')),
-    Variable('LEAKS', '1: with a search for leaked memory', FLAG),
+    Variable('LEAKS', '1: with a search for leaked memory', FLAG,
+             readme=('`LEAKS=1`', 'also look for leaked memory')),
     Variable('APPEND', 'more for the guest kernel\'s command line', free),
     Variable('ONLY', 'a regular expression: only these runs of check and check-all', only),
     Variable('DRIVER', 'the driver that conformance is about: mtty_mig, mtty, or one of the kernel\'s '
@@ -71,7 +86,8 @@ VARIABLES = [
              'to put into the driver', mutant),
     Variable('KEEP_GOING', '1: let all tests see a mutant, not only up to the first that fails', FLAG),
     Variable('SEED', 'a number: which calls at random; random takes one from the clock',
-             number(0, (1 << 63) - 1, 'a seed', also='random', base16=True)),
+             number(0, (1 << 63) - 1, 'a seed', also='random', base16=True),
+             readme=('`SEED=N`', 'seed of the random tests; `make stress` runs them for `MINUTES=`, or `STEPS=`')),
     Variable('STEPS', 'a number: how many steps of the calls at random',
              number(1, (1 << 63) - 1, 'a number of steps')),
     Variable('MINUTES', 'or for how long; for soak, of all', number(1, 1 << 20, 'a number of minutes', MINUTES)),

@@ -33,6 +33,10 @@ PAGE = f'{REPO}/Documentation/ci.rst'
 NO_YAML = 'this Python has no yaml (Debian: python3-yaml)'
 # Packages that packages.sh names, and that are not for the image's Debian
 ELSEWHERE = {'qemu-system-misc'}    # Debian 12's name of qemu-system-s390x
+# What each Debian has, or gcc brings
+THERE = {'binutils', 'coreutils', 'diffutils', 'findutils', 'util-linux'}
+# What the README names and nobody asks for
+OPTIONAL = {'gnuplot-nox'}
 # Where else than make a call of the lab begins; a word of packages.sh is not looked at.
 CALL = re.compile(r'(?:^|[\s("&;])(make|scripts/verb\.sh) +([a-z][^|&;#`)<>]*)')
 # What may stand for a kernel tree in these files
@@ -189,6 +193,12 @@ class Packages(unittest.TestCase):
         self.assertIn('libclang-rt-dev', asked)
         self.assertEqual(sorted(asked - ELSEWHERE), image_packages(read(f'{CI}/Containerfile')))
 
+    def test_the_readme_has_all(self) -> None:
+        asked = packages(read(f'{REPO}/scripts/packages.sh'))
+        found = readme_packages(read(f'{REPO}/README.md'))
+        self.assertEqual(sorted(asked - ELSEWHERE - THERE), sorted(found - OPTIONAL))
+        self.assertEqual(OPTIONAL - found, set())
+
 
 def packages(text: str) -> set[str]:
     """All that packages.sh may ask for: PROGRAM:PACKAGE, and what is looked for otherwise."""
@@ -201,6 +211,19 @@ def packages(text: str) -> set[str]:
     for words in re.findall(r'\bmissing_packages\+=\(([^)$]+)\)', text):
         found |= set(shlex.split(words))
     return {name.replace('$target', target) for name in found for target in targets} - {''}
+
+
+def readme_packages(text: str) -> set[str]:
+    """Debian's column of its table; a{b,c} is two of them, and (words) are none."""
+    table = re.findall(r'^\| for +\| Debian .*\n\|-.*\n((?:\|.*\n)+)', text, re.M)[0]
+    found: set[str] = set()
+    for row in table.splitlines():
+        cell = re.sub(r'\([^)]*\)', '', row.split('|')[2])
+        for word in re.findall(r'[a-z0-9](?:\{[^}]*\}|[^\s;,{}])*', cell):
+            before, _, several = word.partition('{')
+            middle, _, after = several.partition('}')
+            found |= {f'{before}{each}{after}' for each in middle.split(',')}
+    return found
 
 
 def image_packages(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import unittest
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
-from lab import calls, config, registry, values  # noqa: E402
+from lab import calls, config, registry, tables, values  # noqa: E402
 
 # Each is a call, and words of the answer in their order
 REFUSED = [
@@ -366,11 +366,11 @@ class Variables(unittest.TestCase):
         for name in registry.NAMES:
             self.assertEqual(registry.find(name).name, name)
 
-    def test_the_readme_has_the_rows_of_the_verbs(self):
-        text = values.read(f'{values.REPO}/README.md')
-        rows = {tuple(cell.strip() for cell in row) for row in
-                re.findall(r'^\| (`make [^|]*) \| ([^|]*) \|$', text, re.M)}
-        self.assertEqual(rows, {verb.readme for verb in registry.every() if verb.readme})
+    def test_the_readme_has_the_rows_of_verbs_and_variables(self):
+        text = values.read(tables.README)
+        self.assertEqual(tables.readme(text), text, 'python3 scripts/lab tables writes it')
+        with self.assertRaises(ValueError):
+            tables.readme(text.replace('| variable ', '| name '))
 
     def test_make_knows_each_verb(self):
         text = values.output('make', '-s', '-C', values.REPO, '-pn', 'help')
