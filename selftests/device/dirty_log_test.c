@@ -100,12 +100,14 @@ static int report(struct mtty *mtty, __u64 *bitmap, __u64 page_size)
 	return __dma_log_report(&mtty->dev, BASE, SIZE, page_size, bitmap);
 }
 
-#define expect_report(page_size)					\
-	do {								\
-		EXPECT_EQ(0, report(&self->mtty, self->bitmap, page_size)); \
-		EXPECT_EQ(0, memcmp(self->expected, self->bitmap,	\
-				    sizeof(self->bitmap)));		\
-	} while (0)
+/* What was expected is reported, and nothing else */
+static void expect_report(struct __test_metadata *_metadata,
+			  struct _test_data_dirty_log *self, __u64 page_size)
+{
+	EXPECT_EQ(0, report(&self->mtty, self->bitmap, page_size));
+	EXPECT_EQ(0, memcmp(self->expected, self->bitmap,
+			    sizeof(self->bitmap)));
+}
 
 TEST_F(dirty_log, is_what_the_engine_wrote)
 {
@@ -120,7 +122,7 @@ TEST_F(dirty_log, is_what_the_engine_wrote)
 		write_to(_metadata, &self->mtty, iova, len);
 		expect_write(self->expected, iova, len, PAGE);
 	}
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, a_report_clears_what_it_tells)
@@ -128,11 +130,11 @@ TEST_F(dirty_log, a_report_clears_what_it_tells)
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
 	write_to(_metadata, &self->mtty, BASE + PAGE, PAGE);
 	EXPECT_EQ(0, report(&self->mtty, self->bitmap, PAGE));
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	/* And what is written again is told again */
 	write_to(_metadata, &self->mtty, BASE + PAGE, 1);
 	expect_write(self->expected, BASE + PAGE, 1, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, a_report_sets_bits_and_clears_none)
@@ -156,7 +158,7 @@ TEST_F(dirty_log, reads_are_not_in_it)
 
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->mtty, 0, &t));
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, a_copy_marks_where_it_writes)
@@ -169,7 +171,7 @@ TEST_F(dirty_log, a_copy_marks_where_it_writes)
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->mtty, 0, &t));
 	expect_write(self->expected, t.dst, t.len, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, can_be_told_in_larger_pages)
@@ -184,7 +186,7 @@ TEST_F(dirty_log, can_be_told_in_larger_pages)
 		write_to(_metadata, &self->mtty, BASE + 0x3ff000, 1);
 		expect_write(self->expected, BASE + 0x1fff, 2, sizes[i]);
 		expect_write(self->expected, BASE + 0x3ff000, 1, sizes[i]);
-		expect_report(sizes[i]);
+		expect_report(_metadata, self, sizes[i]);
 	}
 }
 
@@ -198,9 +200,9 @@ TEST_F(dirty_log, can_be_told_in_smaller_pages)
 	/* All of the tracked page: the driver replicates bits (uAPI) */
 	expect_write(self->expected, (BASE + 0x23456) & ~(page_size - 1),
 		     page_size, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	memset(self->expected, 0, sizeof(self->expected));
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, page_size_is_a_hint)
@@ -237,7 +239,7 @@ TEST_F(dirty_log, covers_the_ranges_and_nothing_else)
 	write_to(_metadata, &self->mtty, BASE, 0x80000);
 	expect_write(self->expected, BASE, 0x20000, PAGE);
 	expect_write(self->expected, BASE + 0x40000, 0x10000, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_F(dirty_log, can_be_told_in_parts)
@@ -255,7 +257,7 @@ TEST_F(dirty_log, can_be_told_in_parts)
 					      n * PAGE, PAGE, &bits));
 		EXPECT_EQ((1ULL << n) - 1, bits);
 	}
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* A report that begins in the middle of a page tells a part of it only */
@@ -269,7 +271,7 @@ TEST_F(dirty_log, a_part_of_a_page_is_not_forgotten)
 				      PAGE, &bits));
 	EXPECT_EQ(1, bits);
 	expect_write(self->expected, BASE, PAGE, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* Whatever was hinted, what was told is cleared: or pre-copy never converges */
@@ -350,7 +352,7 @@ TEST_F(dirty_log, order_of_calls)
 	/* The second one has not harmed the first */
 	write_to(_metadata, &self->mtty, BASE, 1);
 	expect_write(self->expected, BASE, 1, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
 	EXPECT_EQ(-EINVAL, __dma_log_stop(&self->mtty.dev));
 	EXPECT_EQ(-EINVAL, report(&self->mtty, self->bitmap, PAGE));
@@ -360,11 +362,11 @@ TEST_F(dirty_log, starts_empty)
 {
 	write_to(_metadata, &self->mtty, BASE, PAGE);
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	write_to(_metadata, &self->mtty, BASE, PAGE);
 	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
 	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* uAPI: not connected to VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE */
@@ -381,7 +383,7 @@ TEST_F(dirty_log, survives_changes_of_state)
 	for (i = 0; i < ARRAY_LEN(states); i++)
 		vfio_mig_set(&self->mtty.dev, states[i]);
 	expect_write(self->expected, BASE + PAGE, 1, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* uAPI: as many as fit into a page; a device with fewer logs more than asked */
@@ -398,7 +400,7 @@ TEST_F(dirty_log, takes_a_page_full_of_ranges)
 	}
 	ASSERT_EQ(0, start_ranges(&self->mtty, ranges, i, PAGE));
 	write_to(_metadata, &self->mtty, BASE, 2 * i * PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* A destination's VMM starts it before the device runs */
@@ -415,7 +417,7 @@ TEST_F(dirty_log, starts_and_stops_in_any_state)
 		vfio_mig_set(&self->mtty.dev, states[i]);
 		EXPECT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE))
 			TH_LOG("%s", mig_state_name(states[i]));
-		expect_report(PAGE);
+		expect_report(_metadata, self, PAGE);
 		EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev))
 			TH_LOG("%s", mig_state_name(states[i]));
 	}
@@ -430,7 +432,7 @@ TEST_F(dirty_log, goes_on_after_a_reset)
 	write_to(_metadata, &self->mtty, BASE + 2 * PAGE, 1);
 	expect_write(self->expected, BASE, 1, PAGE);
 	expect_write(self->expected, BASE + 2 * PAGE, 1, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
 }
 
@@ -443,7 +445,7 @@ TEST_F(dirty_log, goes_on_after_a_reset_in_pre_copy)
 	vfio_dev_reset(&self->mtty.dev);
 	vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
 	expect_write(self->expected, BASE + PAGE, PAGE, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 	EXPECT_EQ(0, __dma_log_stop(&self->mtty.dev));
 }
 
@@ -652,7 +654,7 @@ TEST_F(dirty_log, a_failed_write_may_be_in_it_and_nothing_more)
 	ASSERT_EQ(0, start(&self->mtty, BASE, 2 * SIZE, PAGE));
 	EXPECT_EQ(MTTY_MIG_DMA_ERROR, dma_run(&self->mtty, 0, &t));
 	expect_write(self->expected, t.dst, 2 * PAGE, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 /* Memory follows what is dirty: a log of 1 TiB is as cheap as one of a page */
@@ -671,7 +673,7 @@ TEST_F(dirty_log, of_a_tebibyte)
 				      &bits));
 	EXPECT_EQ(1, bits);
 	expect_write(self->expected, BASE, PAGE, PAGE);
-	expect_report(PAGE);
+	expect_report(_metadata, self, PAGE);
 }
 
 TEST_HARNESS_MAIN

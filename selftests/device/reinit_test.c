@@ -54,13 +54,11 @@ static int opt_in(struct mtty *mtty)
 }
 
 /* Into pre-copy, and through its first pass */
-#define pre_copy()							\
-	do {								\
-		self->fd = vfio_mig_set(&self->mtty.dev,		\
-					VFIO_DEVICE_STATE_PRE_COPY);	\
-		mig_stream_read(&self->stream, self->fd, MIG_CHUNK,	\
-				-ENOMSG);				\
-	} while (0)
+static void pre_copy(struct _test_data_reinit *self)
+{
+	self->fd = vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
+	mig_stream_read(&self->stream, self->fd, MIG_CHUNK, -ENOMSG);
+}
 
 static struct vfio_precopy_info info_of(int fd)
 {
@@ -91,7 +89,7 @@ TEST_F(reinit, is_not_reported_without_the_opt_in)
 {
 	struct vfio_precopy_info info;
 
-	pre_copy();
+	pre_copy(self);
 	knob_write(&self->mtty, "reinit", "1");
 	info = info_of(self->fd);
 	/* initial_bytes must not rise, so it is dirty; flags stay as given */
@@ -185,7 +183,7 @@ TEST_F(reinit, knob_works_only_in_pre_copy)
 
 TEST_F(reinit, wakes_who_polls)
 {
-	pre_copy();
+	pre_copy(self);
 	EXPECT_EQ(0, fd_poll(self->fd, POLLIN));
 	knob_write(&self->mtty, "reinit", "1");
 	EXPECT_EQ(POLLIN, fd_poll(self->fd, POLLIN));
@@ -207,7 +205,7 @@ TEST_F(reinit, is_reported_once_for_each_event)
 
 	if (opt_in(&self->mtty))
 		SKIP(return, NO_OPT_IN);
-	pre_copy();
+	pre_copy(self);
 	EXPECT_EQ(0, info_of(self->fd).flags);
 	for (i = 0; i < 2; i++) {
 		knob_write(&self->mtty, "reinit", "1");
@@ -237,7 +235,7 @@ TEST_F(reinit, is_reported_again_to_who_was_not_told)
 	info->argsz = sizeof(*info);
 	ASSERT_EQ(0, mprotect(info, sizeof(*info), PROT_READ));
 
-	pre_copy();
+	pre_copy(self);
 	knob_write(&self->mtty, "reinit", "1");
 	EXPECT_EQ(-1, ioctl(self->fd, VFIO_MIG_GET_PRECOPY_INFO, info));
 	EXPECT_EQ(EFAULT, errno);
@@ -253,7 +251,7 @@ TEST_F(reinit, what_is_unread_is_initial_and_nothing_dirty)
 
 	if (opt_in(&self->mtty))
 		SKIP(return, NO_OPT_IN);
-	pre_copy();
+	pre_copy(self);
 	knob_write(&self->mtty, "dirty", "0 8");
 	/* The rest of this record was dirty data */
 	ASSERT_EQ(1, mig_read(self->fd, &byte, 1));
@@ -274,7 +272,7 @@ TEST_F(reinit, opt_in_ends_with_the_last_close)
 	if (opt_in(&self->mtty))
 		SKIP(return, NO_OPT_IN);
 	mtty_reopen(&self->mtty);
-	pre_copy();
+	pre_copy(self);
 	EXPECT_EQ(GIVEN_FLAGS, info_of(self->fd).flags);
 }
 

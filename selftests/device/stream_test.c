@@ -69,44 +69,41 @@ FIXTURE_TEARDOWN(stream)
 }
 
 /*
- * The stream @e->bad must be refused with @error, and must not have done
+ * The stream self->edit.bad must be refused with @error, and must not have done
  * anything.  Afterwards it is the good one again.
  */
-static void check_refused(struct __test_metadata *_metadata,
-			  struct mtty *mtty, struct stream_edit *e,
-			  __u64 fresh, int error, const char *what)
+static void refused(struct __test_metadata *_metadata,
+		    struct _test_data_stream *self, int error, const char *what)
 {
+	struct stream_edit *e = &self->edit;
+	struct mtty *mtty = &self->mtty;
+
 	vfio_dev_reset(&mtty->dev);
 	EXPECT_EQ(error, __mig_load(&mtty->dev, &e->bad, MIG_CHUNK,
 				    VFIO_DEVICE_STATE_STOP))
 		TH_LOG("%s", what);
 	EXPECT_EQ(VFIO_DEVICE_STATE_RESUMING, vfio_mig_get(&mtty->dev))
 		TH_LOG("%s", what);
-	EXPECT_EQ(fresh, mtty_digest(mtty))
+	EXPECT_EQ(self->fresh, mtty_digest(mtty))
 		TH_LOG("%s: it left something behind", what);
 	mig_stream_copy(&e->bad, &e->good);
 }
 
-#define refused(error, what)						\
-	check_refused(_metadata, &self->mtty, &self->edit, self->fresh,	\
-		      error, what)
-
-/* The stream @e->bad must load, to what the good one is */
-static void check_accepted(struct __test_metadata *_metadata,
-			   struct mtty *mtty, struct stream_edit *e,
-			   __u64 filled, const char *what)
+/* The stream self->edit.bad must load, to what the good one is */
+static void accepted(struct __test_metadata *_metadata,
+		     struct _test_data_stream *self, const char *what)
 {
+	struct stream_edit *e = &self->edit;
+	struct mtty *mtty = &self->mtty;
+
 	vfio_dev_reset(&mtty->dev);
 	EXPECT_EQ(0, __mig_load(&mtty->dev, &e->bad, MIG_CHUNK,
 				VFIO_DEVICE_STATE_STOP))
 		TH_LOG("%s", what);
-	EXPECT_EQ(filled, mtty_digest(mtty))
+	EXPECT_EQ(self->filled, mtty_digest(mtty))
 		TH_LOG("%s", what);
 	mig_stream_copy(&e->bad, &e->good);
 }
-
-#define accepted(what)							\
-	check_accepted(_metadata, &self->mtty, &self->edit, self->filled, what)
 
 /* The tests' own seal is the driver's: what is refused below is the edit */
 TEST_F(stream, resealed_is_the_same_and_accepted)
@@ -115,7 +112,7 @@ TEST_F(stream, resealed_is_the_same_and_accepted)
 
 	stream_seal(&e->bad);
 	EXPECT_EQ(0, memcmp(e->good.data, e->bad.data, e->good.len));
-	accepted("resealed");
+	accepted(_metadata, self, "resealed");
 }
 
 TEST_F(stream, header_is_as_documented)
@@ -138,12 +135,12 @@ TEST_F(stream, header_of_something_else_is_refused)
 	for (i = 0; i < 8; i++) {
 		bad->data[i] ^= 0x20;
 		stream_seal(bad);
-		refused(-EINVAL, "magic");
+		refused(_metadata, self, -EINVAL, "magic");
 	}
 	for (i = 0; i < 8; i++)
 		bad->data[i] = self->edit.good.data[7 - i];
 	stream_seal(bad);
-	refused(-EPROTOTYPE, "byte order");
+	refused(_metadata, self, -EPROTOTYPE, "byte order");
 }
 
 TEST_F(stream, other_major_version_is_refused)
@@ -154,7 +151,7 @@ TEST_F(stream, other_major_version_is_refused)
 	for (i = 0; i < ARRAY_LEN(majors); i++) {
 		stream_put(&self->edit.bad, HDR_MAJOR, majors[i], 2);
 		stream_seal(&self->edit.bad);
-		refused(-EPROTONOSUPPORT, "major");
+		refused(_metadata, self, -EPROTONOSUPPORT, "major");
 	}
 }
 
@@ -167,7 +164,7 @@ TEST_F(stream, newer_minor_version_is_accepted)
 	for (i = 0; i < ARRAY_LEN(minors); i++) {
 		stream_put(&self->edit.bad, HDR_MINOR, minors[i], 2);
 		stream_seal(&self->edit.bad);
-		accepted("minor");
+		accepted(_metadata, self, "minor");
 	}
 }
 
@@ -181,23 +178,23 @@ TEST_F(stream, other_device_is_refused)
 			continue;
 		stream_put(bad, HDR_TYPE, i, 4);
 		stream_seal(bad);
-		refused(-EMEDIUMTYPE, "device type");
+		refused(_metadata, self, -EMEDIUMTYPE, "device type");
 	}
 	stream_put(bad, HDR_MEM_SIZE, 2 * MEM_SIZE, 8);
 	stream_seal(bad);
-	refused(-EMSGSIZE, "more device memory");
+	refused(_metadata, self, -EMSGSIZE, "more device memory");
 	stream_put(bad, HDR_MEM_SIZE, MEM_SIZE / 2, 8);
 	stream_seal(bad);
-	refused(-EMSGSIZE, "less device memory");
+	refused(_metadata, self, -EMSGSIZE, "less device memory");
 	stream_put(bad, HDR_MEM_SIZE, ~0ULL, 8);
 	stream_seal(bad);
-	refused(-EMSGSIZE, "absurd device memory");
+	refused(_metadata, self, -EMSGSIZE, "absurd device memory");
 	stream_put(bad, HDR_PAGE_SIZE, 2 * PAGE, 4);
 	stream_seal(bad);
-	refused(-EMSGSIZE, "page size");
+	refused(_metadata, self, -EMSGSIZE, "page size");
 	stream_put(bad, HDR_RESERVED, 1, 4);
 	stream_seal(bad);
-	refused(-ERANGE, "reserved field");
+	refused(_metadata, self, -ERANGE, "reserved field");
 }
 
 /* Not only by header: real devices of other types and sizes */
@@ -207,10 +204,10 @@ TEST_F(stream, of_a_device_of_another_type_or_size_is_refused)
 
 	mtty_new(&other, "precopy", MEM_SIZE);
 	mig_save(&other.dev, &self->edit.bad, MIG_CHUNK);
-	refused(-EMEDIUMTYPE, "type precopy");
+	refused(_metadata, self, -EMEDIUMTYPE, "type precopy");
 	mtty_new(&other, "full", 2 * MEM_SIZE);
 	mig_save(&other.dev, &self->edit.bad, MIG_CHUNK);
-	refused(-EMSGSIZE, "twice the memory");
+	refused(_metadata, self, -EMSGSIZE, "twice the memory");
 }
 
 /* Before each record, the trailer included */
@@ -224,14 +221,14 @@ TEST_F(stream, unknown_record_is_refused_unless_optional)
 		stream_insert_record(&e->bad, e->records[i].start, REC_UNKNOWN,
 				     0, 8);
 		stream_seal(&e->bad);
-		refused(-EOPNOTSUPP, "unknown record");
+		refused(_metadata, self, -EOPNOTSUPP, "unknown record");
 
 		for (j = 0; j < ARRAY_LEN(lengths); j++) {
 			stream_insert_record(&e->bad, e->records[i].start,
 					     REC_UNKNOWN, REC_OPTIONAL,
 					     lengths[j]);
 			stream_seal(&e->bad);
-			accepted("unknown optional record");
+			accepted(_metadata, self, "unknown optional record");
 		}
 	}
 }
@@ -246,7 +243,7 @@ TEST_F(stream, unknown_flag_is_refused)
 			stream_put(&e->bad, e->records[i].start + REC_FLAGS,
 				   1 << bit, 2);
 			stream_seal(&e->bad);
-			refused(-EOPNOTSUPP, "unknown flag");
+			refused(_metadata, self, -EOPNOTSUPP, "unknown flag");
 		}
 	}
 }
@@ -261,7 +258,7 @@ TEST_F(stream, known_record_marked_optional_is_refused)
 		stream_put(&e->bad, e->records[i].start + REC_FLAGS,
 			   REC_OPTIONAL, 2);
 		stream_seal(&e->bad);
-		refused(-EPROTO, "optional flag");
+		refused(_metadata, self, -EPROTO, "optional flag");
 	}
 }
 
@@ -275,10 +272,10 @@ TEST_F(stream, missing_record_is_refused)
 		stream_remove(&e->bad, e->records[i].start,
 			      record_size(&e->records[i]));
 		stream_seal(&e->bad);
-		refused(-EPROTO, "a state record less");
+		refused(_metadata, self, -EPROTO, "a state record less");
 	}
 	e->bad.len = e->records[e->nr - 1].start;
-	refused(-ENODATA, "no trailer");
+	refused(_metadata, self, -ENODATA, "no trailer");
 }
 
 TEST_F(stream, repeated_record_is_refused)
@@ -291,7 +288,7 @@ TEST_F(stream, repeated_record_is_refused)
 			      e->good.data + e->records[i].start,
 			      record_size(&e->records[i]));
 		stream_seal(&e->bad);
-		refused(-EPROTO, "a state record twice");
+		refused(_metadata, self, -EPROTO, "a state record twice");
 	}
 }
 
@@ -309,7 +306,8 @@ TEST_F(stream, reordered_record_is_refused)
 			      e->good.data + e->records[i].start,
 			      record_size(&e->records[i]));
 		stream_seal(&e->bad);
-		refused(-EPROTO, "state records in another order");
+		refused(_metadata, self, -EPROTO,
+			"state records in another order");
 	}
 
 	/* And a page after the first of them */
@@ -317,7 +315,7 @@ TEST_F(stream, reordered_record_is_refused)
 		      e->good.data + e->records[0].start,
 		      record_size(&e->records[0]));
 	stream_seal(&e->bad);
-	refused(-EPROTO, "a page among the state records");
+	refused(_metadata, self, -EPROTO, "a page among the state records");
 }
 
 /* Pages come in any order, and the last one counts */
@@ -331,7 +329,7 @@ TEST_F(stream, repeated_page_is_accepted)
 	/* The first of the two has other content */
 	e->bad.data[e->records[0].start + REC_PAYLOAD + 8] ^= 0xff;
 	stream_seal(&e->bad);
-	accepted("a page twice");
+	accepted(_metadata, self, "a page twice");
 }
 
 TEST_F(stream, wrong_length_is_refused)
@@ -345,10 +343,10 @@ TEST_F(stream, wrong_length_is_refused)
 			stream_put(&e->bad, e->records[i].start + REC_LENGTH,
 				   e->records[i].length + deltas[j], 4);
 			stream_seal(&e->bad);
-			refused(-EPROTO, "record length");
+			refused(_metadata, self, -EPROTO, "record length");
 		}
 		stream_put(&e->bad, e->records[i].start + REC_LENGTH, 0, 4);
-		refused(-EPROTO, "record length 0");
+		refused(_metadata, self, -EPROTO, "record length 0");
 	}
 }
 
@@ -362,14 +360,14 @@ TEST_F(stream, page_beyond_the_memory_is_refused)
 		stream_put(&e->bad, e->records[0].start + REC_PAYLOAD,
 			   indexes[i], 8);
 		stream_seal(&e->bad);
-		refused(-ERANGE, "index of a page");
+		refused(_metadata, self, -ERANGE, "index of a page");
 
 		stream_insert_record(&e->bad, e->records[0].start, REC_ZERO, 0,
 				     8);
 		stream_put(&e->bad, e->records[0].start + REC_PAYLOAD,
 			   indexes[i], 8);
 		stream_seal(&e->bad);
-		refused(-ERANGE, "index of a zero page");
+		refused(_metadata, self, -ERANGE, "index of a zero page");
 	}
 }
 
@@ -491,7 +489,7 @@ TEST_F(stream, field_out_of_range_is_refused)
 		stream_put(&e->bad, e->records[j].start + REC_PAYLOAD +
 			   fields[i].offset, fields[i].val, fields[i].len);
 		stream_seal(&e->bad);
-		refused(-ERANGE, fields[i].name);
+		refused(_metadata, self, -ERANGE, fields[i].name);
 	}
 }
 
@@ -525,9 +523,9 @@ TEST_F(stream, bytes_after_the_trailer_are_refused)
 	__u8 byte = 0;
 
 	mig_stream_append(&e->bad, &byte, sizeof(byte));
-	refused(-E2BIG, "one byte more");
+	refused(_metadata, self, -E2BIG, "one byte more");
 	mig_stream_append(&e->bad, e->good.data, e->good.len);
-	refused(-E2BIG, "twice the stream");
+	refused(_metadata, self, -E2BIG, "twice the stream");
 }
 
 TEST_F(stream, wrong_trailer_is_refused)
@@ -538,11 +536,11 @@ TEST_F(stream, wrong_trailer_is_refused)
 
 	for (i = 0; i < 8; i++) {
 		e->bad.data[payload + TRAILER_DIGEST + i] ^= 1 << i;
-		refused(-EBADMSG, "digest");
+		refused(_metadata, self, -EBADMSG, "digest");
 	}
 	/* Its digest right, and the total wrong */
 	stream_put(&e->bad, payload + TRAILER_TOTAL, payload, 8);
-	refused(-EBADMSG, "total, which the digest covers");
+	refused(_metadata, self, -EBADMSG, "total, which the digest covers");
 }
 
 /*
@@ -592,7 +590,7 @@ TEST_F(stream, cut_anywhere_is_refused)
 		if (!worth_trying(e, len))
 			continue;
 		e->bad.len = len;
-		refused(-ENODATA, "cut");
+		refused(_metadata, self, -ENODATA, "cut");
 	}
 }
 
@@ -661,8 +659,9 @@ TEST_F(stream, failed_write_is_sticky)
 	/* And the second session is as strict, and as willing, as the first */
 	e->bad.len = e->bad.len / 2;
 	stream_put(&e->bad, HDR_MAJOR, 1, 2);
-	refused(-ENODATA, "half a stream in the second session");
-	accepted("a good stream in the third");
+	refused(_metadata, self, -ENODATA,
+		"half a stream in the second session");
+	accepted(_metadata, self, "a good stream in the third");
 }
 
 /* One byte at a time, an error comes with the byte that makes it one */
@@ -704,7 +703,7 @@ TEST_F(stream, read_to_a_bad_address_can_be_tried_again)
 	e->bad.len = 0;
 	mig_stream_read(&e->bad, data_fd, MIG_CHUNK, 0);
 	close(data_fd);
-	accepted("read after EFAULT");
+	accepted(_metadata, self, "read after EFAULT");
 }
 
 TEST_HARNESS_MAIN

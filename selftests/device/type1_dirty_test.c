@@ -171,16 +171,16 @@ static void expect_write(__u64 *expected, const struct vfio_buf *buf,
 }
 
 /* Exactly those pages, and with that they are forgotten */
-#define expect_bitmap()							\
-	do {								\
-		/* All of it is to be written, not only what is dirty */ \
-		memset(self->bitmap, 0xa5, sizeof(self->bitmap));	\
-		EXPECT_EQ(0, get_bitmap(&self->mtty, &self->buf,	\
-					self->bitmap));			\
-		EXPECT_EQ(0, memcmp(self->expected, self->bitmap,	\
-				    sizeof(self->bitmap)));		\
-		memset(self->expected, 0, sizeof(self->expected));	\
-	} while (0)
+static void expect_bitmap(struct __test_metadata *_metadata,
+			  struct _test_data_type1 *self)
+{
+	/* All of it is to be written, not only what is dirty */
+	memset(self->bitmap, 0xa5, sizeof(self->bitmap));
+	EXPECT_EQ(0, get_bitmap(&self->mtty, &self->buf, self->bitmap));
+	EXPECT_EQ(0, memcmp(self->expected, self->bitmap,
+			    sizeof(self->bitmap)));
+	memset(self->expected, 0, sizeof(self->expected));
+}
 
 TEST_F(type1, bitmap_is_what_the_engine_wrote)
 {
@@ -188,7 +188,7 @@ TEST_F(type1, bitmap_is_what_the_engine_wrote)
 	unsigned int i;
 
 	ASSERT_EQ(0, start(&self->mtty));
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 	for (i = 0; i < 20; i++) {
 		__u64 iova = BASE + mtty_random(&seed) % (SIZE - 5 * PAGE);
 		__u64 len = 1 + mtty_random(&seed) % (4 * PAGE);
@@ -196,7 +196,7 @@ TEST_F(type1, bitmap_is_what_the_engine_wrote)
 		fill(_metadata, &self->mtty, iova, len);
 		expect_write(self->expected, &self->buf, iova, len);
 	}
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 TEST_F(type1, bitmap_has_first_and_last_byte)
@@ -206,7 +206,7 @@ TEST_F(type1, bitmap_has_first_and_last_byte)
 	fill(_metadata, &self->mtty, BASE + SIZE - 1, 1);
 	expect_write(self->expected, &self->buf, BASE, 1);
 	expect_write(self->expected, &self->buf, BASE + SIZE - 1, 1);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 TEST_F(type1, bitmap_is_cleared_by_asking)
@@ -214,13 +214,13 @@ TEST_F(type1, bitmap_is_cleared_by_asking)
 	ASSERT_EQ(0, start(&self->mtty));
 	fill(_metadata, &self->mtty, BASE + PAGE, 2 * PAGE);
 	expect_write(self->expected, &self->buf, BASE + PAGE, 2 * PAGE);
-	expect_bitmap();
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
+	expect_bitmap(_metadata, self);
 	/* And what is written again is told again, and no other page */
 	fill(_metadata, &self->mtty, BASE + PAGE, 1);
 	expect_write(self->expected, &self->buf, BASE + PAGE, 1);
-	expect_bitmap();
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
+	expect_bitmap(_metadata, self);
 }
 
 TEST_F(type1, asking_of_one_mapping_leaves_the_other)
@@ -229,7 +229,7 @@ TEST_F(type1, asking_of_one_mapping_leaves_the_other)
 
 	ASSERT_EQ(0, start(&self->mtty));
 	fill(_metadata, &self->mtty, BASE_2 + 5 * PAGE, PAGE);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 	EXPECT_EQ(0, get_bitmap(&self->mtty, &self->buf_2, &bits));
 	EXPECT_EQ(1ULL << 5, bits);
 	EXPECT_EQ(0, get_bitmap(&self->mtty, &self->buf_2, &bits));
@@ -257,7 +257,7 @@ TEST_F(type1, bitmap_has_what_is_copied_and_not_what_is_read)
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_run(&self->mtty, 1, &write));
 	expect_write(self->expected, &self->buf, copy.dst, copy.len);
 	expect_write(self->expected, &self->buf, write.dst, write.len);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 /* In pre-copy the device goes on to write; in STOP it does not */
@@ -267,12 +267,12 @@ TEST_F(type1, bitmap_goes_with_a_migration)
 	vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
 	fill(_metadata, &self->mtty, BASE + 7 * PAGE, PAGE);
 	expect_write(self->expected, &self->buf, BASE + 7 * PAGE, PAGE);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 	fill(_metadata, &self->mtty, BASE + 8 * PAGE, PAGE);
 	vfio_mig_set(&self->mtty.dev, VFIO_DEVICE_STATE_STOP_COPY);
 	expect_write(self->expected, &self->buf, BASE + 8 * PAGE, PAGE);
-	expect_bitmap();
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
+	expect_bitmap(_metadata, self);
 }
 
 TEST_F(type1, unmap_tells_what_is_dirty)
@@ -284,7 +284,7 @@ TEST_F(type1, unmap_tells_what_is_dirty)
 	fill(_metadata, &self->mtty, BASE_2 + SIZE_2 - PAGE, PAGE);
 	EXPECT_EQ(0, unmap_dirty(&self->mtty, &self->buf_2, &bits));
 	EXPECT_EQ(1ULL | 1ULL << (PAGES_2 - 1), bits);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 /* A VMM that hot-plugs memory during a migration */
@@ -311,7 +311,7 @@ TEST_F(type1, bitmap_has_a_failed_write)
 	ASSERT_EQ(0, start(&self->mtty));
 	EXPECT_EQ(MTTY_MIG_DMA_ERROR, dma_run(&self->mtty, 0, &t));
 	expect_write(self->expected, &self->buf, t.dst, 2 * PAGE);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 TEST_F(type1, bitmap_is_there_from_START_to_STOP)
@@ -320,12 +320,12 @@ TEST_F(type1, bitmap_is_there_from_START_to_STOP)
 	fill(_metadata, &self->mtty, BASE, PAGE);
 	ASSERT_EQ(0, start(&self->mtty));
 	/* It does not tell of what was before */
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 	fill(_metadata, &self->mtty, BASE, PAGE);
 	EXPECT_EQ(0, stop(&self->mtty));
 	EXPECT_EQ(-EINVAL, get_bitmap(&self->mtty, &self->buf, self->bitmap));
 	ASSERT_EQ(0, start(&self->mtty));
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 /* The container's, not the device's */
@@ -336,7 +336,7 @@ TEST_F(type1, bitmap_survives_a_reset)
 	vfio_dev_reset(&self->mtty.dev);
 	fill(_metadata, &self->mtty, BASE + 4 * PAGE, PAGE);
 	expect_write(self->expected, &self->buf, BASE + 3 * PAGE, 2 * PAGE);
-	expect_bitmap();
+	expect_bitmap(_metadata, self);
 }
 
 TEST_HARNESS_MAIN
