@@ -27,6 +27,22 @@ allowed() {
 		# all of the kernel's trace headers are written like this
 		samples/vfio-mdev/mtty-mig/trace.h OPEN_ENDED_LINE
 		samples/vfio-mdev/mtty-mig/trace.h PARENTHESIS_ALIGNMENT
+		samples/vfio-mdev/mtty-mig/trace.h TRAILING_SEMICOLON
+		# a list, for the macro that its user gives it
+		samples/vfio-mdev/mtty-mig/arcs.h COMPLEX_MACRO
+		samples/vfio-mdev/mtty-mig/arcs.h MACRO_ARG_REUSE
+		samples/vfio-mdev/mtty-mig/points.h COMPLEX_MACRO
+		samples/vfio-mdev/mtty-mig/points.h MACRO_ARG_REUSE
+		samples/vfio-mdev/mtty-mig/points.h MACRO_ARG_UNUSED
+		# macros that declare a fixture, as those of the kernel's selftests
+		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h COMPLEX_MACRO
+		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_ARG_REUSE
+		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_WITH_FLOW_CONTROL
+		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
+		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h COMPLEX_MACRO
+		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MACRO_ARG_REUSE
+		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MACRO_WITH_FLOW_CONTROL
+		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
 		# the uAPI's own name, which a tree before 7.1 does not know
 		tools/testing/selftests/vfio-migration/generic/precopy_test.c CAMELCASE
 		tools/testing/selftests/vfio-migration/device/reinit_test.c CAMELCASE

@@ -12,6 +12,7 @@
 #include "../lib/file.h"
 #include "lib/journey.h"
 #include "lib/knobs.h"
+#include "lib/mtty_fixture.h"
 #include "lib/stream_edit.h"
 
 /* Nothing on the way gives these by itself */
@@ -26,10 +27,8 @@ static const struct {
 	{ "after", ERRNO_AFTER },
 };
 
-#define MTTY_FIXTURE	arcs
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	knobs_missing()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(arcs, knobs_missing());
+MTTY_VARIANTS(arcs);
 
 #define POINT_MAX	64
 
@@ -401,10 +400,8 @@ TEST_F(arcs, ERROR_drops_writes_to_registers_and_memory)
 	EXPECT_EQ(self->journey.digest, mtty_digest(&self->mtty));
 }
 
-#define MTTY_FIXTURE	data
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	knobs_missing()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(data, knobs_missing());
+MTTY_VARIANTS(data);
 
 /* The states in which a device can be read from */
 static const __u32 saving_states[] = {
@@ -770,10 +767,8 @@ TEST_F(data, random_faults_follow_the_kernels_fault_injection)
 	EXPECT_EQ(NULL, journey_continue(journey, VFIO_DEVICE_STATE_STOP));
 }
 
-#define MTTY_FIXTURE	soft
-#define MTTY_NEEDS	PRE_COPY
-#define MTTY_MISSING	knobs_missing()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(soft, knobs_missing());
+MTTY_VARIANTS_PRE_COPY(soft);
 
 /*
  * A failure in pre-copy that need not end the migration: the fd goes dry,

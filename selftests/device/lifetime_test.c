@@ -24,14 +24,13 @@
 #include "../lib/worker.h"
 #include "lib/journey.h"
 #include "lib/knobs.h"
+#include "lib/mtty_fixture.h"
 
 #define MODULE		"mtty_mig"
 #define REFCNT		"/sys/module/" MODULE "/refcnt"
 
-#define MTTY_FIXTURE	stale
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	NULL
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(stale, NULL);
+MTTY_VARIANTS(stale);
 
 /* Enter each state that has a session, and move some of it */
 static bool next_session(struct journey *journey, __u32 *state)
@@ -313,10 +312,8 @@ TEST_F(stale, open_device_keeps_the_module)
 	EXPECT_EQ(unused, module_refcnt());
 }
 
-#define MTTY_FIXTURE	lost
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	NULL
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(lost, NULL);
+MTTY_VARIANTS(lost);
 
 /* SET_STATE with no file descriptor to be had */
 static int set_without_fds(struct vfio_dev *dev, __u32 state)

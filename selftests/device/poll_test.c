@@ -21,6 +21,7 @@
 #include "lib/dma.h"
 #include "lib/journey.h"
 #include "lib/knobs.h"
+#include "lib/mtty_fixture.h"
 
 #define GUARD_MS	20000
 /* Less: a poll() whose time is over looks once more, woken or not */
@@ -29,10 +30,8 @@
 #define READABLE	POLLIN
 #define DEAD		(POLLERR | POLLHUP)
 
-#define MTTY_FIXTURE	waiting
-#define MTTY_NEEDS	PRE_COPY
-#define MTTY_MISSING	knobs_missing()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(waiting, knobs_missing());
+MTTY_VARIANTS_PRE_COPY(waiting);
 
 /* In PRE_COPY, with all read that there is for now */
 static int go_dry(struct journey *journey)

@@ -10,16 +10,15 @@
 #include "../lib/check.h"
 #include "lib/journey.h"
 #include "lib/knobs.h"
+#include "lib/mtty_fixture.h"
 #include "lib/stream_edit.h"
 
 #define PAGE		MTTY_MIG_PAGE_SIZE
 
 static const __u8 zero_page[PAGE];
 
-#define MTTY_FIXTURE	pre_copy
-#define MTTY_NEEDS	PRE_COPY
-#define MTTY_MISSING	knobs_missing()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(pre_copy, knobs_missing());
+MTTY_VARIANTS_PRE_COPY(pre_copy);
 
 static struct vfio_precopy_info info_of(const struct journey *journey)
 {
@@ -433,10 +432,8 @@ TEST_F(pre_copy, any_order_of_changes_and_reads_arrives)
 	mig_stream_free(&stream);
 }
 
-#define MTTY_FIXTURE	data_size
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	NULL
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(data_size, NULL);
+MTTY_VARIANTS(data_size);
 
 TEST_F(data_size, is_right_in_every_state_and_for_any_content)
 {

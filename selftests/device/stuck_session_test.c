@@ -21,19 +21,16 @@
 #include "../lib/check.h"
 #include "lib/cgroup.h"
 #include "lib/knobs.h"
+#include "lib/stuck_fixture.h"
 
 #define SLOW	300
 
-#define STUCK_FIXTURE	session
-#define STUCK_TYPE	"full"
-#define STUCK_WAYS	STUCK_FOR_NOTHING
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(session, "full", 0);
+STUCK_VARIANTS_ANY_WAY(session);
 
 /* What ends with the device's close */
-#define STUCK_FIXTURE	closed
-#define STUCK_TYPE	"full"
-#define STUCK_WAYS	STUCK_FOR_CLOSE
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(closed, "full", 0);
+STUCK_VARIANTS_CLOSE(closed);
 
 /* Bytes of a write() that are on the missing page; less than a page's payload */
 #define TAIL	100

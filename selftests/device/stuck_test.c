@@ -22,6 +22,7 @@
 #include "../lib/check.h"
 #include "../lib/vfio_dma.h"
 #include "lib/knobs.h"
+#include "lib/stuck_fixture.h"
 
 #define SLOW	300
 
@@ -29,10 +30,8 @@
  * Who has the device open ends, or closes it
  */
 
-#define STUCK_FIXTURE	owner
-#define STUCK_TYPE	"full"
-#define STUCK_WAYS	STUCK_FOR_ALL
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(owner, "full", 0);
+STUCK_VARIANTS(owner);
 
 /* What the test tells the owner to do */
 enum {
@@ -328,11 +327,8 @@ TEST_F_TIMEOUT(owner, is_killed_while_a_thread_resets_the_device, SLOW)
  * each with a device of its own.
  */
 
-#define STUCK_FIXTURE	owners
-#define STUCK_TYPE	"full"
-#define STUCK_WAYS	STUCK_FOR_ALL
-#define STUCK_MORE	3
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(owners, "full", 3);
+STUCK_VARIANTS(owners);
 
 static int run_map(void *arg)
 {
@@ -438,10 +434,8 @@ TEST_F_TIMEOUT(owners, are_killed_while_threads_change_mappings, SLOW)
  * Who stops the device waits for the chunk under way, and can be interrupted
  */
 
-#define STUCK_FIXTURE	stopper
-#define STUCK_TYPE	"precopy"
-#define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(stopper, "precopy", 0);
+STUCK_VARIANTS_MEMORY(stopper);
 
 static atomic_int signals;
 
@@ -648,10 +642,8 @@ TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
  * REPORT of the DMA log with a bitmap that does not come
  */
 
-#define STUCK_FIXTURE	reporter
-#define STUCK_TYPE	"precopy"
-#define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(reporter, "precopy", 0);
+STUCK_VARIANTS_MEMORY(reporter);
 
 #define LOG_PAGES	GOOD_PAGES
 
@@ -813,10 +805,8 @@ TEST_F_TIMEOUT(reporter, does_not_hold_up_reset, SLOW)
  * Who controls the engine in debugfs waits for a chunk
  */
 
-#define STUCK_FIXTURE	knobs
-#define STUCK_TYPE	"full"
-#define STUCK_WAYS	STUCK_FOR_MEMORY
-#include "lib/stuck_fixture.h"
+STUCK_FIXTURE(knobs, "full", 0);
+STUCK_VARIANTS_MEMORY(knobs);
 
 static int run_step(int sock, void *arg)
 {

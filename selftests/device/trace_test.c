@@ -21,6 +21,7 @@
 #include "../lib/file.h"
 #include "lib/journey.h"
 #include "lib/knobs.h"
+#include "lib/mtty_fixture.h"
 #include "lib/stream_edit.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
@@ -210,11 +211,8 @@ static void trace_name(const struct mtty *mtty, char *name, size_t size)
 	globfree(&found);
 }
 
-#define MTTY_FIXTURE	trace
-#define MTTY_NEEDS	STOP_COPY
-#define MTTY_MISSING	trace_begin()
-#define MTTY_CLEANUP	trace_end()
-#include "lib/mtty_fixture.h"
+MTTY_FIXTURE(trace, trace_begin(), trace_end());
+MTTY_VARIANTS(trace);
 
 /* Go to where SET_STATE can succeed, with nothing traced yet */
 static void go_untraced(struct journey *journey, __u32 state)

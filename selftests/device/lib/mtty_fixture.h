@@ -4,92 +4,75 @@
  * something is to arrive, self->dst; and its variants: the types that can be
  * migrated.
  *
- * Include this once for each fixture, with MTTY_FIXTURE defined as its name,
- * MTTY_NEEDS as the capability without which its tests make no sense,
- * STOP_COPY or PRE_COPY, and MTTY_MISSING as an expression that is NULL or a
- * reason to skip all of them.  If there is something to undo after each test,
- * MTTY_CLEANUP is what does it.
+ *	MTTY_FIXTURE(arcs, knobs_missing());
+ *	MTTY_VARIANTS(arcs);
  */
-#ifndef MTTY_EXPAND
-#define MTTY_EXPAND(macro, ...)	macro(__VA_ARGS__)
+#ifndef SELFTESTS_DEVICE_MTTY_FIXTURE_H
+#define SELFTESTS_DEVICE_MTTY_FIXTURE_H
 
-/* Values of MTTY_NEEDS; not 0, which an unknown name would be */
-#define STOP_COPY	1
-#define PRE_COPY	2
-#endif
+#include "journey.h"
 
-MTTY_EXPAND(FIXTURE, MTTY_FIXTURE)
-{
-	struct mtty mtty;
-	struct mtty dst;
-	struct vfio_dev *dev;
-	struct journey journey;
-};
+/**
+ * MTTY_FIXTURE - declare a fixture
+ * @name: its name
+ * @missing: an expression that is NULL, or a reason to skip all of its tests
+ * @...: what else is to be undone after each test, if anything
+ */
+#define MTTY_FIXTURE(name, missing, ...)				\
+	FIXTURE(name)							\
+	{								\
+		struct mtty mtty;					\
+		struct mtty dst;					\
+		struct vfio_dev *dev;					\
+		struct journey journey;					\
+	};								\
+									\
+	FIXTURE_VARIANT(name)						\
+	{								\
+		const char *type;					\
+		__u64 flags;						\
+	};								\
+									\
+	FIXTURE_SETUP(name)						\
+	{								\
+		const char *why = (missing);				\
+									\
+		if (!why && !mtty_available())				\
+			why = "there is no mtty_mig driver";		\
+		if (why)						\
+			SKIP(return, "%s", why);			\
+		mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);	\
+		mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);	\
+		self->dev = &self->mtty.dev;				\
+		ASSERT_EQ(variant->flags, vfio_mig_flags(self->dev));	\
+		journey_prepare(&self->journey, &self->mtty,		\
+				variant->flags);			\
+	}								\
+									\
+	FIXTURE_TEARDOWN(name)						\
+	{								\
+		journey_free(&self->journey);				\
+		__VA_ARGS__;						\
+		mtty_remove_all();					\
+	}
 
-MTTY_EXPAND(FIXTURE_VARIANT, MTTY_FIXTURE)
-{
-	const char *type;
-	__u64 flags;
-};
+#define MTTY_VARIANT(fixture, variant, capabilities)			\
+	FIXTURE_VARIANT_ADD(fixture, variant)				\
+	{								\
+		.type = #variant,					\
+		.flags = VFIO_MIGRATION_STOP_COPY | (capabilities),	\
+	}
 
-#if MTTY_NEEDS == STOP_COPY
-MTTY_EXPAND(FIXTURE_VARIANT_ADD, MTTY_FIXTURE, base)
-{
-	.type = "base",
-	.flags = VFIO_MIGRATION_STOP_COPY,
-};
+/* The types with pre-copy. What vpri has beyond full is no matter of it. */
+#define MTTY_VARIANTS_PRE_COPY(fixture)					\
+	MTTY_VARIANT(fixture, precopy, VFIO_MIGRATION_PRE_COPY);	\
+	MTTY_VARIANT(fixture, full, MIG_FLAGS_ALL)
 
-MTTY_EXPAND(FIXTURE_VARIANT_ADD, MTTY_FIXTURE, p2p)
-{
-	.type = "p2p",
-	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_P2P,
-};
+/* All types that can be migrated */
+#define MTTY_VARIANTS(fixture)						\
+	MTTY_VARIANT(fixture, base, 0);					\
+	MTTY_VARIANT(fixture, p2p, VFIO_MIGRATION_P2P);			\
+	MTTY_VARIANT(fixture, vpri, MIG_FLAGS_ALL);			\
+	MTTY_VARIANTS_PRE_COPY(fixture)
 
-/* What it has beyond full is no matter of pre-copy */
-MTTY_EXPAND(FIXTURE_VARIANT_ADD, MTTY_FIXTURE, vpri)
-{
-	.type = "vpri",
-	.flags = MIG_FLAGS_ALL,
-};
-#endif
-
-MTTY_EXPAND(FIXTURE_VARIANT_ADD, MTTY_FIXTURE, precopy)
-{
-	.type = "precopy",
-	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY,
-};
-
-MTTY_EXPAND(FIXTURE_VARIANT_ADD, MTTY_FIXTURE, full)
-{
-	.type = "full",
-	.flags = MIG_FLAGS_ALL,
-};
-
-MTTY_EXPAND(FIXTURE_SETUP, MTTY_FIXTURE)
-{
-	const char *why = MTTY_MISSING;
-
-	if (why)
-		SKIP(return, "%s", why);
-	if (!mtty_available())
-		SKIP(return, "there is no mtty_mig driver");
-	mtty_new(&self->mtty, variant->type, JOURNEY_MEM_SIZE);
-	mtty_new(&self->dst, variant->type, JOURNEY_MEM_SIZE);
-	self->dev = &self->mtty.dev;
-	ASSERT_EQ(variant->flags, vfio_mig_flags(self->dev));
-	journey_prepare(&self->journey, &self->mtty, variant->flags);
-}
-
-MTTY_EXPAND(FIXTURE_TEARDOWN, MTTY_FIXTURE)
-{
-	journey_free(&self->journey);
-#ifdef MTTY_CLEANUP
-	MTTY_CLEANUP;
-#endif
-	mtty_remove_all();
-}
-
-#undef MTTY_FIXTURE
-#undef MTTY_NEEDS
-#undef MTTY_MISSING
-#undef MTTY_CLEANUP
+#endif /* SELFTESTS_DEVICE_MTTY_FIXTURE_H */
