@@ -12,20 +12,6 @@
 
 #include "walks.h"
 
-/**
- * walks_total - print how far all walks of a program came, and expect that
- *	they had points at all
- * @_metadata: of the program's last test
- */
-static inline void walks_total(struct __test_metadata *_metadata)
-{
-	const char *why = walks_missing();
-
-	if (why)
-		SKIP(return, "%s", why);
-	EXPECT_LT(0, fail_nth_total());
-}
-
 /* What an injected failure may make an operation return */
 static inline bool injected(int ret)
 {
