@@ -10,7 +10,7 @@ interop: $(addprefix $(OUTPUT)/,$(INTEROP_PY) interop/vm/init)
 
 # There is nothing beside it in its machine
 $(OUTPUT)/interop/vm/init: LDFLAGS += -static
-$(OUTPUT)/interop/vm/init: $(patsubst %,$(OUTPUT)/interop/vm/%.o,init device serial dma flood irq)
+$(OUTPUT)/interop/vm/init: $(patsubst %,$(OUTPUT)/interop/vm/%.o,init machine device serial dma flood irq)
 	$(LINK_C)
 
 ifneq ($(CURDIR),$(OUTPUT))

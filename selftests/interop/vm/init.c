@@ -10,16 +10,12 @@
  *
  * The console, ttyS0, is for what people read.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/reboot.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "vm.h"
@@ -41,67 +37,9 @@ enum order {
 	ORDER_REBOOT,
 };
 
-double vm_lost_after = 40;
-
 static struct vm_device devices[MAX_DEVICES];
 static struct work works[MAX_DEVICES];
 static int nr_devices;
-
-static void say(const char *format, va_list args)
-{
-	vprintf(format, args);
-	printf("\n");
-	fflush(stdout);
-}
-
-void vm_say(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say(format, args);
-	va_end(args);
-}
-
-void vm_die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	printf("vm: ");
-	say(format, args);
-	va_end(args);
-	sync();
-	reboot(RB_POWER_OFF);
-	exit(1);
-}
-
-void vm_write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		vm_die("cannot write %s to %s: %m", text, path);
-	close(fd);
-}
-
-double vm_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
-static void mount_all(void)
-{
-	if (mount("proc", "/proc", "proc", 0, NULL) ||
-	    mount("sysfs", "/sys", "sysfs", 0, NULL))
-		vm_die("cannot mount: %m");
-	/* The kernel does not do that for an initramfs */
-	if (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY)
-		vm_die("cannot mount /dev: %m");
-}
 
 static bool has_word(const char *words, const char *word)
 {
@@ -293,7 +231,7 @@ int main(void)
 
 	if (lost)
 		vm_lost_after = strtod(lost, NULL);
-	mount_all();
+	vm_mount();
 	fd = open_teller();
 	out = fdopen(fd, "w");
 	begin(words ? words : "serial,dma");

@@ -17,11 +17,6 @@
 
 #include "mtty_mig_regs.h"
 
-/* What is not back after so long is lost, in seconds: LOST= of the kernel's
- * command line
- */
-extern double vm_lost_after;
-
 /**
  * struct vm_device - a mtty-mig device of this machine
  * @bdf: its PCI address
@@ -38,13 +33,21 @@ struct vm_device {
 	__u64 port_offset[MTTY_MIG_NR_UARTS];
 };
 
-/* init.c: an error of the machine, not of the device: say it, and stop */
+/* machine.c */
+
+/* What is not back after so long is lost, in seconds: LOST= of the kernel's
+ * command line
+ */
+extern double vm_lost_after;
+
+/* An error of the machine, not of the device: say it, and stop */
 void vm_die(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
 /* Of a device that does not do what it should: to the console's log */
 void vm_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void vm_write_file(const char *path, const char *text);
 double vm_seconds(void);
+void vm_mount(void);
 
 /* device.c */
 int vm_find_devices(struct vm_device *devices, int room);
