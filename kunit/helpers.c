@@ -10,12 +10,11 @@
 #include <kunit/test-bug.h>
 #include <linux/file.h>
 #include <linux/mman.h>
-#include <linux/module.h>
+#include <linux/init.h>
 #include <linux/platform_device.h>
 #include <linux/serial_reg.h>
 #include <linux/string.h>
 
-#include "compat.h"
 #include "helpers.h"
 
 const char *mtty_test_type_name(enum mtty_mig_type type)
@@ -602,17 +601,19 @@ ssize_t mtty_test_load(struct kunit *test, struct file *filp,
 	return 0;
 }
 
-/* Module: the parents of the devices that are kept */
+/* The parents of the devices that are kept */
 
 static struct platform_driver parent_driver = {
 	.driver.name = "mtty_mig_kunit",
 };
 
-static void mtty_test_exit(void)
+/**
+ * mtty_test_devices_exit - undo mtty_test_devices_init()
+ */
+void mtty_test_devices_exit(void)
 {
 	unsigned int i;
 
-	mtty_test_unmount();
 	for (i = 0; i < MTTY_MIG_NR_TYPES; i++) {
 		struct kept_device *kept = &kept_devices[i];
 
@@ -623,9 +624,13 @@ static void mtty_test_exit(void)
 	}
 	platform_driver_unregister(&parent_driver);
 }
-module_exit(mtty_test_exit);
 
-static int __init mtty_test_module_init(void)
+/**
+ * mtty_test_devices_init - register what mtty_test_get() needs
+ *
+ * Return: 0 or -errno.
+ */
+int __init mtty_test_devices_init(void)
 {
 	unsigned int i;
 	int ret;
@@ -640,15 +645,10 @@ static int __init mtty_test_module_init(void)
 		parent = platform_device_register_simple("mtty_mig_kunit", i,
 							 NULL, 0);
 		if (IS_ERR(parent)) {
-			mtty_test_exit();
+			mtty_test_devices_exit();
 			return PTR_ERR(parent);
 		}
 		kept_devices[i].parent = parent;
 	}
 	return 0;
 }
-module_init(mtty_test_module_init);
-
-MODULE_DESCRIPTION("KUnit tests for the reference device for VFIO migration");
-MODULE_LICENSE("GPL");
-MTTY_MIG_IMPORT_KUNIT_NS();

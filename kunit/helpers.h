@@ -41,6 +41,9 @@ const char *mtty_test_type_name(enum mtty_mig_type type);
 
 /* Devices */
 
+int mtty_test_devices_init(void);
+void mtty_test_devices_exit(void);
+
 struct mtty_device *mtty_test_create(struct kunit *test,
 				     enum mtty_mig_type type, u64 mem_size);
 void mtty_test_destroy(struct kunit *test, struct mtty_device *mtty);

@@ -89,8 +89,8 @@ PARTS = (
            'dirty.c', 'card.c'),
     # Not dkms.conf, which is there for who has no tree
     and_files(driver('driver', '*.[ch]', 'K*'), *pages('device', 'debugfs', 'locking')),
-    suites('kunit', 'K*', '.kunitconfig', 'helpers.[ch]', 'blob.c', 'files.c', 'sessions.[ch]',
-           'main_*', 'device_*', 'arcs_*', 'fsm_*', 'migf_*'),
+    suites('kunit', 'K*', '.kunitconfig', 'module.c', 'helpers.[ch]', 'blob.c', 'files.c',
+           'sessions.[ch]', 'main_*', 'device_*', 'arcs_*', 'fsm_*', 'migf_*'),
     suites('kunit-hardware', 'bus.[ch]', 'card_*', 'pci_*', 'uart_*', 'dma_*', 'pri_*', 'irq_*',
            'engine_*'),
     suites('kunit-state', '*'),
