@@ -34,6 +34,8 @@ allowed() {
 		samples/vfio-mdev/mtty-mig/points.h COMPLEX_MACRO
 		samples/vfio-mdev/mtty-mig/points.h MACRO_ARG_REUSE
 		samples/vfio-mdev/mtty-mig/points.h MACRO_ARG_UNUSED
+		tools/testing/selftests/vfio-migration/device/lib/stream_format.h COMPLEX_MACRO
+		tools/testing/selftests/vfio-migration/device/lib/stream_format.h MACRO_ARG_REUSE
 		# macros that declare a fixture, as those of the kernel's selftests
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h COMPLEX_MACRO
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_ARG_REUSE

@@ -435,61 +435,90 @@ TEST_F_TIMEOUT(stream, every_bit_of_the_state_counts, 300)
 	EXPECT_LT(0, loads);
 }
 
+/* Where a field of the good stream is; the first record of its type has it */
+static size_t field_at(const struct stream_edit *e,
+		       const struct stream_field *field)
+{
+	unsigned int i;
+
+	for (i = 0; i < e->nr; i++)
+		if (e->records[i].type == field->type)
+			return e->records[i].start + REC_PAYLOAD + field->offset;
+	die("the stream has no record %#x", field->type);
+}
+
+/* Each bit of each number that the format does not let anybody set */
+TEST_F_TIMEOUT(stream, bit_that_no_field_has_is_refused, 120)
+{
+	struct stream_edit *e = &self->edit;
+	const struct stream_field *field;
+	unsigned int bit, n = 0;
+	size_t at, i;
+
+	for (field = stream_fields; field->name; field++) {
+		if (field->bits == STREAM_ANY)
+			continue;
+		at = field_at(e, field);
+		for (i = 0; i < field->size * 8; i++) {
+			bit = i % (field->unit * 8);
+			if (field->bits & 1ULL << bit)
+				continue;
+			e->bad.data[at + i / 8] |= 1 << i % 8;
+			stream_seal(&e->bad);
+			refused(_metadata, self, -ERANGE, field->name);
+			n++;
+		}
+	}
+	EXPECT_LT(0, n);
+}
+
 /*
- * Each field just beyond the values that the format gives it, first of all
- * those that would index something.  The second port has its FIFOs on and
- * full, the first one 11 characters in them.
+ * Values that a field cannot have because of what is in others, or in the
+ * device. The second port has its FIFOs on and full, the first one 11
+ * characters in them.
  */
 TEST_F(stream, field_out_of_range_is_refused)
 {
 	static const struct {
 		__u16 type;
-		const char *name;
-		size_t offset;
+		const char *field;
+		size_t skip;
 		size_t len;
 		__u64 val;
+		const char *what;
 	} fields[] = {
-		{ REC_UART0, "ier", 0, 1, 0x10 },
-		{ REC_UART0, "fcr without its enable bit", 1, 1, 0x40 },
-		{ REC_UART0, "fcr", 1, 1, 0x03 },
-		{ REC_UART0, "mcr", 3, 1, 0x20 },
-		{ REC_UART0, "lsr", 4, 1, 0x01 },
-		{ REC_UART0, "msr", 5, 1, 0x10 },
-		{ REC_UART0, "thri", 9, 1, 2 },
-		{ REC_UART0, "rx_count beyond what rx can hold", 10, 1, 17 },
-		{ REC_UART1, "rx_count beyond what rx can hold", 10, 1, 17 },
-		{ REC_UART1, "rx_count", 10, 1, 0xff },
-		{ REC_UART1, "FIFOs off, and more than one", 1, 1, 0 },
-		{ REC_UART0, "reserved", 11, 1, 1 },
-		{ REC_UART0, "reserved", 15, 1, 0x80 },
-		{ REC_UART0, "rx beyond rx_count", 16 + 11, 1, 1 },
-		{ REC_PCI, "vendor", PCI_VENDOR_ID, 2, 0x8086 },
-		{ REC_PCI, "header type", PCI_HEADER_TYPE, 1, 1 },
-		{ REC_PCI, "capability list", PCI_CAPABILITY_LIST, 1, 0xff },
-		{ REC_PCI, "UART BAR", PCI_BASE_ADDRESS_0, 1, 0x05 },
-		{ REC_PCI, "status", PCI_STATUS, 1, 0xff },
-		{ REC_PCI, "MSI-X address", 256, 1, 0x03 },
-		{ REC_DMA0, "status", 4, 4, 0xffffffff },
-		{ REC_DMA1, "cmd", 0, 4, 0xffffffff },
-		{ REC_PRI, "nr_queued", 0, 4, 1 },
-		{ REC_PRI, "nr_queued", 0, 4, 0xffffffff },
-		{ REC_PRI, "reserved", 12, 4, 1 },
-		{ REC_CTRL, "irq_pending", 0, 1, 0x10 },
-		{ REC_CTRL, "reserved", 1, 1, 1 },
+		{ REC_UART0, "fcr", 0, 1, 0x40, "without its enable bit" },
+		{ REC_UART0, "rx_count", 0, 1, 17, "beyond what rx can hold" },
+		{ REC_UART1, "rx_count", 0, 1, 17, "beyond what rx can hold" },
+		{ REC_UART1, "rx_count", 0, 1, 0xff, "the largest" },
+		{ REC_UART1, "fcr", 0, 1, 0, "FIFOs off, and more than one" },
+		{ REC_UART0, "rx", 11, 1, 1, "beyond rx_count" },
+		{ REC_PCI, "config", PCI_VENDOR_ID, 2, 0x8086, "vendor" },
+		{ REC_PCI, "config", PCI_HEADER_TYPE, 1, 1, "header type" },
+		{ REC_PCI, "config", PCI_CAPABILITY_LIST, 1, 0xff,
+		  "capability list" },
+		{ REC_PCI, "config", PCI_BASE_ADDRESS_0, 1, 0x05, "UART BAR" },
+		{ REC_PCI, "config", PCI_STATUS, 1, 0xff, "status" },
+		{ REC_PCI, "msix", 0, 1, 0x03, "MSI-X address" },
+		{ REC_DMA0, "status", 0, 4, 0xffffffff, "all of them" },
+		{ REC_PRI, "nr_queued", 0, 4, 1, "of a device without" },
+		{ REC_PRI, "nr_queued", 0, 4, 0xffffffff, "the largest" },
 	};
 	struct stream_edit *e = &self->edit;
-	unsigned int i, j;
+	unsigned int i;
 
 	for (i = 0; i < ARRAY_LEN(fields); i++) {
-		for (j = 0; j < e->nr; j++)
-			if (e->records[j].type == fields[i].type)
-				break;
-		ASSERT_LT(j, e->nr)
-			TH_LOG("no record %#x", fields[i].type);
-		stream_put(&e->bad, e->records[j].start + REC_PAYLOAD +
-			   fields[i].offset, fields[i].val, fields[i].len);
+		const struct stream_field *field;
+		char what[64];
+
+		field = stream_field(fields[i].type, fields[i].field);
+		snprintf(what, sizeof(what), "%s, %s", field->name,
+			 fields[i].what);
+		ASSERT_LE(fields[i].skip + fields[i].len, field->size);
+		stream_put(&e->bad, field_at(e, field) + fields[i].skip,
+			   fields[i].val, fields[i].len);
 		stream_seal(&e->bad);
-		refused(_metadata, self, -ERANGE, fields[i].name);
+		refused(_metadata, self, -ERANGE, what);
 	}
 }
 

@@ -141,14 +141,12 @@ static void seal(struct draft *draft)
 
 static void change_header(struct draft *draft)
 {
+#define FIELD(offset, size)	{ offset, size },
 	static const struct {
 		u8 at;
 		u8 len;
-	} fields[] = {
-		{ HDR_MAGIC, 8 }, { HDR_MAJOR, 2 }, { HDR_MINOR, 2 },
-		{ HDR_TYPE, 4 }, { HDR_TYPE, 4 }, { HDR_MEM_SIZE, 8 },
-		{ HDR_PAGE_SIZE, 4 }, { HDR_RESERVED, 4 },
-	};
+	} fields[] = { STREAM_HEADER(FIELD) };
+#undef FIELD
 	unsigned int i = below(draft, ARRAY_SIZE(fields));
 	u8 *p = draft->data;
 
@@ -210,7 +208,37 @@ static void resize_record(struct draft *draft, unsigned int i)
 	find_records(draft);
 }
 
-/* One field of a state record or of a page, of any alignment */
+/* A number of a field of this type of record; false if such a field is not there */
+static bool change_field(struct draft *draft, unsigned int i)
+{
+#define FIELD(type, name, offset, size, unit, bits) \
+	{ type, offset, size, unit },
+	static const struct {
+		u16 type;
+		u16 at;
+		u16 size;
+		u8 unit;
+	} fields[] = { STREAM_FIELDS(FIELD) };
+#undef FIELD
+	size_t start = draft->start[i] + REC_PAYLOAD;
+	size_t size = rec_size(draft, i) - REC_PAYLOAD;
+	unsigned int n = below(draft, ARRAY_SIZE(fields)), tries;
+	size_t at;
+
+	for (tries = 0; tries < ARRAY_SIZE(fields); tries++) {
+		n = (n + 1) % ARRAY_SIZE(fields);
+		if (fields[n].type == rec_type(draft, i) &&
+		    fields[n].at + fields[n].size <= size)
+			break;
+	}
+	if (tries == ARRAY_SIZE(fields))
+		return false;
+	at = below(draft, fields[n].size / fields[n].unit) * fields[n].unit;
+	change_number(draft, start + fields[n].at + at, fields[n].unit);
+	return true;
+}
+
+/* A part of a state record or of a page, of any alignment, or one of the fields */
 static void change_payload(struct draft *draft, unsigned int i)
 {
 	static const u8 lens[] = { 1, 1, 1, 2, 4, 4, 8 };
@@ -231,6 +259,8 @@ static void change_payload(struct draft *draft, unsigned int i)
 	if (type == REC_PAGE || type == REC_ZERO)
 		size = min_t(size_t, size, 8);
 	if (size < len)
+		return;
+	if (below(draft, 2) && change_field(draft, i))
 		return;
 	at = below(draft, size / len) * len;
 	switch (below(draft, 8)) {

@@ -44,6 +44,26 @@ void stream_put(struct mig_stream *stream, size_t offset, __u64 val,
 		stream->data[offset++] = val;
 }
 
+#define FIELD(type, name, offset, size, unit, bits) \
+	{ type, name, offset, size, unit, bits },
+const struct stream_field stream_fields[] = { STREAM_FIELDS(FIELD) {} };
+#undef FIELD
+
+/**
+ * stream_field - find a field by its name, or end the process
+ * @type: the record's type
+ * @name: the field's name in Documentation/stream.rst
+ */
+const struct stream_field *stream_field(__u16 type, const char *name)
+{
+	const struct stream_field *field;
+
+	for (field = stream_fields; field->name; field++)
+		if (field->type == type && !strcmp(field->name, name))
+			return field;
+	die("records of type %#x have no field %s", type, name);
+}
+
 /**
  * stream_records - find the records of a stream, or end the process
  * @stream: the stream, a valid one

@@ -25,6 +25,29 @@ struct record {
 	__u32 length;
 };
 
+/**
+ * struct stream_field - a field of a record, as Documentation/stream.rst has it
+ * @type: the record's type
+ * @name: its name there
+ * @offset: in the payload
+ * @size: in bytes
+ * @unit: size of the numbers that it consists of
+ * @bits: those that may be set in each of these
+ */
+struct stream_field {
+	__u16 type;
+	const char *name;
+	size_t offset;
+	size_t size;
+	size_t unit;
+	__u64 bits;
+};
+
+/* Those of all records; the last one has no name */
+extern const struct stream_field stream_fields[];
+
+const struct stream_field *stream_field(__u16 type, const char *name);
+
 /* Bytes from the start of a record to the start of the next */
 static inline size_t record_size(const struct record *record)
 {
