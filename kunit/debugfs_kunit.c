@@ -48,9 +48,9 @@ static void expect_refused(struct kunit *test, struct mtty_device *mtty,
 struct knob {
 	const char *name;
 	umode_t mode;
-	/* A line that it takes at any time */
+	/* A line that the file accepts in any state */
 	const char *good;
-	/* Its longest line; 0 if that is the library's matter */
+	/* Length of the longest line; 0 if the library limits it */
 	size_t max;
 };
 
@@ -89,7 +89,7 @@ static void debugfs_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOENT, PTR_ERR_OR_ZERO(filp));
 }
 
-/* One that is still open is dead from then on */
+/* A file that is still open is dead from then on */
 static void debugfs_file_outlives_the_device(struct kunit *test)
 {
 	const struct knob *p = test->param_value;
@@ -245,7 +245,7 @@ static void debugfs_dirty_changes_just_these(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, mem);
-	/* Each time anew, so that a digest tells */
+	/* Another value each time, so that the digest shows it */
 	expect_written(test, mtty, "dirty", "1 2");
 	expect_written(test, mtty, "dirty", "2 1");
 	KUNIT_ASSERT_EQ(test, SZ_16K,
@@ -322,8 +322,9 @@ static bool dma_busy(struct mtty_device *mtty, unsigned int channel)
 }
 
 /*
- * The channel of the line and no other moves, to an error: there is no user
- * memory in a test. That a step succeeds is for who has some.
+ * Only the channel that the line names moves, and its transfer fails: a test of
+ * KUnit has no user memory. The selftests have some, and test that a step
+ * succeeds.
  */
 static void debugfs_engine_moves_when_stepped(struct kunit *test)
 {
@@ -331,7 +332,7 @@ static void debugfs_engine_moves_when_stepped(struct kunit *test)
 	unsigned int i;
 
 	mtty->hw.pci.config[PCI_COMMAND] |= PCI_COMMAND_MASTER;
-	/* The core insists on it before it looks for an IOAS, and finds none */
+	/* The core demands this before it looks for an IOAS, and finds none */
 	mtty->vdev.open_count = 1;
 	expect_text(test, mtty, "engine_hold", "0\n");
 	expect_written(test, mtty, "engine_hold", "1");
@@ -347,7 +348,7 @@ static void debugfs_engine_moves_when_stepped(struct kunit *test)
 	expect_refused(test, mtty, "engine_step", "1 1", -EBUSY);
 	KUNIT_EXPECT_EQ(test, MTTY_MIG_DMA_BUSY, mtty->hw.dma[0].status);
 	KUNIT_EXPECT_EQ(test, MTTY_MIG_DMA_ERROR, mtty->hw.dma[1].status);
-	/* Let go, the other one moves by itself */
+	/* When the hold is released, the other channel moves by itself */
 	expect_written(test, mtty, "engine_hold", "0\n");
 	for (i = 0; i < MTTY_TEST_PATIENCE && dma_busy(mtty, 0); i++)
 		schedule_timeout_uninterruptible(1);
@@ -387,7 +388,7 @@ static void debugfs_reinit(struct kunit *test)
 	expect_text(test, mtty, "counters",
 		    "pages 4\ninitial_bytes 0\ndirty_bytes 0\n"
 		    "dropped_writes 0\n");
-	/* Nobody opted in to be told, so it is all dirty */
+	/* No user has opted in to REINIT, so all pages count as dirty */
 	expect_written(test, mtty, "reinit", "1");
 	expect_text(test, mtty, "counters",
 		    "pages 4\ninitial_bytes 0\ndirty_bytes 16448\n"
@@ -451,7 +452,7 @@ static void debugfs_page_requests(struct kunit *test)
 	expect_text(test, mtty, "page_requests",
 		    "1 0x1000 open\n2 0xfffffffffffff000 open\n");
 
-	/* A drain holds back what comes from now on */
+	/* A drain holds back requests that come from now on */
 	mtty->pri_drain = true;
 	KUNIT_EXPECT_EQ(test, -EBUSY,
 			mtty_test_set_state(test, mtty, VFIO_DEVICE_STATE_STOP,

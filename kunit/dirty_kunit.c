@@ -25,7 +25,7 @@ static void *test_alloc(size_t nr, size_t size)
 static int test_store(struct mtty_dirty *dirty, unsigned long group,
 		      unsigned long bits)
 {
-	/* What is there already can be changed without memory */
+	/* An entry that exists can be changed without allocating memory */
 	if (no_memory && !xa_load(&dirty->pages, group))
 		return -ENOMEM;
 	return xa_err(xa_store(&dirty->pages, group, xa_mk_value(bits),
@@ -61,11 +61,11 @@ static void test_set_bits(struct iova_bitmap *bitmap, unsigned long iova,
 }
 
 #define PAGE	4096ULL
-/* The last address that there is for the core, and much from address 0 on */
+/* The last address that the core allows, and a large range from address 0 on */
 #define TOP	((u64)ULONG_MAX)
 #define MUCH	min(1ULL << 40, TOP)
 
-/* A log, with no device about it */
+/* A log without a device */
 static int dirty_init(struct kunit *test)
 {
 	struct mtty_device *mtty = kunit_kzalloc(test, sizeof(*mtty),
@@ -98,7 +98,7 @@ struct iova_range {
 	u64 len;
 };
 
-/* As the core does it from the ranges that a user gave */
+/* Start the log as the core does with the ranges of a user */
 static int start(struct kunit *test, const struct iova_range *ranges,
 		 unsigned int nr, u64 *page_size)
 {
@@ -156,7 +156,7 @@ static struct iova_bitmap *bitmap_new(struct kunit *test)
 	return bitmap;
 }
 
-/* A report that tells just these, from the lowest on */
+/* Check that a report has exactly these pages, from the lowest on */
 static void expect_report(struct kunit *test, u64 iova, u64 len,
 			  const struct iova_range *expected, unsigned int nr)
 {
@@ -210,7 +210,7 @@ static void dirty_page_size_powers_of_two(struct kunit *test)
 	}
 }
 
-/* What it has answered is what it tracks */
+/* The page size that START returned is the one that is tracked */
 static void dirty_page_size_is_what_is_tracked(struct kunit *test)
 {
 	unsigned int shift;
@@ -280,7 +280,7 @@ static const struct ranges empty_ranges[] = {
 
 KUNIT_ARRAY_PARAM_DESC(empty_ranges, empty_ranges, name);
 
-/* The core lets them pass, and they have their end before their start */
+/* The core accepts these ranges, although their end is before their start */
 static void dirty_empty_range_is_refused(struct kunit *test)
 {
 	const struct ranges *p = test->param_value;
@@ -360,7 +360,7 @@ static void dirty_second_start_is_refused(struct kunit *test)
 	mark(test, 0x3000, 1);
 	KUNIT_EXPECT_EQ(test, -EINVAL, start(test, &other, 1, &size));
 	KUNIT_EXPECT_EQ(test, SZ_64K, size);
-	/* The first one goes on as it was */
+	/* The first log goes on unchanged */
 	mark(test, SZ_1M, 1);
 	expect_one(test, 0, SZ_2M, 0x3000, PAGE);
 	KUNIT_EXPECT_EQ(test, 0, stop(test));
@@ -373,7 +373,7 @@ static void dirty_stop_forgets(struct kunit *test)
 	mark(test, SZ_1M - 1, 1);
 	KUNIT_EXPECT_EQ(test, 0, stop(test));
 	expect_off(test);
-	/* While it is off, nothing is marked for later */
+	/* While the log is off, nothing is marked */
 	mark(test, 0x2000, 1);
 	start_one(test, 0, SZ_1M, PAGE);
 	expect_clean(test, 0, SZ_1M);
@@ -430,7 +430,7 @@ static void dirty_mark_at_the_edge_of_a_range(struct kunit *test)
 	expect_clean(test, 0, MUCH);
 }
 
-/* In each of them, and across the borders of what is kept together */
+/* In each range, and across the borders of groups */
 static void dirty_mark_each_page(struct kunit *test)
 {
 	unsigned int i;
@@ -550,7 +550,7 @@ static void dirty_report_of_a_part(struct kunit *test)
 		expect_one(test, 0, SZ_1M, 0x20000, PAGE);
 }
 
-/* Nor is the last page of all cleared by a report that begins inside of it */
+/* A report that begins inside the last page of all does not clear it either */
 static void dirty_report_of_a_part_of_the_last_page(struct kunit *test)
 {
 	u64 iova = TOP - PAGE + 1;
@@ -563,7 +563,7 @@ static void dirty_report_of_a_part_of_the_last_page(struct kunit *test)
 	expect_clean(test, iova, PAGE);
 }
 
-/* Some cleared and one not, in what is kept together */
+/* Some pages of a group are cleared and one is not */
 static void dirty_report_clears_beside_a_part(struct kunit *test)
 {
 	static const struct iova_range expected[] = {
@@ -578,7 +578,7 @@ static void dirty_report_clears_beside_a_part(struct kunit *test)
 	expect_one(test, 0, SZ_1M, 0, PAGE);
 }
 
-/* More than is taken from the log at once */
+/* More pages than are taken from the log at once */
 static void dirty_report_in_batches(struct kunit *test)
 {
 	static struct iova_range expected[5 * MTTY_DIRTY_BATCH / 2];
@@ -591,7 +591,7 @@ static void dirty_report_in_batches(struct kunit *test)
 		expected[i] = (struct iova_range){ iova, PAGE };
 		mark(test, iova, 1);
 	}
-	/* Groups that are outside of it but for a page, at either end */
+	/* At both ends, groups of which only one page is in the report */
 	expect_report(test, expected[1].iova, expected[38].iova + PAGE -
 		      expected[1].iova, &expected[1], 38);
 	expect_one(test, 0, expected[20].iova, expected[0].iova, PAGE);
@@ -601,7 +601,7 @@ static void dirty_report_in_batches(struct kunit *test)
 
 static void mark_behind(struct kunit *test)
 {
-	/* Nobody waits for who waits for the user's bitmap */
+	/* Nobody waits while a report waits for the user's bitmap */
 	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&((struct mtty_device *)
 						   test->priv)->dirty.lock));
 	mark(test, 0, 1);
@@ -618,7 +618,7 @@ static void dirty_marked_during_a_report(struct kunit *test)
 	bitmap->meanwhile = mark_behind;
 	KUNIT_EXPECT_EQ(test, 0, report(test, 0, PAGE, bitmap));
 	KUNIT_EXPECT_EQ(test, 1, bitmap->nr);
-	/* Once more dirty, though it was told a moment ago */
+	/* The page is dirty again, although it was just reported */
 	expect_one(test, 0, PAGE, 0, PAGE);
 	expect_one(test, 0, SZ_1G, SZ_512M, PAGE);
 }
@@ -635,7 +635,7 @@ static void end_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, stop(test));
 }
 
-/* The log that it began with is gone, and another one is not its */
+/* The log with which the report began is gone; it must not use the new one */
 static void dirty_log_replaced_during_a_report(struct kunit *test)
 {
 	struct iova_bitmap *bitmap = bitmap_new(test);
@@ -685,7 +685,7 @@ static void dirty_mark_without_memory(struct kunit *test)
 	no_memory = false;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, report(test, 0, SZ_1M, bitmap));
 	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
-	/* It stays so, even where all was noted */
+	/* The log stays failed, even for pages that were recorded */
 	mark(test, 0x2000, 1);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, report(test, 0x1000, PAGE, bitmap));
 	KUNIT_EXPECT_EQ(test, 0, bitmap->nr);
@@ -703,14 +703,17 @@ static void dirty_mark_without_memory(struct kunit *test)
 	expect_clean(test, 0, SZ_1M);
 }
 
-/* What nobody asked to log is not missed */
+/* A page outside of all ranges is not lost */
 static void dirty_mark_elsewhere_without_memory(struct kunit *test)
 {
 	start_one(test, 0, SZ_1M, PAGE);
 	mark(test, 0x1000, 1);
 	no_memory = true;
 	mark(test, SZ_1M, 1);
-	/* Nor does it take any to note it twice, or a neighbour, or to report */
+	/*
+	 * Marking a page again, marking its neighbour, and a report take no
+	 * memory either
+	 */
 	mark(test, 0x1000, 1);
 	mark(test, 0x2000, 1);
 	expect_one(test, 0, 0x2000, 0x1000, PAGE);
@@ -731,7 +734,7 @@ struct model {
 	u8 told[UNITS];
 };
 
-/* What a report of these pages is to tell, and is cleared with it */
+/* What a report of these pages must return, and what it clears */
 static void model_report(struct model *m, unsigned int first, unsigned int nr)
 {
 	memset(m->told, 0, sizeof(m->told));
@@ -741,7 +744,10 @@ static void model_report(struct model *m, unsigned int first, unsigned int nr)
 
 static void dirty_random(struct kunit *test)
 {
-	/* One begins and ends within a group, one at its ends, one is short */
+	/*
+	 * One range begins and ends within a group, one at its borders, one is
+	 * short
+	 */
 	static const struct iova_range ranges[] = {
 		{ 16 * PAGE, 320 * PAGE }, { 512 * PAGE, 256 * PAGE },
 		{ 1008 * PAGE, 16 * PAGE },

@@ -9,7 +9,7 @@
 #define MEM		(4 * PAGE)
 #define TOP		0xffffffffffffffffULL
 
-/* The bits, from their description */
+/* The bits, from Documentation/device.rst */
 #define OP_WRITE	0
 #define OP_READ		1
 #define OP_COPY		2
@@ -27,7 +27,7 @@ struct reg {
 	const char *name;
 	unsigned int offset;
 	u32 writable;
-	/* Of a channel in which no two halves are the same */
+	/* The registers of a channel; no two halves are the same */
 	u32 value;
 };
 
@@ -71,7 +71,10 @@ static void dma_register_reads(struct kunit *test)
 			mtty_dma_read(&all_different, p->offset));
 }
 
-/* Written with all bits that do not act, it takes its own and no other's */
+/*
+ * Writing all bits that start nothing sets the bits of this register and no
+ * others
+ */
 static void dma_register_has_its_bits(struct kunit *test)
 {
 	const struct reg *p = test->param_value;
@@ -114,7 +117,7 @@ static void dma_register_of_a_busy_channel_stays(struct kunit *test)
 	dma = before;
 	mtty_dma_write(&dma, p->offset, 0, MEM);
 	KUNIT_EXPECT_MEMEQ(test, &before, &dma, sizeof(dma));
-	/* Not even the end of a transfer that has none yet can be cleared */
+	/* The end of a transfer that has not ended cannot be cleared */
 	if (p->offset != MTTY_MIG_DMA_CTRL)
 		mtty_dma_write(&dma, p->offset, ~0U, MEM);
 	KUNIT_EXPECT_MEMEQ(test, &before, &dma, sizeof(dma));
@@ -149,7 +152,7 @@ struct control {
 	bool begins;
 };
 
-/* Of a channel whose parameters make a transfer */
+/* The registers of a channel whose parameters are valid */
 static const struct control controls[] = {
 	{ "nothing, idle", 0, 0, 0, false },
 	{ "nothing, busy", BUSY, 0, BUSY, false },
@@ -184,7 +187,7 @@ static void dma_control(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, &before, &dma, sizeof(dma));
 }
 
-/* What parameters make a transfer */
+/* Which parameters are valid */
 
 struct params {
 	const char *name;
@@ -275,7 +278,7 @@ static void dma_start(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, !p->good, mtty_dma_irq(&dma));
 }
 
-/* A stream may bring what START could have begun, and nothing else */
+/* A stream may contain what START could have begun, and nothing else */
 static void dma_valid_while_busy(struct kunit *test)
 {
 	const struct params *p = test->param_value;
@@ -380,7 +383,7 @@ static bool in_common(u64 start, u64 len, u64 base, u64 size)
 	return false;
 }
 
-/* The transfer's one end is there, and the other one far away */
+/* One end of the transfer is in the window, the other one is far away */
 static void to_peer_small(struct kunit *test, u64 start, u64 len, u64 base,
 			  u64 size)
 {
@@ -461,7 +464,7 @@ static void dma_to_peer_large(struct kunit *test)
 			mtty_dma_to_peer(&dma, p->base, p->size));
 }
 
-/* What is already done counts: nothing tells the peer apart by progress */
+/* The whole transfer counts, also the part that is done already */
 static void dma_to_peer_whatever_is_done(struct kunit *test)
 {
 	struct mtty_dma dma = {
@@ -589,7 +592,7 @@ static void dma_advance_far(struct kunit *test)
 		.status = BUSY, .len = 1ULL << 33, .done = (1ULL << 32) - 4096,
 	};
 
-	/* Equal in the lower half is not the end */
+	/* Two values with equal lower halves are not equal */
 	mtty_dma_advance(&dma, 4096);
 	KUNIT_EXPECT_EQ(test, 1ULL << 32, dma.done);
 	KUNIT_EXPECT_EQ(test, BUSY, dma.status);
@@ -610,7 +613,7 @@ static void dma_fail_keeps_all_but_the_status(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, &before, &dma, sizeof(dma));
 }
 
-/* Whatever a guest does, the device can be migrated */
+/* Whatever a guest writes, the registers pass the check of a load */
 static void dma_every_reachable_state_is_valid(struct kunit *test)
 {
 	struct mtty_dma_chunk chunk;
@@ -624,7 +627,10 @@ static void dma_every_reachable_state_is_valid(struct kunit *test)
 		u32 val = prandom_u32_state(&rnd);
 		unsigned int offset = r % MTTY_MIG_DMA_SIZE & ~3;
 
-		/* Addresses and lengths would hardly ever fit */
+		/*
+		 * Purely random addresses and lengths would hardly ever be
+		 * valid
+		 */
 		if (r & BIT(20))
 			val %= MEM;
 		if (offset == MTTY_MIG_DMA_SRC_HI ||

@@ -20,7 +20,7 @@
 #define PRE_COPY	VFIO_DEVICE_STATE_PRE_COPY
 #define PRE_COPY_P2P	VFIO_DEVICE_STATE_PRE_COPY_P2P
 
-/* The arcs of the uAPI's text, and a type whose capabilities have it */
+/* Each arc of the uAPI's text, and a type of device that has it */
 struct arc {
 	u32 from;
 	u32 to;
@@ -61,7 +61,10 @@ static void arc_name(const struct arc *arc, unsigned int after, char *name)
 		 mtty_state_name(arc->to), moments[after]);
 }
 
-/* What one asks for outlives the test that did, so each has its own device */
+/*
+ * Armed faults outlive the test that armed them, so each test has a device of
+ * its own
+ */
 static struct mtty_device *fault_device(struct kunit *test,
 					enum mtty_mig_type type)
 {
@@ -91,7 +94,7 @@ static void arm_good(struct kunit *test, struct mtty_device *mtty,
 			    line);
 }
 
-/* What the file tells of a point, behind its name */
+/* What the file shows of a point, after its name */
 static const char *told(struct kunit *test, struct mtty_device *mtty,
 			const char *point)
 {
@@ -115,7 +118,9 @@ static void fault_lists_every_point(struct kunit *test)
 
 	for (; *text; text++)
 		n += *text == '\n';
-	/* Of all types together, whatever the device's is */
+	/*
+	 * The points of all types are listed, whatever the type of the device
+	 */
 	KUNIT_EXPECT_EQ(test, 2 * ARRAY_SIZE(arcs) + ARRAY_SIZE(points), n);
 	for (i = 0; i < 2 * ARRAY_SIZE(arcs); i++) {
 		arc_name(&arcs[i / 2], i % 2, name);
@@ -172,7 +177,7 @@ static void fault_line_that_arms(struct kunit *test)
 	arm_good(test, mtty, p->line);
 	KUNIT_EXPECT_STREQ(test, p->told, told(test, mtty, p->point));
 
-	/* Nothing else has changed, whatever the length of a line is */
+	/* No other line has changed, whatever its length */
 	after = fault_text(test, mtty);
 	while (before && after) {
 		const char *old = strsep(&before, "\n");
@@ -335,7 +340,7 @@ static void fault_fires_once_by_default(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty_fault(mtty, MTTY_FAULT_READ));
 }
 
-/* The count of what has fired goes on */
+/* The count of faults that have fired goes on */
 static void fault_armed_anew(struct kunit *test)
 {
 	struct mtty_device *mtty = fault_device(test, MTTY_MIG_TYPE_FULL);
@@ -350,7 +355,7 @@ static void fault_armed_anew(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty_fault(mtty, MTTY_FAULT_READ));
 	KUNIT_EXPECT_STREQ(test, "errno=0 times=1 fired=2",
 			   told(test, mtty, "read"));
-	/* What stood in the line before is forgotten */
+	/* A new line replaces all that was armed for the point before */
 	arm_good(test, mtty, "STOP-STOP_COPY-before 5 times=4 error");
 	arm_good(test, mtty, "STOP-STOP_COPY-before 5");
 	KUNIT_EXPECT_STREQ(test, "errno=5 times=1 fired=0",
@@ -367,7 +372,7 @@ static void fault_of_another_device(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -5, mtty_fault(mtty, MTTY_FAULT_READ));
 }
 
-/* A reset of the device is none of what a test asks for */
+/* A reset of the device does not disarm a fault */
 static void fault_survives_a_reset(struct kunit *test)
 {
 	struct mtty_device *mtty = fault_device(test, MTTY_MIG_TYPE_FULL);
@@ -378,7 +383,7 @@ static void fault_survives_a_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -5, mtty_fault(mtty, MTTY_FAULT_READ));
 }
 
-/* All points, one of them at random where that can be */
+/* All points, one of them at random if the kernel supports that */
 static void fault_reset_disarms_all(struct kunit *test)
 {
 	struct mtty_device *mtty = fault_device(test, MTTY_MIG_TYPE_FULL);
@@ -399,7 +404,7 @@ static void fault_reset_disarms_all(struct kunit *test)
 	}
 
 	mtty_fault_reset(mtty);
-	/* What has failed has failed */
+	/* A fault that has fired does not fire again */
 	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=1",
 			   told(test, mtty, "read"));
 	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=0",
@@ -463,7 +468,7 @@ static void fault_random(struct kunit *test)
 	snprintf(line, sizeof(line), "errno=5 times=%u random fired=%u",
 		 strstr(p->line, "times=2") ? 2 : 1, p->fired);
 	KUNIT_EXPECT_STREQ(test, line, told(test, mtty, "read"));
-	/* It does not end by itself */
+	/* A random fault does not end by itself */
 	arm_good(test, mtty, "read 0");
 	KUNIT_EXPECT_EQ(test, 0, mtty_fault(mtty, MTTY_FAULT_READ));
 }
@@ -530,7 +535,7 @@ static struct mtty_test_blob *fault_stream(struct kunit *test,
 	return blob;
 }
 
-/* To where the arc begins; what is to be loaded is complete */
+/* Go to the state where the arc begins; a stream to be loaded is complete */
 static struct mtty_device *go_before(struct kunit *test, const struct arc *arc)
 {
 	struct mtty_device *mtty = fault_device(test, arc->type);
@@ -568,7 +573,7 @@ static void fault_keeps_the_state(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=1",
 				   told(test, mtty, name));
 	}
-	/* And then it can be walked */
+	/* After that, the arc can be taken */
 	mtty_test_enter(test, mtty, p->to);
 }
 
@@ -626,7 +631,7 @@ static void fault_of_write(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, filp);
 	arm_good(test, mtty, "write 71");
 	KUNIT_EXPECT_EQ(test, -71, mtty_test_load(test, filp, blob, 100));
-	/* It has refused the stream, and that stays */
+	/* The session has refused the stream, and stays so */
 	KUNIT_EXPECT_LT(test, mtty_test_load(test, filp, blob, 100), 0);
 	KUNIT_EXPECT_LT(test, mtty_test_set_state(test, mtty, STOP, &filp), 0);
 	KUNIT_EXPECT_EQ(test, RESUMING, mtty_test_get_state(mtty));
@@ -643,7 +648,9 @@ static void fault_of_pre_copy(struct kunit *test)
 	filp = mtty_test_enter(test, mtty, PRE_COPY);
 	KUNIT_ASSERT_NOT_NULL(test, filp);
 	arm_good(test, mtty, "pre-copy 71");
-	/* Dry, with two of the four pages still there */
+	/*
+	 * Pre-copy has no more data, although two of the four pages are unsent
+	 */
 	KUNIT_EXPECT_EQ(test, -ENOMSG, mtty_test_save(test, filp, blob, SZ_8K));
 	KUNIT_EXPECT_LT(test, blob->len, MTTY_TEST_PAGE_SIZE);
 	KUNIT_EXPECT_STREQ(test, "errno=0 times=0 fired=1",

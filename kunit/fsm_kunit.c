@@ -195,7 +195,7 @@ struct pair {
 
 /* (4 + 5 + 5 + 7) states, from each of them to any of 8 */
 static struct pair pairs[21 * 8];
-/* From each state that has a session with arguments, and from ERROR */
+/* From ERROR to any of 8, for each of 4 sets of capabilities */
 static struct pair errors[4 * 8];
 static struct pair arcs[6 + 8 + 9 + 15];
 /* RESUMING to each other state */
@@ -241,7 +241,7 @@ static struct cursor over(struct pair *array, size_t count)
 	return (struct cursor){ array, array + count };
 }
 
-/* Any number that differs from what the arrays' sizes say fails the suite */
+/* If a number differs from the size of its array, the suite fails */
 static int fsm_suite_init(struct kunit_suite *suite)
 {
 	struct cursor pair = over(pairs, ARRAY_SIZE(pairs));
@@ -305,7 +305,7 @@ static struct file *walk_to(struct kunit *test, struct mtty_device *mtty,
 	return filp;
 }
 
-/* The stream of a device of this kind with other content */
+/* The stream of a device of the same type with other content */
 static struct mtty_test_blob *stream_for(struct kunit *test,
 					 struct mtty_device *mtty, u64 *digest)
 {
@@ -379,7 +379,7 @@ static void fsm_transition(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, mtty_test_fd_dead(test, filp));
 }
 
-/* Without data no state can be reached from RESUMING but by a reset */
+/* Without data, only a reset leads out of RESUMING */
 static void fsm_leaving_resuming_without_data(struct kunit *test)
 {
 	const struct pair *p = test->param_value;
@@ -465,7 +465,7 @@ static void fsm_arc(struct kunit *test)
 	filp = mtty_test_enter(test, mtty, p->to);
 	KUNIT_EXPECT_EQ(test, run_in(p->to), mtty_test_run(mtty));
 
-	/* Session: it begins, goes on, ends, or there is none */
+	/* The session: it begins, goes on, ends, or does not exist */
 	if (has_session(p->to) && !same_session(p->from, p->to)) {
 		KUNIT_ASSERT_NOT_NULL(test, filp);
 		KUNIT_EXPECT_FALSE(test, mtty_test_fd_dead(test, filp));
@@ -480,7 +480,7 @@ static void fsm_arc(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, !same_session(p->from, p->to),
 				mtty_test_fd_dead(test, session));
 
-	/* Changes are marked as long as there is somebody to send them to */
+	/* Changes are marked as long as there is a session that saves */
 	KUNIT_EXPECT_EQ(test, saving(p->to), !!mtty->mem->dirty);
 
 	/* Content: a session that loads begins with a reset device */
@@ -490,7 +490,7 @@ static void fsm_arc(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, digest, mtty_card_digest(mtty));
 }
 
-/* The fd that goes on is good for all that is still to be sent */
+/* The fd that goes on still sends all that is unsent */
 static void fsm_session_goes_on_to_the_end(struct kunit *test)
 {
 	struct mtty_device *mtty = device_for(test, MTTY_MIG_TYPE_FULL);
@@ -658,7 +658,7 @@ static void fsm_reset_in(struct kunit *test)
 
 	mtty_test_reset(test, mtty);
 	expect_reset(test, mtty, session);
-	/* And it is ready for a new session */
+	/* And the device is ready for a new session */
 	KUNIT_EXPECT_NOT_NULL(test, mtty_test_enter(test, mtty, S(STOP_COPY)));
 }
 

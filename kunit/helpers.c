@@ -65,7 +65,10 @@ struct mtty_device *mtty_test_create(struct kunit *test,
 	struct device *dev;
 	char name[16];
 
-	/* A test may have several, and their drivers' names must differ */
+	/*
+	 * A test may have several parents, and the names of their drivers must
+	 * differ
+	 */
 	snprintf(name, sizeof(name), "mtty%u", nr++);
 	dev = kunit_device_register(test, name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
@@ -85,9 +88,9 @@ void mtty_test_destroy(struct kunit *test, struct mtty_device *mtty)
 }
 
 /*
- * To make a device takes longer than most tests, so one of each type is kept
- * for the next test, unless this one has failed. It is reset for each, see
- * mtty_device_set_mem_size().
+ * Creating a device takes longer than most tests. So one device of each type is
+ * kept for the next test, unless the test has failed. It is reset for each
+ * test, see mtty_device_set_mem_size().
  */
 static struct kept_device {
 	struct platform_device *parent;
@@ -119,7 +122,7 @@ struct mtty_device *mtty_test_get(struct kunit *test, enum mtty_mig_type type,
 	struct kept_device *kept = &kept_devices[type];
 	struct mtty_device *mtty = kept->mtty;
 
-	/* A parent can have but one device */
+	/* A parent can have only one device */
 	if (kept->used)
 		return mtty_test_create(test, type, mem_size);
 
@@ -283,7 +286,7 @@ void mtty_test_random_hw(struct rnd_state *rnd, struct mtty_hw *hw)
 	for (i = 0; i < MTTY_MIG_NR_UARTS; i++) {
 		struct mtty_uart *uart = &hw->uart[i];
 
-		/* Without loopback nothing would ever be received */
+		/* Without loopback the port would never receive anything */
 		mtty_uart_write(uart, UART_MCR, UART_MCR_LOOP);
 		mtty_uart_write(uart, UART_FCR, prandom_u32_state(rnd));
 		for (n = 0; n < 40; n++) {
@@ -307,7 +310,10 @@ void mtty_test_random_hw(struct rnd_state *rnd, struct mtty_hw *hw)
 		for (n = 0; n < MTTY_MIG_DMA_CTRL; n += 4)
 			mtty_dma_write(dma, n, prandom_u32_state(rnd),
 				       hw->pci.mem_size);
-		/* It has ended: nothing of it may move while a test looks */
+		/*
+		 * The transfer has ended, so no channel moves while a test
+		 * looks
+		 */
 		dma->done = random_u64(rnd);
 		if (i % 2)
 			mtty_dma_fail(dma);
@@ -359,7 +365,10 @@ void mtty_test_fill(struct kunit *test, struct mtty_device *mtty, u32 seed)
 {
 	struct rnd_state rnd;
 
-	/* Without hw_lock: what aborts a test does not release it */
+	/*
+	 * Not under hw_lock: an assertion that ends the test would not release
+	 * it
+	 */
 	prandom_seed_state(&rnd, seed);
 	mtty_test_random_hw(&rnd, &mtty->hw);
 	mtty_test_fill_mem(test, &rnd, mtty->mem);
@@ -397,7 +406,10 @@ struct mtty_mem *mtty_test_mem(struct kunit *test, u64 size)
 	return mem;
 }
 
-/* Where two buffers first differ, or -1. A dump of both would bury it */
+/*
+ * The offset of the first difference of two buffers, or -1. A dump of both
+ * would hide it
+ */
 ssize_t mtty_test_diff(const void *a, const void *b, size_t len)
 {
 	const u8 *p = a, *q = b;
@@ -410,9 +422,9 @@ ssize_t mtty_test_diff(const void *a, const void *b, size_t len)
 }
 
 /*
- * All of them, with no list of fields in which a new one could be forgotten.
- * Padding is compared too: registers begin as zeroes, see mtty_hw_reset(), and
- * nothing writes what is between them.
+ * Compares the whole structure, so that no new field can be forgotten. That
+ * includes padding, which is zero: mtty_hw_reset() clears all, and nothing
+ * writes to padding.
  */
 bool mtty_test_hw_equal(const struct mtty_hw *a, const struct mtty_hw *b)
 {
@@ -448,7 +460,7 @@ void __user *mtty_test_user(struct kunit *test)
 	return (void __user *)addr;
 }
 
-/* Where they end: nothing can be read or written here */
+/* The end of user memory: nothing can be read or written here */
 void __user *mtty_test_bad_user(struct kunit *test)
 {
 	return mtty_test_user(test) + MTTY_TEST_USER_SIZE;
@@ -525,7 +537,7 @@ bool mtty_test_fd_dead(struct kunit *test, struct file *filp)
 	bool dead = vfs_poll(filp, NULL) & EPOLLHUP;
 	ssize_t ret;
 
-	/* Nothing is asked of a live one that would change it */
+	/* Does nothing that would change a session which is alive */
 	if (!dead)
 		return false;
 

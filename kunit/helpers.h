@@ -114,8 +114,8 @@ struct mtty_test_blob {
 struct mtty_test_blob *mtty_test_blob(struct kunit *test, size_t size);
 
 /*
- * The format, once more: written from its description and not from the
- * driver's structures, so that an error in these is not made twice.
+ * The stream format, written from Documentation/stream.rst and not from the
+ * driver's structures, so that the tests do not share an error with these.
  */
 enum {
 	MTTY_TEST_PAGE		= 0x0001,
@@ -181,7 +181,7 @@ void mtty_test_put_all(struct kunit *test, struct mtty_test_blob *blob,
 
 /* Data fds */
 
-/* What poll() tells is of a type of its own, with which KUnit cannot deal */
+/* KUnit cannot compare __poll_t, the type of what poll() returns */
 #define MTTY_TEST_EXPECT_EVENTS(test, events, filp)			\
 	KUNIT_EXPECT_EQ(test, (__force u32)(events),			\
 			(__force u32)vfs_poll(filp, NULL))

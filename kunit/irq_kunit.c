@@ -20,7 +20,7 @@ struct eventfd_ctx {
 
 #define NR_EVENTFDS	8
 
-/* Eventfd n is fd n; of the other fds there is none, or it is another file */
+/* Eventfd n is fd n. Other fds do not exist, or are other files */
 static struct eventfd_ctx eventfds[NR_EVENTFDS];
 
 #define CLOSED_FD	100
@@ -46,7 +46,7 @@ static void test_put(struct eventfd_ctx *ctx)
 	ctx->users--;
 }
 
-/* Registers of a running device, with no VFIO about it */
+/* Registers of a running device, without VFIO */
 static int irq_test_init(struct kunit *test)
 {
 	struct mtty_device *mtty = kunit_kzalloc(test, sizeof(*mtty),
@@ -72,7 +72,7 @@ static void irq_test_exit(struct kunit *test)
 
 	if (!mtty)
 		return;
-	/* Whatever the test did, all references are given back */
+	/* Whatever the test did, the release must put all references */
 	mtty_irq_release(mtty);
 	for (i = 0; i < NR_EVENTFDS; i++)
 		KUNIT_EXPECT_EQ_MSG(test, 0, eventfds[i].users, "eventfd %u",
@@ -118,7 +118,7 @@ static int irq_set(struct mtty_device *mtty, u32 index, u32 flags, u32 start,
 	return mtty_irq_set(mtty, &set, data);
 }
 
-/* Give vectors from the first on the eventfds from the first on */
+/* Set eventfds, from the first vector and the first eventfd on */
 static void irq_enable(struct kunit *test, u32 index, u32 count)
 {
 	static const s32 fds[] = { 0, 1, 2, 3 };
@@ -291,7 +291,7 @@ static void msi_masked_vector_is_pending(struct kunit *test)
 	irq_source(mtty, 1, true);
 	expect_signals(test, 1, 0);
 	KUNIT_EXPECT_EQ(test, BIT(1), mtty->hw.irq_pending);
-	/* It stays so when its cause is gone */
+	/* The edge stays pending when its cause is gone */
 	irq_source(mtty, 1, false);
 	KUNIT_EXPECT_EQ(test, BIT(1), mtty->hw.irq_pending);
 	irq_mask_all(test, p->index, 1, false);
@@ -313,7 +313,7 @@ static void msi_mask_of_one_vector_leaves_the_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty->hw.irq_pending);
 }
 
-/* Another vector has one: the edge waits, as with a mask */
+/* Another vector has an eventfd, so the edge is pending, as with a mask */
 static void msi_vector_without_eventfd_is_pending(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
@@ -354,7 +354,10 @@ static void irq_disable(struct kunit *test, u32 index)
 					 NULL));
 }
 
-/* An edge that comes while none is set up is none; an older one is kept */
+/*
+ * An edge that comes while no vector has an eventfd is dropped; an older one
+ * stays pending
+ */
 static void msi_that_is_not_set_up(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
@@ -375,7 +378,7 @@ static void msi_that_is_not_set_up(struct kunit *test)
 	expect_signals(test, 1, 1);
 }
 
-/* What was asserted under INTx is no edge for MSI */
+/* A source that was asserted under INTx causes no edge under MSI */
 static void msi_set_up_is_no_edge(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
@@ -386,7 +389,7 @@ static void msi_set_up_is_no_edge(struct kunit *test)
 	expect_signals(test, 0, 0);
 }
 
-/* Of INTx and another index, with eventfds for both, a source asks */
+/* A source rises while INTx and another index have eventfds */
 static void irq_assert_beside_intx(struct kunit *test, u32 index, s32 intx)
 {
 	KUNIT_ASSERT_EQ(test, 0,
@@ -407,7 +410,7 @@ static void msi_silences_intx(struct kunit *test)
 	expect_signals(test, intx, 0);
 }
 
-/* From then on INTx is asked, and it is asserted */
+/* From then on INTx is used, and it is asserted */
 static void msi_given_up_lets_intx_fire(struct kunit *test)
 {
 	const struct kind *p = test->param_value;
@@ -463,7 +466,10 @@ static void stopped_device_is_silent_until_it_runs(struct kunit *test)
 	irq_run(mtty, MTTY_STOPPED);
 	irq_source(mtty, 0, true);
 	expect_signals(test, 0, 0);
-	/* An edge is pending, for whoever runs next; INTx is but a level */
+	/*
+	 * An edge is pending for the device that runs next; INTx is only a
+	 * level
+	 */
 	KUNIT_EXPECT_EQ(test, p->index != VFIO_PCI_INTX_IRQ_INDEX,
 			mtty->hw.irq_pending);
 	irq_run(mtty, MTTY_RUNNING_P2P);
@@ -723,7 +729,7 @@ static void irq_request_for_the_device(struct kunit *test)
 	mtty_irq_request(mtty);
 	mtty_irq_request(mtty);
 	expect_signals(test, 0, 2);
-	/* It is no interrupt of the device's: whether it runs does not matter */
+	/* This is no interrupt of the device, so the state does not matter */
 	irq_run(mtty, MTTY_STOPPED);
 	mtty_irq_request(mtty);
 	expect_signals(test, 0, 3);

@@ -220,7 +220,9 @@ static const struct bad_size bad_sizes[] = {
 	{ "4 GiB and 4 KiB", "0x100001000" },
 	{ "too small", "2K" },
 	{ "too large", "128G" },
-	/* Each is 4096 or 0 to who loses the upper bits */
+	/*
+	 * Code that loses the upper bits would take each of them for 4096 or 0
+	 */
 	{ "16 EiB", "16777216T" },
 	{ "2^64", "18446744073709551616" },
 	{ "2^64 and 4096", "18446744073709555712" },

@@ -215,7 +215,10 @@ static void mem_write_keeps_an_unsent_page_in_the_first_pass(struct kunit *test)
 	mem_expect_no_next(test);
 }
 
-/* What was cleared counts no more; to count it again would be a rise */
+/*
+ * Pages that were cleared no longer count; counting them again would let the
+ * number rise
+ */
 static void mem_unsent_page_filled_again_leaves_the_first_pass(struct kunit *test)
 {
 	struct mem_test *t = test->priv;
@@ -260,7 +263,7 @@ static void mem_page_that_becomes_zero_is_sent_as_such(struct kunit *test)
 	mem_expect_next(test, 2, 0, false);
 	mem_expect_next(test, 4, 0, false);
 	mem_expect_no_next(test);
-	/* Once told it is a page that is not there */
+	/* After it was sent, the page is absent */
 	KUNIT_EXPECT_TRUE(test, xa_empty(&t->mem->pages));
 }
 
@@ -334,7 +337,7 @@ static void mem_untrack_forgets_all_marks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, t->mem->initial_bytes);
 	KUNIT_EXPECT_EQ(test, 0, t->mem->dirty_bytes);
 	KUNIT_EXPECT_EQ(test, 2, t->mem->nr_pages);
-	/* What was zero and unsent is now simply not there */
+	/* A page that was zero and unsent is now absent */
 	KUNIT_EXPECT_NULL(test, xa_load(&t->mem->pages, 1));
 	KUNIT_EXPECT_NULL(test, xa_load(&t->mem->pages, 3));
 	KUNIT_EXPECT_EQ(test, 2 * PAGE_RECORD, mtty_mem_stream_length(t->mem));
@@ -410,7 +413,7 @@ static void mem_digest_ignores_history(struct kunit *test)
 	for (i = 0; i < NR_PAGES; i += 3)
 		mem_set_page(test, t->mem, i, i + 1);
 
-	/* All of it, backwards, tracked, sent in part, and zeroed again */
+	/* All pages: written backwards, tracked, sent in part, zeroed again */
 	for (i = NR_PAGES; i--; )
 		mem_set_page(test, other, i, i + 100);
 	mtty_test_track(test, other);
@@ -451,7 +454,7 @@ static void mem_digest_sees_content_place_and_seed(struct kunit *test)
 	KUNIT_EXPECT_NE(test, digest, mtty_mem_digest(other, 5));
 }
 
-/* All of it at once, by chance */
+/* All operations, at random */
 
 enum mark { CLEAN, INITIAL, DIRTY };
 
@@ -497,7 +500,7 @@ static void model_write(struct kunit *test, struct model *m,
 	size_t len = prandom_u32_state(rnd) % (2 * PAGE) + 1;
 	unsigned long i;
 
-	/* Whole pages, or nothing would ever become zero */
+	/* Whole pages, because otherwise no page would ever become zero */
 	if (r & 1) {
 		offset &= ~(PAGE - 1);
 		len = round_up(len, PAGE);
@@ -625,7 +628,7 @@ static void mem_behaves_like_the_model(struct kunit *test)
 	mtty_mem_read(t->mem, 0, m.back, SIZE);
 	KUNIT_EXPECT_EQ(test, -1, mtty_test_diff(m.data, m.back, SIZE));
 
-	/* Whoever takes to the end has the content, whatever happened */
+	/* A reader who reads to the end has the content, whatever happened */
 	if (!m.tracking)
 		model_track(test, &m, true);
 	while (mtty_mem_stream_length(t->mem))
@@ -636,7 +639,7 @@ static void mem_behaves_like_the_model(struct kunit *test)
 
 static void mem_free_of_none(struct kunit *test)
 {
-	/* As kfree(): who failed half-way need not ask what it has */
+	/* Accepts NULL, as kfree() does, so that error paths need no check */
 	mtty_mem_free(NULL);
 }
 

@@ -316,7 +316,7 @@ static void pci_msi_mask_of_one_vector(struct kunit *test)
 		for (j = 0; j < MTTY_MIG_NR_VECTORS; j++)
 			KUNIT_EXPECT_EQ(test, i == j,
 					mtty_pci_msi_masked(pci, j));
-		/* It is the register that a guest sees */
+		/* The guest sees the mask in its own register */
 		KUNIT_EXPECT_EQ(test, 1U << i,
 				pci_read32(pci, MSI + PCI_MSI_MASK_64));
 		mtty_pci_msi_mask(pci, i, false);

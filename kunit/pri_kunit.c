@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Page requests: in what order they open, how they are answered, what a
- * stream may bring of them. What they keep a device from is fsm's.
+ * Page requests: in what order they open, how they are answered, which ones a
+ * stream may contain. fsm_kunit.c tests which arcs they block.
  */
 #include "helpers.h"
 
@@ -32,7 +32,7 @@ static void pri_raise_many(struct kunit *test, struct mtty_pri *pri,
 						 hold));
 }
 
-/* The requests are these, in this order */
+/* Check that these are all requests, in this order */
 static void expect_requests(struct kunit *test, const struct mtty_pri *pri,
 			    const u32 *ids, u32 open, u32 queued)
 {
@@ -100,8 +100,9 @@ static void pri_ids_skip_0_when_they_wrap(struct kunit *test)
 }
 
 /*
- * A request may stay unanswered until IDs have come around, and a stream may
- * bring one that is the next: an ID that is taken is not given again.
+ * A request may stay open until the IDs have wrapped around, and a stream may
+ * contain a request with the next ID. An ID that is in use must not be given
+ * again.
  */
 static void pri_ids_skip_those_in_use(struct kunit *test)
 {
@@ -268,7 +269,7 @@ static void pri_answer_moves_those_queued(struct kunit *test)
 	expect_requests(test, pri, ids, 1, 2);
 	KUNIT_EXPECT_TRUE(test, mtty_pri_answer(pri, 2));
 	expect_requests(test, pri, ids + 1, 0, 2);
-	/* The drain is over, and this is what the stream takes along */
+	/* The drain is over, and these requests go into the stream */
 	KUNIT_EXPECT_TRUE(test, mtty_pri_valid(pri));
 }
 
@@ -320,7 +321,7 @@ static void pri_register_that_can_be_written(struct kunit *test)
 			!!memcmp(&before, pri, sizeof(before)));
 }
 
-/* The registers are there in every device, but dead */
+/* Each device has the registers, but without effect */
 static void pri_register_of_a_device_without(struct kunit *test)
 {
 	const struct reg *p = test->param_value;
@@ -359,7 +360,7 @@ static void pri_raise_by_registers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, mtty_pri_read(pri, MTTY_MIG_PRI_RAISE_HI));
 	KUNIT_EXPECT_EQ(test, 0, mtty_pri_read(pri, MTTY_MIG_PRI_ANSWER));
 
-	/* The lower half stays for the next one; this one is held back */
+	/* The lower half is kept for the next request; this one is held back */
 	mtty_pri_write(pri, MTTY_MIG_PRI_RAISE_HI, 0, true);
 	KUNIT_EXPECT_EQ(test, 1, pri->nr_open);
 	KUNIT_EXPECT_EQ(test, 1, pri->nr_queued);
@@ -478,7 +479,7 @@ static void spoil_absent(struct mtty_pri *pri)
 	pri->present = false;
 }
 
-/* Five requests, made wrong */
+/* Ways to make five valid requests invalid */
 static const struct bad bad[] = {
 	{ "one is open", spoil_open },
 	{ "one too many", spoil_count },
@@ -511,7 +512,7 @@ static void pri_invalid(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mtty_pri_valid(pri));
 }
 
-/* All that are there are good: not one more may be looked at */
+/* All existing requests are valid; the check must not read beyond them */
 static void pri_invalid_with_one_more_than_fit(struct kunit *test)
 {
 	struct mtty_pri *pri = pri_new(test);
@@ -539,7 +540,7 @@ static void pri_valid_of_a_device_without(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mtty_pri_valid(pri));
 }
 
-/* Against a list that is kept in the simplest way */
+/* Against a model: a plain list */
 static void pri_random(struct kunit *test)
 {
 	struct mtty_pri *pri = pri_new(test);

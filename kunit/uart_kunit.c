@@ -7,7 +7,7 @@
 
 #include "helpers.h"
 
-/* No modem is there in loopback; without it, one that is always ready */
+/* In loopback there is no modem; otherwise there is one that is always ready */
 #define LINES_READY	(UART_MSR_CTS | UART_MSR_DSR | UART_MSR_DCD)
 #define LSR_IDLE	(UART_LSR_THRE | UART_LSR_TEMT)
 
@@ -38,7 +38,7 @@ static void uart_send(struct mtty_uart *uart, u8 first, unsigned int count)
 		mtty_uart_write(uart, UART_TX, first++);
 }
 
-/* Which interrupt the IIR tells, without what says that FIFOs are on */
+/* The interrupt that the IIR reports, without the bits for the FIFOs */
 static u8 uart_id(struct mtty_uart *uart)
 {
 	return mtty_uart_read(uart, UART_IIR) & ~UART_IIR_FIFO_ENABLED;
@@ -78,7 +78,7 @@ static void uart_value_after_reset(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, mtty_uart_irq(uart));
 }
 
-/* Bits that are there, of the registers that are simply written and read */
+/* The bits that exist in registers without a side effect */
 static const struct reg_value writable_bits[] = {
 	{ "IER", UART_IER, 0x0f },
 	{ "LCR", UART_LCR, 0xff },
@@ -116,7 +116,7 @@ static void uart_divisor_latch_behind_dlab(struct kunit *test)
 	mtty_uart_write(uart, UART_DLM, 0x34);
 	KUNIT_EXPECT_EQ(test, 0x12, mtty_uart_read(uart, UART_DLL));
 	KUNIT_EXPECT_EQ(test, 0x34, mtty_uart_read(uart, UART_DLM));
-	/* Only the first two registers are elsewhere */
+	/* With DLAB, only the first two registers are others */
 	KUNIT_EXPECT_EQ(test, UART_IIR_RDI, uart_id(uart));
 	KUNIT_EXPECT_EQ(test, LSR_IDLE | UART_LSR_DR,
 			mtty_uart_read(uart, UART_LSR));
@@ -261,7 +261,9 @@ static void uart_fcr_bits_need_the_enable_bit(struct kunit *test)
 	mtty_uart_write(uart, UART_FCR, UART_FCR_R_TRIG_11);
 	mtty_uart_write(uart, UART_IER, UART_IER_RDI);
 	uart_send(uart, 'a', 1);
-	/* Had the trigger been taken it would be below it */
+	/*
+	 * If the new trigger level had been used, the count would be below it
+	 */
 	KUNIT_EXPECT_EQ(test, UART_IIR_RDI, mtty_uart_read(uart, UART_IIR));
 }
 
@@ -334,7 +336,7 @@ static void uart_iir_by_priority(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, UART_IIR_RDI, uart_id(uart));
 	KUNIT_EXPECT_EQ(test, UART_IIR_RDI, uart_id(uart));
 	mtty_uart_read(uart, UART_RX);
-	/* This one goes because the IIR told it */
+	/* Reading the IIR clears this interrupt */
 	KUNIT_EXPECT_EQ(test, UART_IIR_THRI, uart_id(uart));
 	KUNIT_EXPECT_EQ(test, UART_IIR_MSI, uart_id(uart));
 	KUNIT_EXPECT_EQ(test, UART_IIR_MSI, uart_id(uart));
@@ -381,7 +383,7 @@ static void uart_thri_rises_when_enabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, UART_IIR_THRI, uart_id(uart));
 	KUNIT_EXPECT_FALSE(test, mtty_uart_irq(uart));
 
-	/* It was enabled already: no edge */
+	/* It was enabled before, so there is no edge */
 	mtty_uart_write(uart, UART_IER, UART_IER_THRI | UART_IER_RDI);
 	KUNIT_EXPECT_FALSE(test, mtty_uart_irq(uart));
 
@@ -447,7 +449,7 @@ static void uart_modem_line_in_loopback(struct kunit *test)
 	mtty_uart_write(uart, UART_MCR, UART_MCR_LOOP | p->mcr);
 	KUNIT_EXPECT_EQ(test, p->line | p->rising,
 			mtty_uart_read(uart, UART_MSR));
-	/* Reading takes the delta, not the line */
+	/* Reading clears the delta bits, not the line */
 	KUNIT_EXPECT_EQ(test, p->line, mtty_uart_read(uart, UART_MSR));
 	mtty_uart_write(uart, UART_MCR, UART_MCR_LOOP);
 	KUNIT_EXPECT_EQ(test, p->falling, mtty_uart_read(uart, UART_MSR));
@@ -535,7 +537,7 @@ static void uart_irq_is_what_iir_tells(struct kunit *test)
 	}
 }
 
-/* Fields of which each bit is legal or not by itself, in a port with FIFOs */
+/* Fields in which each bit is valid or not by itself, in a port with FIFOs */
 struct field {
 	const char *name;
 	size_t offset;
