@@ -36,11 +36,14 @@
 #define TYPE		"full"
 #define PEER_TYPE	"mtty-1"	/* the kernel's sample */
 
-/* Device memory where its size is not what the row varies */
+/* Size of device memory in rows that do not vary it */
 #define MEM_SIZE	(64 * MIB)
-/* An arc is taken for so long for one measurement: a timer's tick must not count */
+/*
+ * An arc is repeated for so long in one measurement that a timer's tick does
+ * not matter
+ */
 #define ARC_NS		20000000ULL
-/* What the log is asked for: a guest of this size */
+/* The log is asked for a guest of this size */
 #define LOG_SIZE	0x10000000000ULL
 #define LOG_PAGES	65536
 
@@ -229,7 +232,7 @@ static void time_arc(struct vfio_dev *dev, unsigned int arc, __u64 x,
 	tell(arcs[arc].row, x, side, took, times);
 }
 
-/* What clears device memory can be done once for each time it is filled */
+/* An operation that clears device memory can be done once after each fill */
 static void time_reset(struct vfio_dev *dev, __u64 x, const char *side)
 {
 	__u64 begin = now();
@@ -275,7 +278,7 @@ static void bench_arcs(struct vfio_dev *peer)
 	}
 }
 
-/* What pre-copy sends of pages that were changed, and what it leaves */
+/* How many changed pages pre-copy sends, and how many it leaves */
 static void bench_precopy(struct mtty *mtty)
 {
 	__u8 *buf = new_memory(MIB);
@@ -364,7 +367,10 @@ static void bench_dma(struct mtty *mtty)
 
 	log_start(&mtty->dev);
 	time_report(&mtty->dev, 0, bitmap, len);
-	/* The same memory, as often as it takes to have so many pages */
+	/*
+	 * The same memory is mapped again and again, until there are so many
+	 * pages
+	 */
 	for (iova = MEM_SIZE; iova < dirty; iova += MEM_SIZE)
 		must(__vfio_dma_map(&mtty->dev, buf.addr, iova, MEM_SIZE, true));
 	engine_fill(mtty, 0, dirty);

@@ -21,7 +21,7 @@
 #include "vfio-migctl/say.h"
 #include "vfio-migctl/text.h"
 
-/* So many pages at most are changed between two reads of the data fd */
+/* The most pages that are changed between two reads of the data fd */
 #define BURST_MAX	4096
 
 static struct {
@@ -84,7 +84,7 @@ static void guest_run(void)
 				  index * sizeof(page), page, sizeof(page));
 		pages_written++;
 	}
-	/* Registers do not stand still either */
+	/* Registers change, too */
 	mtty_ctrl_out(&src.mtty, MTTY_MIG_REG_SCRATCH, guest_random);
 	mtty_uart_out(&src.mtty, 0, UART_SCR, guest_random >> 32);
 }
@@ -132,7 +132,7 @@ static void fill(void)
 	fflush(stdout);
 }
 
-/* Not only the driver's word for it, but all that can be read */
+/* Compare not only the driver's digests, but all that can be read */
 static void compare(void)
 {
 	static struct mtty_regs regs[2];
@@ -146,7 +146,10 @@ static void compare(void)
 	if (difference)
 		return;
 
-	/* Of a stopped port a character cannot be taken, so it runs again */
+	/*
+	 * A character cannot be read from a stopped port, so the device runs
+	 * again
+	 */
 	must(__vfio_mig_set(&src.mtty.dev, VFIO_DEVICE_STATE_RUNNING,
 			    &(int){ 0 }));
 	mtty_take_regs(&src.mtty, &regs[0]);
@@ -307,7 +310,7 @@ static void catch_signals(void)
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM,
 				       SIGPIPE, SIGALRM, SIGSEGV, SIGBUS,
 				       SIGABRT, SIGFPE };
-	/* Once: raised again, it ends the process as it would have */
+	/* The handler acts once: raised again, the signal ends the process */
 	struct sigaction action = { .sa_handler = on_signal,
 				    .sa_flags = SA_RESETHAND | SA_NODEFER };
 	unsigned int i;
@@ -329,7 +332,7 @@ int main(int argc, char **argv)
 	flow.rounds = opt.rounds;
 	catch_signals();
 	uname(&uts);
-	/* What is printed must not cost downtime: only fflush() writes */
+	/* Printing must not cost downtime, so only fflush() writes */
 	setvbuf(stdout, NULL, _IOFBF, 64 * KIB);
 
 	printf("%sLive migration of a VFIO device, Linux %s%s\n", BOLD,

@@ -10,7 +10,7 @@
 #include "say.h"
 #include "text.h"
 
-/* A stream shorter than this needs no lines on its way */
+/* A stream shorter than this gets no lines before its end */
 #define BAR_LONG	(16 * MIB)
 
 static void show(struct bar *bar, __u64 bytes, double ms, __u64 goal)
@@ -20,7 +20,7 @@ static void show(struct bar *bar, __u64 bytes, double ms, __u64 goal)
 	char line[BAR_WIDTH + 1];
 	char rest[64] = "";
 
-	/* Nobody knows how far it is */
+	/* The goal is not known */
 	if (!bar->goal && !goal)
 		filled = 0;
 	memset(line, '.', BAR_WIDTH);

@@ -177,7 +177,7 @@ const char *device_users(const struct device *device, struct users *users)
 	return text;
 }
 
-/* The file of a process may be of the node, but not of a device that is open */
+/* A process may have the node open without an open device */
 static int borrowed_cdev(struct device *device)
 {
 	int fd, from = 0;
@@ -198,7 +198,7 @@ static int borrowed_cdev(struct device *device)
 	return fd;
 }
 
-/* Another file of the device, which a group gives to whoever has the group */
+/* Open the device again through the group of its user */
 static int borrowed_group(struct device *device)
 {
 	int fd = who_fd(device->pid, device->group, 0);
@@ -234,8 +234,8 @@ static int borrow(struct device *device)
 }
 
 /*
- * By its character device, or by its group and what this kernel has for a
- * container
+ * Open the device by its cdev, or by its group with the container that this
+ * kernel has
  */
 static int open_any(struct device *device)
 {

@@ -20,10 +20,10 @@
 #define PAGE		0x0001
 #define ZERO		0x0002
 #define PAGE_SIZE	4096
-/* How many pages are shown one by one */
+/* The most pages that are shown one by one */
 #define SHOWN_MAX	16
 
-/* What was in a page last, and where it was */
+/* The last content of a page, and its offset in the stream */
 struct last {
 	__u64 index;
 	__u64 offset;
@@ -97,7 +97,7 @@ static void each_field(void *arg, const char *name, const char *value)
 	struct side *side = arg;
 	struct word *word;
 
-	/* They follow from the bytes, which may come in another order */
+	/* These fields depend on the order of the records, which may differ */
 	if (!strcmp(name, "digest") || !strcmp(name, "total"))
 		return;
 	side->words = room_for(side->words, side->nr_words, &side->room_words,
@@ -137,7 +137,9 @@ static int by_index(const void *a, const void *b)
 	return x->number < y->number ? -1 : 1;
 }
 
-/* Of each page only its last record counts, and zero is as if it were absent */
+/*
+ * Only the last record of each page counts; a page of zeroes counts as absent
+ */
 static void settle(struct side *side)
 {
 	static const char zero[PAGE_SIZE];
@@ -244,7 +246,9 @@ static void compare_envelopes(void)
 	for (i = 0; i < ARRAY_LEN(keys); i++) {
 		envelope_value(&sides[0].env, keys[i], a, sizeof(a));
 		envelope_value(&sides[1].env, keys[i], b, sizeof(b));
-		/* That it is saved here and there does not make it another state */
+		/*
+		 * The place where a state was saved is not a part of the state
+		 */
 		if (!strcmp(a, b))
 			continue;
 		fprintf(say.tell, "  %-22s %-32s  %s\n", keys[i], *a ? a : "-",

@@ -15,10 +15,10 @@
 
 /* Bits of a word */
 #define BITS		64
-/* What a terminal has room for */
+/* The width of a terminal */
 #define PICTURE_WIDTH	64
 #define PICTURE_HEIGHT	16
-/* As many pages as 64 MiB have bits */
+/* The number of bits in 64 MiB */
 #define PAGES_MAX	(64 * MIB * 8)
 
 /**
@@ -84,7 +84,9 @@ static void run_json(struct json *json, __u64 from, __u64 to)
 	json_end(json);
 }
 
-/* A character stands for some pages: none, some, all of them are dirty */
+/*
+ * One character stands for several pages, of which none, some or all are dirty
+ */
 static void picture(const struct watched *watched)
 {
 	__u64 cells = PICTURE_WIDTH * PICTURE_HEIGHT;
@@ -208,7 +210,7 @@ int verb_dirty(int argc, char **argv)
 		       argv[2], PAGES_MAX);
 	device_find(&device, argv[0]);
 	device_begin(&device, "device");
-	/* It is not asked for another state, whatever it is in */
+	/* The state of the device is not changed, whichever it is */
 	device.end.leave_in = device.end.state;
 
 	range.iova = watched.iova;

@@ -43,7 +43,7 @@ void end_fail(struct end *end, int error, const char *hint, const char *fmt,
 	fail_with(EXIT_REFUSED, &fault, "%s", text);
 }
 
-/* What may help against an error of SET_STATE */
+/* A hint for an error of SET_STATE */
 static const char *set_hint(const struct end *end, int error)
 {
 	switch (error) {
@@ -108,7 +108,7 @@ int __end_set(struct end *end, __u32 to, double *ms)
 	ret = __vfio_mig_set(end->dev, to, &data_fd);
 	*ms = now_ms() - start;
 	if (ret) {
-		/* It may have been refused half-way */
+		/* The device may have gone a part of the path */
 		__vfio_mig_get(end->dev, &end->state);
 		return ret;
 	}
@@ -218,7 +218,7 @@ void end_leave(struct end *end, const char *why)
 
 	if (end->logs)
 		__dma_log_stop(end->dev);
-	/* A session that is closed is no longer in the way */
+	/* When the session is closed, it no longer blocks */
 	end_close_session(end);
 	ret = __vfio_mig_get(end->dev, &end->state);
 	if (!ret && end->state == end->leave_in)

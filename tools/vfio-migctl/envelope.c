@@ -15,14 +15,14 @@
 #include "say.h"
 #include "text.h"
 
-/* What is wrong with the file.  Does not return */
+/* Say what is wrong with the file.  Does not return */
 #define damaged(env, fmt, ...)						\
 	fail_with(EXIT_REFUSED, &(struct fault){			\
 			.device = (env)->path,				\
 			.hint = "another copy of the file: this one is not what was saved", \
 		  }, fmt, ##__VA_ARGS__)
 
-/* So many bytes, or fewer at the end of the file */
+/* Read so many bytes, or fewer at the end of the file */
 static size_t take(struct envelope *env, void *buf, size_t len)
 {
 	size_t done = 0;
@@ -30,7 +30,7 @@ static size_t take(struct envelope *env, void *buf, size_t len)
 	while (done < len) {
 		ssize_t n;
 
-		/* A pipe may be silent for long */
+		/* A read from a pipe may wait for long */
 		halt_wait(env->fd, POLLIN, -1);
 		halt_check();
 		n = read(env->fd, buf + done, len - done);

@@ -17,7 +17,7 @@
 #include "say.h"
 #include "text.h"
 
-/* What an exit handler removes */
+/* The file that an exit handler removes */
 static struct envelope *incomplete;
 
 static void remove_incomplete(void)

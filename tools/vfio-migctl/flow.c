@@ -15,7 +15,7 @@
 #include "say.h"
 #include "text.h"
 
-/* Pre-copy has done its work when no more than this is left to send */
+/* Pre-copy ends when no more than this is left to send */
 #define LEFT_ENOUGH	(256 * KIB)
 
 /**
@@ -32,7 +32,9 @@ void flow_begin(struct flow *flow, size_t size)
 		     "no memory for a buffer of %s", size_text(size));
 }
 
-/* One buffer.  Return: bytes, 0 at the end, or -ENOMSG at a temporary end */
+/*
+ * Copy one buffer.  Return: bytes, 0 at the end, or -ENOMSG at a temporary end
+ */
 static ssize_t pump(struct flow *flow)
 {
 	ssize_t len;
@@ -74,7 +76,7 @@ void put_into(void *arg, const void *data, size_t len)
 		if (n < 0)
 			end_fail(dst, -n, "vfio-migctl inspect: the stream is not valid",
 				 "write to the data fd");
-		/* It would be tried again for ever */
+		/* A repeated write() would make no progress either */
 		if (!n || n > (ssize_t)(len - done))
 			end_fail(dst, 0, NULL,
 				 "write to the data fd took %zd of %zu bytes",
@@ -111,7 +113,10 @@ static void left_text(void *arg, char *text, unsigned int size)
 		 size_text(in->round->dirty));
 }
 
-/* As much as there was to send when the round began; what changes is next */
+/*
+ * Send as many bytes as there were when the round began; later changes belong
+ * to the next round
+ */
 static void pre_copy_round(struct flow *flow, unsigned int number,
 			   struct round *round)
 {

@@ -44,7 +44,7 @@ static void die_of_it(void)
 void halt_catch(void)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
-	/* No SA_RESTART: what blocks has to come back */
+	/* No SA_RESTART: a call that blocks has to return */
 	struct sigaction action = { .sa_handler = on_signal };
 	struct sigaction before;
 	unsigned int i;
@@ -52,11 +52,13 @@ void halt_catch(void)
 	atexit(die_of_it);
 	for (i = 0; i < ARRAY_LEN(signals); i++) {
 		sigaction(signals[i], NULL, &before);
-		/* nohup, and what a shell starts in the background */
+		/* Ignored under nohup, and in the background of a shell */
 		if (before.sa_handler != SIG_IGN)
 			sigaction(signals[i], &action, NULL);
 	}
-	/* A reader that goes away is an error of write(), and nothing more */
+	/*
+	 * If the reader of a pipe is gone, write() fails, and no signal comes
+	 */
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -109,7 +111,7 @@ bool halt_wait(int fd, short events, double ms)
 	sigset_t all, before;
 	int ret = 0;
 
-	/* A signal between the question and poll() must not be missed */
+	/* A signal between this check and poll() must not be missed */
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	if (!caught)

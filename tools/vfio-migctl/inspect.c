@@ -9,7 +9,7 @@
 #include "say.h"
 #include "text.h"
 
-/* enum mtty_stream_type, of which this need not know more */
+/* The values of enum mtty_stream_type that matter here */
 #define PAGE	0x0001
 #define ZERO	0x0002
 
@@ -40,7 +40,7 @@ static void field_json(void *arg, const char *name, const char *value)
 	json_text(arg, name, value);
 }
 
-/* Pages that follow each other are one line */
+/* Consecutive pages are shown in one line */
 static void end_run(struct view *view)
 {
 	const struct record *first = &view->first;
@@ -200,7 +200,7 @@ int verb_inspect(int argc, char **argv)
 	envelope_close(&env);
 	if (!records.error)
 		return EXIT_DONE;
-	/* A machine has been told: there is one value */
+	/* With --json the error is in the one value that was written */
 	say.json = false;
 	fail_with(EXIT_REFUSED, &(struct fault){
 			.device = env.path, .error = records.error,

@@ -64,7 +64,7 @@ const struct verb verbs[] = {
 
 const unsigned int nr_verbs = ARRAY_LEN(verbs);
 
-/* getopt's number of an option that only some verbs take is its OPT_ bit */
+/* getopt returns the OPT_ bit for an option that only some verbs take */
 static const struct {
 	const char *name;
 	const char *arg;
@@ -361,7 +361,7 @@ int main(int argc, char **argv)
 	argv += optind + 1;
 	if (argc < verb->min || argc > verb->max)
 		refuse("usage: %s %s %s", say.program, verb->name, verb->args);
-	/* What is told must not cost downtime: only fflush() writes */
+	/* Printing must not cost downtime, so only fflush() writes */
 	setvbuf(stdout, NULL, _IOFBF, 64 * KIB);
 	if (verb->options & OPT_RAW && !strcmp(argv[1], "-") &&
 	    verb->run == verb_save)

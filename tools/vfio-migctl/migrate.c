@@ -74,7 +74,7 @@ int verb_migrate(int argc, char **argv)
 	migration(&flow, &dst.end);
 	account_summary(NULL);
 	json_migration(&src, &dst);
-	/* What it was goes on at the destination, and must not go on twice */
+	/* The guest goes on at the destination, and must not go on at both */
 	if (src.pid) {
 		src.end.leave_in = src.end.state;
 		note("%s stays in %s; to let it run again: %s state %s RUNNING",

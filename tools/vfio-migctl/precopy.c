@@ -12,7 +12,7 @@
 #include "say.h"
 #include "text.h"
 
-/* What there is to read now goes nowhere.  Return: how much it was */
+/* Read all that there is now and drop it.  Return: bytes */
 static __u64 drain(struct end *end, void *buffer)
 {
 	__u64 bytes = 0;

@@ -9,7 +9,7 @@
 
 #include "record.h"
 
-/* Where the decoder puts the device: registers, and a page at a time */
+/* The decoder loads registers and one page at a time into this */
 static struct reader {
 	struct records *records;
 	struct mtty_hw hw;
@@ -53,7 +53,9 @@ static const struct mtty_dec_ops ops = {
 	.page_zero = page_zero,
 };
 
-/* The decoder compares the header with a device: the one that was saved */
+/*
+ * The decoder compares the header with a device: give it the one that was saved
+ */
 static void begin(const struct mtty_stream_header *header)
 {
 	struct records *records = reader.records;
@@ -65,7 +67,7 @@ static void begin(const struct mtty_stream_header *header)
 	mtty_dec_init(&reader.dec, records->device_type, &reader.hw, &ops, NULL);
 }
 
-/* The decoder has all that it wanted: what was it? */
+/* The decoder has all bytes that it wanted: find out what they are */
 static void complete(bool header, bool record, unsigned int states)
 {
 	struct mtty_dec *dec = &reader.dec;
@@ -110,7 +112,7 @@ static int feed(const u8 *data, size_t len)
 		if ((size_t)want > len)
 			want = len;
 		memcpy(dst, data, want);
-		/* Also what is refused has to have a name */
+		/* A record that is refused needs a name, too */
 		if (record && dst + want == &dec->record + 1) {
 			reader.now.type = le16_to_cpu(dec->record.type);
 			reader.now.flags = le16_to_cpu(dec->record.flags);

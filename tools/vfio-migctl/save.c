@@ -51,7 +51,7 @@ static void json_session(const struct device *device, const char *path,
 
 	if (!say.json)
 		return;
-	/* The data has standard output, and whoever gets it wants no JSON */
+	/* The data goes to standard output, where JSON would be in its way */
 	if (!strcmp(path, "-") && account.bytes)
 		json.file = stderr;
 	json_object(&json, NULL);
@@ -70,7 +70,7 @@ static void must_run(struct end *end)
 			 "it is not RUNNING: somebody migrates it");
 }
 
-/* About how much there will be, so that the bar has a goal */
+/* Estimate the size, so that the bar has a goal */
 static __u64 expected(struct end *end)
 {
 	__u64 bytes;

@@ -119,7 +119,7 @@ void fail_with(enum exit_status status, const struct fault *fault,
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 
-	/* What was said before comes before; if it cannot be said, so be it */
+	/* Write earlier output first; an error of that is ignored */
 	if (say.tell)
 		fflush(say.tell);
 	fprintf(stderr, "%s: ", say.program);

@@ -62,7 +62,7 @@ int verb_state(int argc, char **argv)
 	struct end *end = &device.end;
 	__u32 to = VFIO_DEVICE_STATE_RUNNING;
 
-	/* ERROR is a state, but none that anybody can ask for */
+	/* ERROR is a state, but SET_STATE cannot ask for it */
 	if (argc > 1 && (!state_of(argv[1], &to) || to == VFIO_DEVICE_STATE_ERROR))
 		refuse(NO_STATE,
 		       argv[1]);
@@ -75,7 +75,7 @@ int verb_state(int argc, char **argv)
 		return EXIT_DONE;
 	}
 
-	/* After an error it is left where it was */
+	/* After an error the device stays in the state that it has reached */
 	end->leave_in = end->state;
 	guard(end);
 	guard_begin();
@@ -87,7 +87,7 @@ int verb_state(int argc, char **argv)
 		end_leave(end, NULL);
 		return EXIT_DONE;
 	}
-	/* Somebody else's goes on to be open, and stays there */
+	/* A device of another process stays open, and keeps the state */
 	if (!device.pid) {
 		note("%s is closed now, and goes back to RUNNING; --hold keeps it",
 		     device.arg);
@@ -129,7 +129,7 @@ int verb_reset(int argc, char **argv)
 				.device = device.arg, .error = -ret,
 				.hint = "dmesg: the kernel's log may say why it was refused",
 			  }, "reset");
-	/* One without migration always runs */
+	/* A device without migration always runs */
 	__vfio_mig_get(&device.dev, &state);
 	fprintf(say.tell, "%s\n", mig_state_name(state));
 	if (!say.json)

@@ -30,7 +30,7 @@ static void keep(void *arg, const void *data, size_t len)
 			  }, "the state of the device cannot be kept");
 }
 
-/* One arc, without a word.  Return: how long it took */
+/* Take one arc and print nothing.  Return: how long it took */
 static double step(struct end *end, __u32 to)
 {
 	__u32 from = end->state;
@@ -56,7 +56,7 @@ static void load(struct end *end)
 		put_into(end, buffer, n);
 }
 
-/* To where an arc begins; a stream is loaded before RESUMING is left */
+/* Go to the state where an arc begins; load a stream before leaving RESUMING */
 static void go(struct end *end, __u32 to)
 {
 	struct mig_path path;
@@ -82,7 +82,7 @@ static void save_first(struct end *end)
 	flow_begin(&flow, opt.buffer);
 	buffer = flow.buffer;
 	go(end, VFIO_DEVICE_STATE_STOP_COPY);
-	/* How long that takes is not asked */
+	/* The time of this is not measured */
 	account.nr_arcs = 0;
 	flow_stop_copy(&flow, 0);
 	if (fflush(stream))

@@ -45,7 +45,7 @@ static unsigned int nr_watched;
 static char instance[96];
 static double begun;
 
-/* In an instance of its own nobody else's trace is disturbed */
+/* A trace instance of its own does not disturb the traces of others */
 static void remove_instance(void)
 {
 	if (*instance)
@@ -53,7 +53,7 @@ static void remove_instance(void)
 	*instance = '\0';
 }
 
-/* Those of programs that were killed */
+/* Remove instances of programs that were killed */
 static void remove_old(void)
 {
 	static const char prefix[] = TRACING "/instances/" INSTANCE;
@@ -133,7 +133,7 @@ static void add_all(void)
 		struct device device;
 		char state[24];
 
-		/* One without migration has nothing to be seen */
+		/* A device without migration has no arcs */
 		device_find(&device, strrchr(found.gl_pathv[i], '/') + 1);
 		if (device_debugfs_state(&device, state, sizeof(state)))
 			add(device.vfio);
@@ -196,7 +196,7 @@ static void traced_line(const char *line)
 			     strtod(time, NULL) * 1e3);
 }
 
-/* What is in the pipe now; the rest of a line comes with the next reading */
+/* Read what is in the pipe now; the rest of a line comes with the next read */
 static void read_trace(int fd)
 {
 	static char text[16384];

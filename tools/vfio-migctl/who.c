@@ -81,7 +81,10 @@ void who_has_open(const char *node, struct users *users)
 		snprintf(path, sizeof(path), "/proc/%d/comm", user->pid);
 		if (file_read(path, user->name, sizeof(user->name)))
 			snprintf(user->name, sizeof(user->name), "?");
-		/* It belongs to a program that is found, too */
+		/*
+		 * Do not count the guard of a vfio-migctl: its program is
+		 * found, too
+		 */
 		if (strcmp(user->name, GUARD_NAME))
 			users->nr++;
 	}

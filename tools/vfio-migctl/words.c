@@ -94,7 +94,7 @@ static bool is(const struct field *field, const char *name)
 	return !strcmp(field->name, name);
 }
 
-/* What a number means, where it is more than a number */
+/* The meaning of a number that stands for something */
 static const char *meaning(const struct record *record,
 			   const struct field *field, u64 val)
 {
