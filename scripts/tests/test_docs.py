@@ -85,6 +85,16 @@ class Names(unittest.TestCase):
         for name in names:
             self.assertTrue(os.path.exists(f'{REPO}/selftests/mutants/{name}.patch'), name)
 
+    def test_functions_of_the_tour(self) -> None:
+        text = dict(self.pages())['Documentation/writing-a-driver.rst']
+        driver = ''
+        for path in glob.glob(f'{REPO}/mtty-mig/*.c'):
+            with open(path, encoding='utf-8') as file:
+                driver += file.read()
+        names = set(re.findall(r'``(\w+)\(', text))
+        self.assertIn('execute_arc', names)
+        self.assertEqual({name for name in names if not re.search(rf'\b{name}\(', driver)}, set())
+
 
 if __name__ == '__main__':
     unittest.main()
