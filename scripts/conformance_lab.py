@@ -136,7 +136,7 @@ class Conformance(guest.Check):
         args.log += f'-run{number}' if number > 1 else ''
         shutil.rmtree(f'{args.run}/claims', ignore_errors=True)
         super().__init__(args)
-        self.live = False
+        self.live = self.short = False
         self.tap = open(args.tap, 'a', encoding='utf-8')
         self._results = []
 
@@ -253,7 +253,7 @@ class Conformance(guest.Check):
 def rules_of(args, report, results_of):
     """The verdicts by type of device: what was run again may have one type only."""
     if args.isolate == '0':
-        return details.rules(results_of, f'{args.run}/selftests')
+        return details.by_device(results_of, f'{args.run}/selftests')
     return {' '.join(args.types): {row['rule']: row['verdict'] for row in report.rows()}}
 
 

@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
 from typing import Any, Iterable, Mapping
 
 import ktap
+import rules
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'selftests', 'generic'))
+REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+sys.path.insert(0, f'{REPO}/selftests/generic')
 
 import conformance  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
 
@@ -23,28 +26,48 @@ ONE_ARC = re.compile(r'(\w+>\w+) (\d+) (\d+)')
 LAST = 40
 
 
+@functools.cache
+def sentences() -> dict[str, str]:
+    """{rule: its sentence}"""
+    path = 'Documentation/rules.rst'
+    with open(f'{REPO}/{path}', encoding='utf-8') as file:
+        catalogue = rules.Catalogue(path, file.read())  # type: ignore[no-untyped-call]
+    return {name: plain(rule.summary) for name, rule in catalogue.rules.items()}
+
+
+def plain(text: str) -> str:
+    """Without ReST's marks."""
+    return re.sub(r'``|(?<!\w)\*|\*(?!\w)', '', text)
+
+
+def rule_lines(case: ktap.Case) -> list[str]:
+    """The rules that a case found violated, each with its sentence."""
+    found = [match['rule'] for match in map(conformance.VIOLATED.match, case.diagnostics) if match]
+    return [f'{rule}: {sentences().get(rule, "is in no catalogue")}' for rule in dict.fromkeys(found)]
+
+
 def split(unit: str) -> tuple[str, str]:
     """(program, type of device or '') of PROGRAM[@TYPE[@WORD...]][%SEED]"""
     program, _, rest = unit.partition('%')[0].partition('@')
     return program, rest.partition('@')[0]
 
 
-def rules(results: Results, folder: str) -> dict[str, dict[str, str]]:
+def by_device(results: Results, folder: str) -> dict[str, dict[str, str]]:
     """{device: {rule: verdict}} of generic programs.  folder: of the programs in the guest."""
-    by_device: dict[str, Any] = {}
+    reports: dict[str, Any] = {}
     catalogue = None
     for unit, cases in results:
         program, device = split(unit)
         if not device or not program.startswith(('generic/', 'standins/')):
             continue
         catalogue = catalogue or conformance.load_catalogue(f'{folder}/generic')
-        report = by_device.setdefault(device, conformance.Report(catalogue))
+        report = reports.setdefault(device, conformance.Report(catalogue))
         for case in cases:
             # The parser's name is what is run, and for what; then the test.
             test = case.name.partition(' ')[2]
             report.add(conformance.name_of(program), re.sub(r'^SEED=\w+ ?', '', test), case)
     return {device: {row['rule']: row['verdict'] for row in report.rows()}
-            for device, report in by_device.items()}
+            for device, report in reports.items()}
 
 
 def arcs(results: Results) -> dict[str, dict[str, list[int]]]:

@@ -27,6 +27,7 @@ import sys
 import time
 from typing import Any, Iterable, Iterator, NamedTuple
 
+import details
 import hunt
 import ktap
 import runs
@@ -405,7 +406,9 @@ def main() -> int:
         print(f'lab: {driver} on Linux {result.kernel} in User Mode Linux: {result.row()[-1]}'
               f' ({result.seconds:.0f} s)', flush=True)
         for words in result.differences:
-            print(f'lab:   {words}')
+            rule = words.partition(':')[0]
+            sentence = details.sentences().get(rule)
+            print(f'lab:   {words}' + (f' ({sentence})' if sentence else ''))
         if args.record and result.verdicts:
             write_record(result, args.record == 'more', not args.test)
     print()

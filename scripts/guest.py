@@ -25,6 +25,7 @@ import hostunit
 import klog
 import ktap
 import machine
+import progress
 import results
 import shard
 from lab import values
@@ -227,6 +228,7 @@ class Tester(Job):
         self.check = check
         self.unit = None
         self.failed = False
+        self._shown = 0         # results
         self._parser = None
         self._begun = 0
         self._lines = []
@@ -237,14 +239,15 @@ class Tester(Job):
         self._waiting = None
 
     def show(self, line):
-        """Now, or when the unit is complete if other guests run, too."""
-        if self.check.live:
+        """Now, or when the unit is complete if others run, too, or if little is to be shown."""
+        if self.check.live and not self.check.short:
             self.check.write([line])
         else:
             self._lines.append(line)
 
     def begin(self, unit):
         self.unit = unit
+        self._shown = 0
         self._parser = ktap.Parser(label(unit), plan_needed=unit != 'kunit', clock=time.monotonic)
         self._begun = time.monotonic()
         self.show(f'# {"suites" if unit == "kunit" else "selftests"}: {label(unit)}')
@@ -266,8 +269,13 @@ class Tester(Job):
                 self.check.failed_in.setdefault(self.log_name, []).append(self.unit)
         seconds = time.monotonic() - self._begun
         self.check.took.append({'name': label(self.unit), 'seconds': round(seconds, 3)})
-        self.show(f'# took {seconds:.1f} s')
-        self.show(self.check.result(self.unit, cases))
+        line = self.check.result(self.unit, cases)
+        numbers = ktap.count(cases)
+        if self.check.short and not numbers['failed']:
+            self._lines = [progress.result_line(line, numbers['passed'], numbers['skipped'], seconds)]
+        else:
+            self.show(f'# took {seconds:.1f} s')
+            self.show(line)
         if self._lines:
             self.check.write(self._lines)
             self._lines = []
@@ -277,6 +285,9 @@ class Tester(Job):
         line = ktap.PRINTK.sub('', line.rstrip('\r'), count=1)
         if self._parser.feed(line) or self.unit != 'kunit':
             self.show('    ' + line)
+        if ktap.RESULT.match(line.lstrip(' ')):
+            self._shown += 1
+            self.check.progress(f'# {label(self.unit)}: {self._shown} results')
 
     def log_line(self, line):
         if self.unit == 'kunit' and not line.startswith('--- '):
@@ -324,7 +335,10 @@ class Tester(Job):
         elif word == 'end' and self._parser:
             self.end(int(rest))
         elif word == 'leaks' and self.check.live:
-            self.show('# looking for leaked memory')
+            if self.check.short:
+                self.check.progress('looking for leaked memory')
+            else:
+                self.show('# looking for leaked memory')
 
     def ended(self):
         super().ended()
@@ -350,6 +364,9 @@ class Check:
         self.hosts = [hostunit.HostUnit(self, option, args.test_timeout) for option in args.host]
         self.wanted = min(args.guests, len(self.units))
         self.live = self.wanted == 1 and not self.hosts
+        # Of a program that passed one line is enough, unless V=1 says otherwise.
+        self.short = not progress.verbose()
+        self.screen = progress.Screen()
         self.cases = []
         self.finished = []
         self.took = []
@@ -376,7 +393,13 @@ class Check:
 
     def write(self, lines):
         """Output of the tests."""
-        print('\n'.join(lines), flush=True)
+        self.screen.write(lines)
+
+    def progress(self, text):
+        """How far a program is."""
+        if self.short:
+            done = f'{len(self.finished)} of {len(self.units) + len(self.hosts)} done; '
+            self.screen.progress(done + text.removeprefix('# '))
 
     def claimed(self):
         """How many units some guest has taken."""
@@ -424,6 +447,7 @@ class Check:
         units = self.units + [host.name for host in self.hosts]
         self.write(['KTAP version 1', f'1..{len(units)}'])
         self.run_guests()
+        self.screen.clear()
         for unit in units:
             if unit not in self.finished:
                 self.cases.append(ktap.Case(label(unit), 'failed', 'did not run'))
@@ -439,7 +463,7 @@ class Check:
     def details(self):
         """For the report: how long, which arcs and rules, and what the kernel said."""
         return {'units': self.took, 'arcs': details.arcs(self.results),
-                'rules': details.rules(self.results, f'{self.args.run}/selftests'),
+                'rules': details.by_device(self.results, f'{self.args.run}/selftests'),
                 'words': {label(unit): lines for unit, lines in details.words(self.failed_in).items()}}
 
     def summary(self):
@@ -456,6 +480,8 @@ class Check:
             print('\nlab: failed:')
         for case in failed:
             print(f'  {case.name}' + (f': {case.reason}' if case.reason else ''))
+            for line in details.rule_lines(case):
+                print('     ' + line)
             for line in case.diagnostics[-12:]:
                 print('     | ' + line)
         print('\nlab: logs: ' + ' '.join(tester.log_name for tester in self.guests))

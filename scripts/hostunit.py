@@ -13,6 +13,7 @@ import subprocess
 import time
 
 import ktap
+import progress
 
 
 class HostUnit:
@@ -116,6 +117,11 @@ class HostUnit:
             status = 128 - status
         took = time.monotonic() - self._begun
         cases = self._parser.finish(status, self._timeout).cases
-        print('\n'.join([f'# on the host: {self.name}', *self._lines,
-                         f'# took {took:.1f} s',
-                         self._check.result(self.name, cases)]), flush=True)
+        self._check.took.append({'name': self.name, 'seconds': round(took, 3)})
+        line = self._check.result(self.name, cases)
+        numbers = ktap.count(cases)
+        if self._check.short and not numbers['failed']:
+            lines = [progress.result_line(line, numbers['passed'], numbers['skipped'], took)]
+        else:
+            lines = [f'# on the host: {self.name}', *self._lines, f'# took {took:.1f} s', line]
+        self._check.write(lines)

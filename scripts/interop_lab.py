@@ -20,7 +20,7 @@ class Interop(guest.Check):
 
     def __init__(self, args):
         super().__init__(args)
-        self.live = False
+        self.live = self.short = False
         self.rows = []
 
     def write(self, lines):

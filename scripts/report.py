@@ -24,16 +24,12 @@ import sys
 import time
 from typing import Any, Iterable, Iterator
 
+import details
 import exits
 import drawings
-import rules
 from drawings import Arc, escape
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-sys.path.insert(0, f'{REPO}/selftests/generic')
-
-import conformance  # noqa: E402  pylint: disable=wrong-import-position,wrong-import-order
-
 FOLDER = f'{REPO}/build/report'
 TEMPLATE = f'{REPO}/scripts/report.html'
 STATES = ('ERROR', 'STOP', 'RUNNING', 'STOP_COPY', 'RESUMING', 'RUNNING_P2P', 'PRE_COPY', 'PRE_COPY_P2P')
@@ -135,23 +131,10 @@ def number_of(name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def sentences() -> dict[str, str]:
-    """{rule: its sentence}"""
-    path = 'Documentation/rules.rst'
-    with open(f'{REPO}/{path}', encoding='utf-8') as file:
-        catalogue = rules.Catalogue(path, file.read())  # type: ignore[no-untyped-call]
-    return {name: plain(rule.summary) for name, rule in catalogue.rules.items()}
-
-
 def arc_list() -> list[Arc]:
     """The arcs of all capability sets, as the driver has them."""
     with open(f'{REPO}/mtty-mig/arcs.h', encoding='utf-8') as file:
         return re.findall(r'^\tARC\((\w+),\s*(\w+)\)', file.read(), re.M)
-
-
-def plain(text: str) -> str:
-    """Without ReST's marks."""
-    return re.sub(r'``|(?<!\w)\*|\*(?!\w)', '', text)
 
 
 def table(head: Iterable[str], rows: Iterable[str], kind: str = '') -> str:
@@ -234,7 +217,7 @@ def violations(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """(rule, what was expected, what was seen), each once."""
     found: dict[tuple[str, str, str], None] = {}
     for line in lines:
-        match = conformance.VIOLATED.match(line)
+        match = details.conformance.VIOLATED.match(line)
         if match:
             what, _, seen = match['what'].partition(', seen ')
             found[match['rule'], what, seen] = None
@@ -659,7 +642,7 @@ def main() -> int:
     if not runs:
         print(f'report.py: there are no results in {args.data}; make check leaves some', file=sys.stderr)
         return exits.BROKEN
-    write(args.output, page(runs, sentences(), arc_list()))
+    write(args.output, page(runs, details.sentences(), arc_list()))
     return 0
 
 

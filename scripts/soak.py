@@ -246,7 +246,7 @@ class Turn(guest.Check):
                 path = f'{args.run}/{name}'
                 shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
         super().__init__(args)
-        self.live = False
+        self.live = self.short = False
         self.soak = soak
         self.kernel = share.kernel
         self.loaded = share.loaded

@@ -24,6 +24,7 @@ from lab import calls
 from lab.config import BY_NAME, Verb
 from lab.values import Call, SCRIPTS, Wrong
 from lab.registry import find, module_of, takes
+from progress import VERBOSE
 
 
 def said_to_make(flags: str) -> tuple[list[str], str]:
@@ -84,6 +85,8 @@ def environment_for(verb: str, values: dict[str, str], asked: Asked,
         result['KBUILD_WORDS'] = '\n'.join(words)
     if values.get('KERNEL') == 'debian' and 'ENGINE' in takes(find(verb)):
         result['ENGINE'] = 'qemu'
+    if values.get('V') or values.get('CALLS') == '1':
+        result[VERBOSE] = '1'
     if result.get('SEED') == 'random' and verb != 'soak':
         # Chosen here, so that all programs have the same, and the results tell which.
         result['SEED'] = str(time.time_ns() % (1 << 63))

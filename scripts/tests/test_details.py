@@ -36,7 +36,7 @@ class Details(unittest.TestCase):
         kept = case('generic/x_test(p2p) x.cdev.one', 'passed', '# judged: MIG-A-01')
         broken = case('generic/x_test(full) SEED=4 x.cdev.one', 'failed',
                       '# a.c:1:one:MIG-A-01 violated: expected a, seen b', '# judged: MIG-A-01')
-        self.assertEqual(details.rules([
+        self.assertEqual(details.by_device([
             ('generic/x_test@p2p', [kept, case('generic/x_test(p2p) x.cdev.two', 'skipped')]),
             ('generic/x_test@full%4', [broken]),
             ('standins/y_test@qat', [case('standins/y_test(qat) y.one', 'passed', '# judged: MIG-A-01')]),
@@ -45,7 +45,13 @@ class Details(unittest.TestCase):
                 'qat': {'MIG-A-01': 'pass'}})
 
     def test_without_generic_programs_no_catalogue_is_needed(self) -> None:
-        self.assertEqual(details.rules([('kunit', []), ('device/z_test', [])], self.folder), {})
+        self.assertEqual(details.by_device([('kunit', []), ('device/z_test', [])], self.folder), {})
+
+    def test_a_rule_has_its_sentence(self) -> None:
+        rule, text = next(iter(details.sentences().items()))
+        lines = [f'# a.c:1:one:{name} violated: expected a, seen b' for name in (rule, rule, 'MIG-NO-99')]
+        self.assertEqual(details.rule_lines(case('x', 'failed', *lines, f'# judged: {rule}')),
+                         [f'{rule}: {text}', 'MIG-NO-99: is in no catalogue'])
 
     def test_arcs(self) -> None:
         self.assertEqual(details.arcs([

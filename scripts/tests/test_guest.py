@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import io
 import os
+import shutil
 import sys
 import tempfile
 import unittest
@@ -152,12 +153,37 @@ class Guests(unittest.TestCase):
 
     def unit_of(self, mark, units):
         """Whose a report of the kernel is, after such a mark in the log."""
-        check = argparse.Namespace(units=units, live=True)
+        check = argparse.Namespace(units=units, live=True, short=False, progress=lambda text: None)
         with mock.patch('machine.Guest', Boot(self.run_dir)):
             tester = guest.Tester(self.args, f'{self.tmp.name}/guest.log', check)
         self.addCleanup(tester.log_file.close)
         tester.mark('log', f'begin {mark}')
         return tester.scanner.unit
+
+    def shown(self, short, status):
+        """What is printed of a program with two tests."""
+        self.args.kunit, self.args.tests, self.args.host, self.args.guests = False, ['p/x@t'], [], 1
+        self.args.test_timeout, self.args.bind = 9, ''
+        shutil.rmtree(f'{self.run_dir}/claims', ignore_errors=True)
+        with mock.patch('machine.Guest', Boot(self.run_dir)), \
+                mock.patch.dict(os.environ, {'LAB_VERBOSE': '' if short else '1'}), \
+                contextlib.redirect_stdout(io.StringIO()) as out:
+            tester = guest.Tester(self.args, f'{self.tmp.name}/guest.log', guest.Check(self.args))
+            self.addCleanup(tester.log_file.close)
+            tester.mark('out', 'begin p/x@t')
+            tester.out(f'1..2\nok 1 a\n{"not ok" if status else "ok"} 2 b\n')
+            tester.mark('out', f'end {status}')
+        return out.getvalue()
+
+    def test_one_line_is_enough_for_what_passed(self):
+        self.assertRegex(self.shown(True, 0), r'\Aok 1 p/x\(t\) # 2 passed, \d+\.\d s\n\Z')
+
+    def test_what_failed_is_shown(self):
+        self.assertIn('    not ok 2 b\n', self.shown(True, 1))
+        self.assertIn('\nnot ok 1 p/x(t)\n', self.shown(True, 1))
+
+    def test_all_is_shown_to_who_asks(self):
+        self.assertIn('    ok 1 a\n    ok 2 b\n', self.shown(False, 0))
 
     def test_a_unit_whose_name_begins_another(self):
         units = ['p@t@-r@a.dead_again', 'p@t@-r@a.dead']

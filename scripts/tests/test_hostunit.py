@@ -20,17 +20,22 @@ TWO = "printf '1..2\\nok 1 a\\nok 2 b\\n'"
 class Check:
     """What guest.py's Check is to a unit."""
 
-    def __init__(self):
+    def __init__(self, short=False):
         self.cases = []
+        self.took = []
+        self.short = short
 
     def result(self, unit, cases):
         self.cases += cases
         return f'result of {unit}'
 
+    def write(self, lines):
+        print('\n'.join(lines))
 
-def run(*scripts, timeout=100):
+
+def run(*scripts, timeout=100, short=False):
     """All at once; their cases, and what was shown."""
-    check = Check()
+    check = Check(short)
     units = [hostunit.HostUnit(check, f'u{n}=sh -c {shlex.quote(script)}', timeout)
              for n, script in enumerate(scripts)]
     shown = io.StringIO()
@@ -54,6 +59,13 @@ class HostUnit(unittest.TestCase):
         self.assertEqual(lines[:4], ['# on the host: host/u0', '    # words', '    1..2',
                                      '    ok 1 a'])
         self.assertEqual(lines[-2], 'result of host/u0')
+
+    def test_one_line_is_enough_for_what_passed(self):
+        self.assertRegex(run(f'echo "# words"; {TWO}', short=True)[1],
+                         r'\Aresult of host/u0 # 2 passed, \d+\.\d s\n\Z')
+        shown = run('echo "# words"; echo 1..1; echo not ok 1 a', short=True)[1]
+        self.assertIn('    # words\n', shown)
+        self.assertIn('\nresult of host/u0\n', shown)
 
     def test_last_line_without_newline(self):
         self.assertEqual(ktap.count(run("printf '1..1\\nok 1 a'")[0])['passed'], 1)

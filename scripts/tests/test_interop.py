@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(TOP, 'scripts'))
 sys.path.insert(0, os.path.join(TOP, 'selftests', 'interop'))
 import device  # noqa: E402
 import interop_lab  # noqa: E402
+import progress  # noqa: E402
 import qmp  # noqa: E402
 import scenarios  # noqa: E402
 import vmm  # noqa: E402
@@ -338,6 +339,7 @@ class Table(unittest.TestCase):
                'downtime_ms': 7, 'device_bytes': 4096}
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
+            lab.screen = progress.Screen()
             lab.write(['    ok 1 plain', f'    {interop_lab.MARK}{json.dumps(row)}'])
             lab.table()
         self.assertEqual(lab.rows, [row])

@@ -15,10 +15,11 @@ import unittest
 from typing import Any
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
+import details  # noqa: E402
 import drawings  # noqa: E402
 import report  # noqa: E402
 
-TEXTS = report.sentences()
+TEXTS = details.sentences()
 RULE, OTHER = list(TEXTS)[:2]
 ARCS = report.arc_list()
 

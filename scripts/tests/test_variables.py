@@ -148,7 +148,7 @@ REFUSED = [
     ('coverage SAN=0', 'without sanitizers'),
     ('interop ARGS=x', 'has no use for ARGS='),
     ('run ARCH=arm64', 'has no use for ARCH=', 'as the lab has them', 'ARCH= is for: modules install'),
-    ('check V=1', 'has no use for V='),
+    ('conformance V=1', 'has no use for V='),
     ('check MUTANT=fsm-fd-twice', 'MUTANT= is for: mutants interop'),
     ('drivers RECORD=maybe', 'RECORD=maybe is not known'),
     ('drivers DRIVER=qta', 'did you mean DRIVER=qat?'),

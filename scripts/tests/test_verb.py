@@ -16,7 +16,7 @@ import unittest
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..'))
 # Of the real scripts
-FRONT = ('verb.sh', 'verb.py', 'results.py', 'lab', 'exits.py')
+FRONT = ('verb.sh', 'verb.py', 'progress.py', 'results.py', 'lab', 'exits.py')
 # What each verb does instead
 RUN = '''
 
@@ -107,6 +107,12 @@ class Verb(unittest.TestCase):
     def test_debians_kernel_has_its_engine(self):
         self.make('run', 'KERNEL=debian')
         self.assertEqual(self.seen['ENGINE'], 'qemu')
+
+    def test_what_tests_print_is_shown_for_who_asks(self):
+        for words, told in ((['kunit'], None), (['kunit', 'V=1'], '1'), (['check', 'V=1'], '1'),
+                            (['selftests', 'CALLS=1'], '1'), (['selftests', 'CALLS=0'], None)):
+            self.make(*words)
+            self.assertEqual(self.seen.get('LAB_VERBOSE'), told, words)
 
     def test_what_a_value_becomes(self):
         self.make('fuzz', 'SECONDS=5')

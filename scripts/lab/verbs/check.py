@@ -15,6 +15,7 @@ VERB = Verb(
     help='all KUnit suites and all selftests, with sanitizers, on two kernels or on KERNEL=',
     variables=f'{TESTS} {RANDOM} TEST TYPES ARGS ONLY SHARD',
     results=True,
+    kbuild=('V',),
 )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lab.config import Verb
 from lab.values import choice, kernels, REPO, SCRIPTS, selftests
+from progress import VERBOSE
 
 if TYPE_CHECKING:
     from lab.lab import Lab
@@ -47,6 +48,7 @@ def run(lab: Lab) -> int:
         lab.cache.unlock()
         log = lab.cache.log_name('coverage')
         lab.say(f'running all tests (their output: {log}.tap)')
+        os.environ[VERBOSE] = '1'
         with open(f'{log}.tap', 'w', encoding='utf-8') as out:
             status = lab.program('guest.py', *lab.options(), '--log', log, '--kunit', 'check', *selftests(),
                                  stdout=out)

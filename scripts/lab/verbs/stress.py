@@ -15,6 +15,7 @@ VERB = Verb(
     help='calls at random for longer: SEED=, STEPS= or MINUTES= (1); TEST= for one program',
     variables=f'{TESTS} {RANDOM} TEST ARGS',
     results=True,
+    kbuild=('V',),
     readme=(
         '`make stress`, `fuzz`',
         "random calls, compared with a model; the stream's reader under a fuzzer; `check` has a short"
