@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import ktap
 import table
-from results import leave
+from results import closing, leave
 
 MIB = 1 << 20
 # (row, x) -> side -> round -> (nanoseconds, amount)
@@ -240,6 +240,7 @@ def main() -> int:
     for each in failed:
         print(f'lab: {each["row"]} {each["x"]}: the ratio {span(each["ratio"])} is far beyond its goal, '
               f'{each["goal"]}, in each round')
+    print(closing(ktap.last_line(cases), not failed), flush=True)
     return 1 if failed else 0
 
 

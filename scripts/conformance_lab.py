@@ -312,7 +312,7 @@ def run(args):
     results.leave({'cases': [case.as_dict() for case in report.cases()],
                    'traces': report.traces, 'units': took, 'arcs': details.arcs(results_of),
                    'rules': rules_of(args, report, results_of)})
-    print(ktap.last_line(report.cases()), flush=True)
+    print(results.closing(ktap.last_line(report.cases()), not report.failed()), flush=True)
     return 1 if report.failed() else 0
 
 

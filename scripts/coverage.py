@@ -399,8 +399,9 @@ def main():
     results.leave({**tests, 'cases': [case.as_dict() for case in verdict.cases],
                    'coverage': {'files': {file.name: [*file.count(), *file.excused] for file in files.values()},
                                 'arcs': [len(traced.arcs), arcs], 'points': [len(traced.points), points]}})
-    print(ktap.last_line(verdict.cases), flush=True)
-    return 1 if any(case.status == 'failed' for case in verdict.cases) else 0
+    good = all(case.status != 'failed' for case in verdict.cases)
+    print(results.closing(ktap.last_line(verdict.cases), good), flush=True)
+    return 0 if good else 1
 
 
 if __name__ == '__main__':

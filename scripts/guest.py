@@ -491,8 +491,9 @@ class Check:
             print(f'lab: the run failed: the kernel reported {len(reports)} problem(s), see above')
         if not failed and not numbers['passed']:
             print('lab: the run failed: no test passed')
-        print(ktap.last_line(self.cases), flush=True)
-        return 1 if failed or reports or not numbers['passed'] else 0
+        good = not failed and not reports and numbers['passed'] > 0
+        print(results.closing(ktap.last_line(self.cases), good), flush=True)
+        return 0 if good else 1
 
 
 def check(args):
@@ -510,7 +511,7 @@ def check(args):
 def no_share(part):
     """A part that is empty is done."""
     print(shard.nothing(part))
-    print(ktap.last_line([]), flush=True)
+    print(results.closing(ktap.last_line([]), True), flush=True)
     return 0
 
 

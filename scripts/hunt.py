@@ -101,5 +101,6 @@ def finish(cases: list[ktap.Case], logs: str, **more: Any) -> int:
     results.leave({**ktap.write_json(f'{logs}.json', cases), **more})
     ktap.write_junit(f'{logs}.xml', cases)
     print(f'\nlab: logs and results: {logs}*')
-    print(ktap.last_line(cases), flush=True)
-    return exits.FAILED if ktap.count(cases)['failed'] else 0
+    good = not ktap.count(cases)['failed']
+    print(results.closing(ktap.last_line(cases), good), flush=True)
+    return 0 if good else exits.FAILED

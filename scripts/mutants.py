@@ -27,7 +27,7 @@ import ktap
 import machine
 import shard
 import workers
-from results import leave
+from results import closing, leave
 
 NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*\Z')
 RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
@@ -520,7 +520,7 @@ class Run:
         self.say(f'lab: results: {self.args.log}.txt, .json and .xml')
         self.say(f'{killed} killed, {survived} survived of which {explained} explained, '
                  f'in {seconds:.0f} s')
-        self.say(ktap.last_line(cases))
+        self.say(closing(ktap.last_line(cases), not failed))
         data = ktap.write_json(self.args.log + '.json', cases, seconds=round(seconds, 1), mutants=[{
             'name': mutant.name, 'subject': mutant.subject, 'room': mutant.room,
             'rules': [rule for rule in mutant.rules if rule != 'none'],

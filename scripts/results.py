@@ -25,6 +25,8 @@ VARIABLE = 'LAB_RESULTS'
 CALL = 'LAB_CALL'
 # When that was, in seconds
 BEGAN = 'LAB_BEGAN'
+# Where the report will be, for the verb's last line
+REPORT = 'LAB_REPORT'
 # Set by make check for each of its rows
 ROW = 'LAB_ROW'
 # Release, engine and flavour of the kernel: the Lab says so
@@ -55,6 +57,8 @@ def prepare(verb: str, values: Mapping[str, str], environment: dict[str, str]) -
     Is the report to be made anew after it?
     """
     environment[CALL] = json.dumps({'verb': verb, **{name: text for name, text in values.items() if text}})
+    environment[BEGAN] = str(round(time.time(), 1))
+    environment.pop(REPORT, '')
     if environment.pop(ROW, ''):
         return False
     if VARIABLE in environment:
@@ -68,7 +72,7 @@ def prepare(verb: str, values: Mapping[str, str], environment: dict[str, str]) -
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f'{values["RESULTS"]}/{name}')
     environment[VARIABLE] = path
-    environment[BEGAN] = str(round(time.time(), 1))
+    environment[REPORT] = os.path.relpath(f'{os.path.dirname(FOLDER)}/index.html', REPO)
     return True
 
 
@@ -93,6 +97,16 @@ def versions() -> dict[str, str]:
     return {name: text for name, text in found.items() if text}
 
 
+def closing(count: str, good: bool) -> str:
+    """The last line of the verb that the user called: a count, and what it comes to."""
+    report = os.environ.get(REPORT)
+    if not report:
+        return count
+    seconds = round(time.time() - float(os.environ[BEGAN]))
+    took = f'{seconds // 60} min {seconds % 60} s' if seconds > 59 else f'{seconds} s'
+    return f'{count}: {"passed" if good else "FAILED"} in {took}, report: {report}'
+
+
 def leave(data: Mapping[str, Any], seconds: float | None = None) -> None:
     """Leave results, if somebody wants them: the last ones of a verb count.
 
@@ -103,9 +117,12 @@ def leave(data: Mapping[str, Any], seconds: float | None = None) -> None:
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
     kernel, engine, flavour, *_ = os.environ.get(SYSTEM, '').split() + [''] * 3
+    began, ended = float(os.environ.get(BEGAN, 0)), time.time()
+    if seconds is None and began:
+        seconds = round(ended - began, 1)
     about = {'kernel': kernel, 'engine': engine, 'flavour': flavour, 'commit': commit(),
-             'call': json.loads(os.environ.get(CALL, '{}')), 'began': float(os.environ.get(BEGAN, 0)),
-             'ended': time.time(), 'seconds': seconds, 'seed': data.get('seed', os.environ.get('SEED', '1')),
+             'call': json.loads(os.environ.get(CALL, '{}')), 'began': began,
+             'ended': ended, 'seconds': seconds, 'seed': data.get('seed', os.environ.get('SEED', '1')),
              'versions': versions()}
     with open(f'{path}.new', 'w', encoding='utf-8') as out:
         json.dump({**data, 'about': about}, out, indent=1)

@@ -32,7 +32,7 @@ import table
 from lab.registry import find, takes
 
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
-LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE))
+LAST_LINE = re.compile(re.sub(r'{\w+}', r'(\\d+)', ktap.LAST_LINE) + '(?::.*)?')
 # Where each row leaves its results
 ROWS = os.environ.get(results.VARIABLE, '')
 TITLES = ('run', 'kernel', 'engine', 'passed', 'failed', 'skipped', 'seconds')
@@ -264,8 +264,10 @@ def main():
     with open(f'{base}.json', 'w', encoding='utf-8') as out:
         json.dump([dict(zip(TITLES, run.row())) for run in runs], out, indent=1)
         out.write('\n')
-    print(ktap.LAST_LINE.format(passed=sums[0], failed=sums[1], skipped=sums[2]), flush=True)
-    return kind(runs)
+    count = ktap.LAST_LINE.format(passed=sums[0], failed=sums[1], skipped=sums[2])
+    status = kind(runs)
+    print(results.closing(count, not status), flush=True)
+    return status
 
 
 def kind(runs):

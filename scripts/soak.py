@@ -414,8 +414,9 @@ class Soak:
         print(f'\nlab: results and the logs of failures: {self.args.log}/')
         if not numbers['passed']:
             print('lab: the run failed: no program passed')
-        print(ktap.last_line(cases), flush=True)
-        return 1 if numbers['failed'] or not numbers['passed'] else 0
+        good = not numbers['failed'] and numbers['passed'] > 0
+        print(results.closing(ktap.last_line(cases), good), flush=True)
+        return 0 if good else 1
 
     def main(self) -> int:
         if self.args.runs:

@@ -212,6 +212,8 @@ class Runs(unittest.TestCase):
         good = self.run_that(0, '5 passed, 0 failed, 0 skipped')
         failed = self.run_that(1, '5 passed, 1 failed, 0 skipped')
         reported = self.run_that(1, 'lab: the run failed: x', '5 passed, 0 failed, 0 skipped')
+        told = self.run_that(0, '7 passed, 0 failed, 2 skipped: passed in 3 s, report: x')
+        self.assertEqual((told.numbers, told.failed()), ([7, 0, 2], False))
         silent = self.run_that(0, 'nothing')
         broken = self.run_that(3, 'lab: error: no network')
         self.assertEqual(broken.why, 'lab: error: no network')

@@ -87,6 +87,22 @@ class Results(unittest.TestCase):
         self.leave(environment)
         self.assertEqual(set(self.found()), {'check/1-a.json'})
 
+    def test_the_closing_line(self) -> None:
+        with mock.patch.dict(os.environ):
+            os.environ.pop(results.REPORT, None)
+            self.assertEqual(results.closing('1 passed', True), '1 passed')
+        began = self.prepare('check')
+        with mock.patch.dict(os.environ, began), \
+                mock.patch('time.time', lambda: float(began[results.BEGAN]) + 75):
+            self.assertRegex(results.closing('1 passed', True), '^1 passed: passed in 1 min 15 s, report: .*index.html$')
+            self.assertIn(': FAILED in ', results.closing('1 passed', False))
+
+    def test_only_the_verb_of_the_user_names_the_report(self) -> None:
+        environment = self.prepare('check')
+        environment[results.ROW] = '1'
+        results.prepare('kunit', {}, environment)
+        self.assertNotIn(results.REPORT, environment)
+
     def test_nobody_wants_any(self) -> None:
         with mock.patch.dict(os.environ):
             os.environ.pop(results.VARIABLE, None)
