@@ -97,6 +97,30 @@ class Counting(unittest.TestCase):
         self.assertIn('Expected x == 2, but', cases[0].diagnostics)
         self.assertIn('x == 1', cases[0].diagnostics)
 
+    def test_a_parameter_keeps_its_message(self):
+        cases = parse('''\
+            1..1
+                # Subtest: s
+                1..1
+                    # Subtest: c
+                    ok 1 a
+                # c: EXPECTATION FAILED at kunit/a.c:12
+                Expected x == 2, but
+                    x == 1
+                    not ok 2 b
+                # c: EXPECTATION FAILED at kunit/a.c:13
+                Expected x == 3, but
+                    x == 1
+                    not ok 3 d
+                # c: pass:1 fail:2 skip:0 total:3
+                not ok 1 c
+            not ok 1 s
+            ''')
+        self.check(cases, 1, 2, 0)
+        self.assertEqual([case.diagnostics for case in cases[1:]], [
+            ['# c: EXPECTATION FAILED at kunit/a.c:12', 'Expected x == 2, but', 'x == 1'],
+            ['# c: EXPECTATION FAILED at kunit/a.c:13', 'Expected x == 3, but', 'x == 1']])
+
     def test_plans_of_several_modules_add_up(self):
         parser = ktap.Parser('kunit', plan_needed=False)
         for line in 'KTAP version 1\n1..1\nok 1 a\nKTAP version 1\n1..2\nok 1 b\nok 2 c'.split('\n'):

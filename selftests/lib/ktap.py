@@ -123,7 +123,9 @@ class Parser:
         else:
             self._in_failure = False
         if text:
-            kept = self._group_at(indent).diagnostics
+            # KUnit says it with the indentation of the test, though it is about a parameter.
+            group = self.groups[-1] if self._in_failure else self._group_at(indent)
+            kept = group.diagnostics
             kept.append(text.rstrip())
             if len(kept) > MAX_DIAGNOSTICS:
                 del kept[next((number for number, line in enumerate(kept)
