@@ -224,12 +224,12 @@ def violations(lines: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     return iter(found)
 
 
-def rule_line(rule: str, texts: dict[str, str], linked: bool) -> str:
-    name = f'<a href="#{rule}">{rule}</a>' if linked and rule in texts else f'<b>{rule}</b>'
+def rule_line(rule: str, texts: dict[str, str], linked: set[str]) -> str:
+    name = f'<a href="#{rule}">{rule}</a>' if rule in linked & set(texts) else f'<b>{rule}</b>'
     return f'<p>{name} {escape(texts.get(rule, "is in no catalogue"))}</p>'
 
 
-def show_failure(case: Record, run: Run, texts: dict[str, str], linked: bool) -> str:
+def show_failure(case: Record, run: Run, texts: dict[str, str], linked: set[str]) -> str:
     lines = case.get('diagnostics', [])
     reason = case.get('reason', '')
     out = [f'<article><h3>{escape(case["name"])}</h3><p class="where">'
@@ -256,7 +256,7 @@ def show_failure(case: Record, run: Run, texts: dict[str, str], linked: bool) ->
     return ''.join(out) + '</article>'
 
 
-def failures_of(run: Run, texts: dict[str, str], linked: bool) -> list[str]:
+def failures_of(run: Run, texts: dict[str, str], linked: set[str]) -> list[str]:
     out = [show_failure(case, run, texts, linked) for case in run.cases if case['status'] == 'failed']
     out += [f'<article><h3>The kernel reported{f", during {escape(unit)}" if unit else ""}</h3>'
             f'<p class="where">{escape(run.command())}, {escape(run.system())}</p>{pre(lines)}</article>'
@@ -276,7 +276,7 @@ def folded(articles: list[str]) -> str:
     return out
 
 
-def show_failures(runs: list[Run], texts: dict[str, str], linked: bool) -> str:
+def show_failures(runs: list[Run], texts: dict[str, str], linked: set[str]) -> str:
     now = [article for run in runs if run.group == runs[0].group for article in failures_of(run, texts, linked)]
     before = [article for run in runs if run.group != runs[0].group for article in failures_of(run, texts, linked)]
     out = folded(now) or '<p class="dim">None.</p>'
@@ -414,10 +414,10 @@ def show_rules(devices: dict[str, dict[str, str]], texts: dict[str, str]) -> str
     names = ''.join(f'<th>{re.sub("[- ]", "<br>", escape(device), count=1)}</th>' for device in devices)
     body = [f'<tr id="{rule}"><th scope="row">{rule}</th>' + ''.join(
         f'<td class="{verdicts.get(rule, "")}">{verdicts.get(rule, "")}</td>' for verdicts in devices.values())
-        + f'<td class="text">{escape(text)}</td></tr>' for rule, text in texts.items()]
+        + f'<td class="text">{escape(text)}</td></tr>' for rule, text in texts.items() if rule in known]
     return (table(heads('device', '>pass', '>FAIL', '>skip', ''), lines, 'bars')
             + f'<p class="note">{len(known)} of {len(texts)} rules were looked at. No word: no test of that '
-              'rule ran for that device.</p>'
+              'rule ran for that device. What it says in full: make rules RULE=.</p>'
               '<div class="tools"><input type="search" id="word" placeholder="MIG-RES, a word, skip" '
               'aria-label="only rules with these letters"><label><input type="checkbox" id="bad"> '
               'only what FAILs</label></div>'
@@ -598,7 +598,7 @@ def page(runs: list[Run], texts: dict[str, str], arcs: list[Arc]) -> str:
     bad = any(run.problems for run in last)
     devices = rules_by_device(runs)
     parts = [
-        ('failures', 'Failures', 'Failures', show_failures(runs, texts, bool(devices))),
+        ('failures', 'Failures', 'Failures', show_failures(runs, texts, {rule for verdicts in devices.values() for rule in verdicts})),
         ('states', 'Arcs', 'States and arcs', show_fsm(runs, arcs)),
         ('matrix', 'Matrix', 'From state to state', show_matrices(runs)),
         ('rules', 'Rules', 'Rules by device', show_rules(devices, texts)),
