@@ -34,7 +34,7 @@ RULE = re.compile(r'MIG-[A-Z0-9]+-[0-9]+\Z')
 CHANGED = re.compile(r'^(?:---|\+\+\+) [ab]/(\S+)', re.M)
 RUNS = re.compile(r'#\s+RUN\s+(\S+) \.\.\.')
 # What the harness says of any test that fails
-CHATTER = re.compile(r'#\s+(RUN|FAIL|OK)\s|: Test (failed|terminated)')
+CHATTER = re.compile(r'#\s+(RUN|FAIL|OK|arcs:)\s|: Test (failed|terminated)')
 FIELDS = ('Subject', 'Rules', 'Killed-by', 'Needs', 'Survives')
 SOURCES = ('mtty-mig', 'kunit')
 # How long the rest of a report of the kernel is waited for, in seconds

@@ -132,7 +132,7 @@ class Report:
     @staticmethod
     def _last_words(case):
         words = [line for line in case.diagnostics
-                 if not line.startswith(('#  RUN', '#          OK', '#        FAIL', '# judged:'))]
+                 if not line.startswith(('#  RUN', '#          OK', '#        FAIL', '# judged:', '# arcs:'))]
         return words[-1].lstrip('# ') if words else 'failed'
 
     def rows(self):

@@ -3,7 +3,7 @@
 # How the library is built, for the Makefiles of the tests and the tools.
 # They set SELFTESTS (this folder's parent), OUTPUT and KHDR_INCLUDES.
 
-LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,check child file fuse_file guarded \
+LIB_OBJS := $(patsubst %,$(OUTPUT)/lib/%.o,arcs check child file fuse_file guarded \
 	held_mem kernel mdev mig_model missing removal rule vfio_dev vfio_dma vfio_mig worker)
 
 # Where the driver's registers are described: beside this project's tests, or

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arcs.h"
 #include "check.h"
 #include "rule.h"
 
@@ -79,7 +80,7 @@ bool rule_tell(const char *id)
 }
 
 /**
- * rules_report - tell which rules were judged since the test began
+ * rules_report - tell which rules were judged since the test began, and arcs taken
  *
  * Called where a test ends, and from exit().  Without it a report could not
  * tell a rule that was kept from one that nobody looked at.
@@ -88,6 +89,7 @@ void rules_report(void)
 {
 	unsigned int i;
 
+	arcs_report();
 	if (judge != getpid() || !judged[0].id)
 		return;
 	fprintf(stderr, "# judged:");

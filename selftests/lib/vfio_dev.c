@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <linux/iommufd.h>
 
+#include "arcs.h"
 #include "check.h"
 #include "vfio_dev.h"
 
@@ -262,6 +263,8 @@ int __vfio_dev_open(struct vfio_dev *dev, const char *name, enum vfio_way way)
 	}
 	if (ret)
 		vfio_dev_close(dev);
+	else
+		dev->arcs = arcs_opened();
 	return ret;
 }
 
@@ -298,6 +301,8 @@ void vfio_dev_close(struct vfio_dev *dev)
 	close_fd(&dev->fd);
 	close_fd(&dev->group_fd);
 	close_fd(&dev->iommu_fd);
+	arcs_closed(dev->arcs);
+	dev->arcs = 0;
 }
 
 /**
@@ -319,7 +324,11 @@ bool vfio_dev_can_reset(const struct vfio_dev *dev)
  */
 int __vfio_dev_reset(struct vfio_dev *dev)
 {
-	return do_ioctl(dev->fd, VFIO_DEVICE_RESET, NULL);
+	unsigned int turn = arcs_begin(dev->arcs);
+	int ret = do_ioctl(dev->fd, VFIO_DEVICE_RESET, NULL);
+
+	arcs_is(dev->arcs, turn, VFIO_DEVICE_STATE_RUNNING, ret);
+	return ret;
 }
 
 /**

@@ -30,6 +30,7 @@ enum vfio_way {
  * @ioas_id: its address space in @iommu_fd, cdev only
  * @dev_id: its number in @iommu_fd, cdev only
  * @way: how it was opened
+ * @arcs: its slot in arcs.c, or 0
  * @node: path of its character device or group, for messages
  * @info: answer of VFIO_DEVICE_GET_INFO
  * @regions: answers of VFIO_DEVICE_GET_REGION_INFO so far; argsz is 0 where
@@ -42,6 +43,7 @@ struct vfio_dev {
 	__u32 ioas_id;
 	__u32 dev_id;
 	enum vfio_way way;
+	int arcs;
 	char node[64];
 	struct vfio_device_info info;
 	struct vfio_region_info regions[VFIO_PCI_NUM_REGIONS];

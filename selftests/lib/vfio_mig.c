@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "arcs.h"
 #include "check.h"
 #include "mig_model.h"
 #include "vfio_mig.h"
@@ -55,6 +56,32 @@ const char *mig_flags_name(__u64 flags)
 	return flags < ARRAY_LEN(names) ? names[flags] : "unknown";
 }
 
+static bool concerns_state(__u32 flags)
+{
+	return (flags & VFIO_DEVICE_FEATURE_MASK) ==
+		VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE &&
+		!(flags & VFIO_DEVICE_FEATURE_PROBE);
+}
+
+/* For the report: what a call did to the state.  @asked is what was asked for. */
+static void count_arcs(struct vfio_dev *dev, unsigned int turn, __u32 flags,
+		       const struct vfio_device_feature_mig_state *asked,
+		       const struct vfio_device_feature *feature, size_t len,
+		       int ret)
+{
+	const struct vfio_device_feature_mig_state *got =
+		(const void *)feature->data;
+	bool whole = len == sizeof(*got) &&
+		     feature->argsz == sizeof(*feature) + sizeof(*got);
+
+	if (!whole)
+		arcs_is(dev->arcs, turn, VFIO_DEVICE_STATE_NR, ret);
+	else if (flags & VFIO_DEVICE_FEATURE_SET)
+		arcs_set(dev->arcs, turn, asked->device_state, ret);
+	else
+		arcs_is(dev->arcs, turn, got->device_state, ret);
+}
+
 /**
  * __vfio_feature_argsz - VFIO_DEVICE_FEATURE with an argsz of its own
  * @dev: the device
@@ -70,6 +97,7 @@ int __vfio_feature_argsz(struct vfio_dev *dev, __u32 flags, void *data,
 {
 	__u64 buf[64] = {};
 	struct vfio_device_feature *feature = (void *)buf;
+	unsigned int turn = 0;
 	int ret = 0;
 
 	if (sizeof(*feature) + len > sizeof(buf))
@@ -78,8 +106,12 @@ int __vfio_feature_argsz(struct vfio_dev *dev, __u32 flags, void *data,
 	feature->flags = flags;
 	if (len)
 		memcpy(feature->data, data, len);
+	if (concerns_state(flags))
+		turn = arcs_begin(dev->arcs);
 	if (ioctl(dev->fd, VFIO_DEVICE_FEATURE, feature) < 0)
 		ret = -errno;
+	if (concerns_state(flags))
+		count_arcs(dev, turn, flags, data, feature, len, ret);
 	if (len)
 		memcpy(data, feature->data, len);
 	return ret;
@@ -115,6 +147,7 @@ int __vfio_mig_flags(struct vfio_dev *dev, __u64 *flags)
 	ret = __vfio_feature(dev, VFIO_DEVICE_FEATURE_GET |
 			     VFIO_DEVICE_FEATURE_MIGRATION, &mig, sizeof(mig));
 	*flags = ret ? 0 : mig.flags;
+	arcs_flags(dev->arcs, *flags);
 	return ret;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/vfio.h>
 #include <mtty_mig_regs.h>
 
+#include "../../lib/arcs.h"
 #include "../../lib/mdev.h"
 #include "../../lib/vfio_dev.h"
 #include "../../lib/vfio_mig.h"

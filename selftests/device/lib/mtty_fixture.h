@@ -51,6 +51,7 @@
 									\
 	FIXTURE_TEARDOWN(name)						\
 	{								\
+		arcs_report();						\
 		journey_free(&self->journey);				\
 		__VA_ARGS__;						\
 		mtty_remove_all();					\
