@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 
+import exits
 import guest
 import klog
 import ktap
@@ -558,7 +559,7 @@ def run(args):
             return Run(args, mutants).main(crew)
     except BadMutant as why:
         print(f'lab: error: {why}', file=sys.stderr)
-        return 1
+        return exits.BROKEN
 
 
 def main():

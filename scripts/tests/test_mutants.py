@@ -2,6 +2,9 @@
 """Mutants: what is read of a patch, what becomes of its result; and that the
 patches which are there are good."""
 
+import argparse
+import contextlib
+import io
 import os
 import sys
 import tempfile
@@ -319,6 +322,20 @@ class Patches(unittest.TestCase):
     def test_label(self):
         self.assertEqual(mutants.describe(('generic/a_test@full', 'x.y', 'no')),
                          f'{guest.label("generic/a_test@full")}::x.y (no)')
+
+
+class Broken(unittest.TestCase):
+    def test_a_patch_that_is_none_is_no_verdict(self):
+        with tempfile.TemporaryDirectory() as folder:
+            os.makedirs(f'{folder}/selftests/mutants')
+            for part in mutants.SOURCES:
+                os.mkdir(f'{folder}/{part}')
+            with open(f'{folder}/selftests/mutants/fsm-x.patch', 'w', encoding='utf-8') as out:
+                out.write('nothing')
+            args = argparse.Namespace(repo=folder, scratch=folder, pattern='*', units=[], some=False)
+            with contextlib.redirect_stderr(io.StringIO()) as err:
+                self.assertEqual(mutants.run(args), 3)
+        self.assertIn('fsm-x.patch: has no patch', err.getvalue())
 
 
 if __name__ == '__main__':
