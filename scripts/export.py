@@ -60,7 +60,7 @@ def as_record(name: str, status: int, runs: list[report.Run]) -> dict[str, Any]:
     if not every:
         every = [broken(status)]
         told = [{'name': name, 'call': f'make {name}', 'cases': every}]
-    return {'name': name, 'status': status, 'commit': about.get('commit', ''),
+    return {'name': name, 'status': status, 'commit': about.get('commit') or results.commit(),
             'began': stamp(about.get('began', 0)), 'ended': stamp(max((run.ended for run in runs), default=0)),
             'versions': about.get('versions', {}),
             **{word: sum(case['status'] == word for case in every) for word in STATUSES}, 'runs': told}

@@ -52,6 +52,7 @@ class Export(unittest.TestCase):
         record = export.as_record('check', 3, [])
         self.assertEqual((record['status'], record['passed'], record['failed']), (3, 0, 1))
         self.assertIn('exit status 3', export.as_ktap(record))
+        self.assertEqual(record['commit'], results.commit())
         self.assertIsNotNone(export.as_junit(record).find('.//failure'))
 
     def test_an_empty_part_is_no_failure(self) -> None:
