@@ -253,7 +253,7 @@ class Conformance(guest.Check):
 def rules_of(args, report, results_of):
     """The verdicts by type of device: what was run again may have one type only."""
     if args.isolate == '0':
-        return details.by_device(results_of, f'{args.run}/selftests')
+        return details.by_device(results_of)
     return {' '.join(args.types): {row['rule']: row['verdict'] for row in report.rows()}}
 
 

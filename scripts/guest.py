@@ -463,7 +463,7 @@ class Check:
     def details(self):
         """For the report: how long, which arcs and rules, and what the kernel said."""
         return {'units': self.took, 'arcs': details.arcs(self.results),
-                'rules': details.by_device(self.results, f'{self.args.run}/selftests'),
+                'rules': details.by_device(self.results),
                 'words': {label(unit): lines for unit, lines in details.words(self.failed_in).items()}}
 
     def summary(self):

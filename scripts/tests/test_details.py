@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the report is told of tests beside their results."""
 
-import json
 import os
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..'))
 import details  # noqa: E402
@@ -30,22 +30,25 @@ class Details(unittest.TestCase):
         self.folder = self.tmp.name
 
     def test_rules_by_device(self) -> None:
-        os.mkdir(f'{self.folder}/generic')
-        with open(f'{self.folder}/generic/rules.json', 'w', encoding='utf-8') as out:
-            json.dump(CATALOGUE, out)
         kept = case('generic/x_test(p2p) x.cdev.one', 'passed', '# judged: MIG-A-01')
         broken = case('generic/x_test(full) SEED=4 x.cdev.one', 'failed',
                       '# a.c:1:one:MIG-A-01 violated: expected a, seen b', '# judged: MIG-A-01')
-        self.assertEqual(details.by_device([
-            ('generic/x_test@p2p', [kept, case('generic/x_test(p2p) x.cdev.two', 'skipped')]),
-            ('generic/x_test@full%4', [broken]),
-            ('standins/y_test@qat', [case('standins/y_test(qat) y.one', 'passed', '# judged: MIG-A-01')]),
-            ('device/z_test', [case('device/z_test z.one', 'failed')])], self.folder), {
-                'p2p': {'MIG-A-01': 'pass', 'MIG-A-02': 'skip'}, 'full': {'MIG-A-01': 'FAIL'},
-                'qat': {'MIG-A-01': 'pass'}})
+        with mock.patch.object(details, 'catalogue', lambda: CATALOGUE):
+            found = details.by_device([
+                ('generic/x_test@p2p', [kept, case('generic/x_test(p2p) x.cdev.two', 'skipped')]),
+                ('generic/x_test@full%4', [broken]),
+                ('standins/y_test@qat', [case('standins/y_test(qat) y.one', 'passed', '# judged: MIG-A-01')]),
+                ('device/z_test', [case('device/z_test z.one', 'failed')])])
+        self.assertEqual(found, {'p2p': {'MIG-A-01': 'pass', 'MIG-A-02': 'skip'}, 'full': {'MIG-A-01': 'FAIL'},
+                                 'qat': {'MIG-A-01': 'pass'}})
+
+    def test_the_catalogue_is_that_of_the_sources(self) -> None:
+        found = details.catalogue()
+        self.assertEqual(list(found['rules']), list(details.sentences()))
+        self.assertIn('fsm_test', found['tests'])
 
     def test_without_generic_programs_no_catalogue_is_needed(self) -> None:
-        self.assertEqual(details.by_device([('kunit', []), ('device/z_test', [])], self.folder), {})
+        self.assertEqual(details.by_device([('kunit', []), ('device/z_test', [])]), {})
 
     def test_a_rule_has_its_sentence(self) -> None:
         rule, text = next(iter(details.sentences().items()))
