@@ -55,6 +55,7 @@ ROWS = [
     Row('fill', 'engine, FILL', 'memset', 'MB/s', 0.5, 0.01),
     Row('devices', 'a device, by their number', 'one alone', 'us', 1.25, 4, first=True),
     Row('beside', 'saved side by side', 'one alone', 'MB/s', 1.7, 0.8, first=True),
+    Row('beside-memfd', 'memfds read side by side', 'one alone', 'MB/s', first=True),
 ]
 
 
