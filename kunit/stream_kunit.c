@@ -104,8 +104,7 @@ static int loader_feed(struct loader *l, const u8 *data, size_t len,
 		n = min_t(size_t, n, len);
 		if (chunk)
 			n = min_t(size_t, n, chunk);
-		memcpy(dst, data, n);
-		ret = mtty_dec_got(&l->dec, n);
+		ret = mtty_dec_got(&l->dec, data, n);
 		if (ret)
 			return ret;
 		data += n;

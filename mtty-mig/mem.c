@@ -11,6 +11,8 @@
  * begin or to end a session costs the same, whatever the size of the memory.
  */
 #include <linux/atomic.h>
+#include <linux/cache.h>
+#include <linux/prefetch.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -463,6 +465,18 @@ bool mtty_mem_next_unsent(struct mtty_mem *mem, unsigned long *index,
 	return *initial || mem_next_dirty(mem, index, data);
 }
 
+/*
+ * A new page is seldom in the processor's caches. Each line that a write has to
+ * wait for costs; so let all of them come while the stream's digest is computed.
+ */
+static void mem_prefetch(void *page)
+{
+	unsigned int offset;
+
+	for (offset = 0; offset < MTTY_MIG_PAGE_SIZE; offset += L1_CACHE_BYTES)
+		prefetchw(page + offset);
+}
+
 /**
  * mtty_mem_load - get the page into which the stream's next bytes are loaded
  * @mem: the memory, not tracked
@@ -475,7 +489,11 @@ void *mtty_mem_load(struct mtty_mem *mem, unsigned long index)
 {
 	void *page = xa_load(&mem->pages, index);
 
-	return page ?: mem_new_page(mem, index, MTTY_MEM_GFP);
+	if (!page)
+		page = mem_new_page(mem, index, MTTY_MEM_GFP);
+	if (page)
+		mem_prefetch(page);
+	return page;
 }
 
 /**

@@ -405,8 +405,7 @@ static int resume_decode(struct mtty_migf *migf, size_t len)
 			break;
 		}
 		n = min_t(size_t, n, len);
-		memcpy(dst, src, n);
-		ret = mtty_dec_got(&migf->dec, n);
+		ret = mtty_dec_got(&migf->dec, src, n);
 		src += n;
 		len -= n;
 	}

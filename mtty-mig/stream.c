@@ -580,8 +580,9 @@ ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst)
 }
 
 /**
- * mtty_dec_got - decode bytes that were copied to where mtty_dec_want() said
+ * mtty_dec_got - copy bytes to where mtty_dec_want() said, and decode them
  * @dec: the decoder
+ * @data: the bytes
  * @len: how many, at most what it said
  *
  * Return: 0, or the errno with which the stream is refused, also by every later
@@ -597,14 +598,18 @@ ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst)
  * * -EBADMSG: the digest is wrong
  * * -ENOMEM: no memory for a page
  */
-int mtty_dec_got(struct mtty_dec *dec, size_t len)
+int mtty_dec_got(struct mtty_dec *dec, const void *data, size_t len)
 {
 	/*
 	 * The digest does not cover itself. dec_trailer_total() splits the
 	 * trailer, so that everything but the digest is hashed.
+	 *
+	 * Hash first: meanwhile the processor fetches the page that the bytes go
+	 * to, see mem_prefetch().
 	 */
 	if (dec->step != dec_trailer)
-		xxh64_update(&dec->hash, dec->dst, len);
+		xxh64_update(&dec->hash, data, len);
+	memcpy(dec->dst, data, len);
 	dec->total += len;
 	dec->dst += len;
 	dec->want -= len;

@@ -290,7 +290,7 @@ struct mtty_dec {
 void mtty_dec_init(struct mtty_dec *dec, u32 type, struct mtty_hw *hw,
 		   const struct mtty_dec_ops *ops, void *arg);
 ssize_t mtty_dec_want(struct mtty_dec *dec, void **dst);
-int mtty_dec_got(struct mtty_dec *dec, size_t len);
+int mtty_dec_got(struct mtty_dec *dec, const void *data, size_t len);
 void mtty_dec_refuse(struct mtty_dec *dec, int error);
 int mtty_dec_finish(const struct mtty_dec *dec);
 u64 mtty_hw_digest(const struct mtty_hw *hw);

@@ -77,6 +77,11 @@ static inline void put_unaligned_le32(u32 val, void *p)
 	memcpy(p, &val, sizeof(val));
 }
 
+/* linux/cache.h, linux/prefetch.h */
+
+#define L1_CACHE_BYTES	64
+#define prefetchw(p)	__builtin_prefetch(p, 1)
+
 /* linux/string.h */
 static inline void *memchr_inv(const void *start, int c, size_t len)
 {

@@ -105,8 +105,7 @@ int load_feed(struct load *load, const u8 *data, size_t len)
 		} else {
 			check_room(load, dst, want);
 			want = min_t(size_t, want, len);
-			memcpy(dst, data, want);
-			ret = mtty_dec_got(load->dec, want);
+			ret = mtty_dec_got(load->dec, data, want);
 			load->fed += want;
 		}
 		if (ret) {

@@ -121,7 +121,7 @@ static int feed(const u8 *data, size_t len)
 		record = record && dst + want == &dec->record + 1;
 		header = header &&
 			 dec->total + want == sizeof(struct mtty_stream_header);
-		ret = mtty_dec_got(dec, want);
+		ret = mtty_dec_got(dec, data, want);
 		if (ret)
 			return ret;
 		complete(header, record, states);
