@@ -155,9 +155,9 @@ def print_table(found: list[dict[str, Any]], before: dict[tuple[str, int], dict[
 
 # Plots: a file, its rows, the axes
 PLOTS = [
-    ('throughput', ('save', 'load'), 'bytes of the buffer', 'MB/s'),
+    ('throughput', ('save', 'load'), 'size of the buffer', 'MB/s'),
     ('arcs', ('arc-p2p', 'arc-stop', 'arc-stop-copy', 'arc-pre-copy', 'arc-resuming', 'reset'),
-     'bytes of device memory', 'us'),
+     'size of device memory', 'us'),
     ('report', ('report',), 'dirty pages', 'us'),
     ('devices', ('devices',), 'devices', 'us a device'),
 ]
@@ -166,19 +166,28 @@ PLOTS = [
 def gnuplot_script(found: list[dict[str, Any]], name: str, rows: tuple[str, ...], x: str, y: str) -> str:
     """Nothing if there is nothing to show."""
     blocks, curves = [], []
-    for row in rows:
+    by_name = {row.name: row for row in ROWS}
+    marks = {}
+    for colour, row in enumerate(rows, 1):
         for side in ('device', 'peer'):
             points = [f'{max(each["x"], 1)} {each[side]["median"]} {each[side]["min"]} {each[side]["max"]}'
                       for each in found if each['row'] == row and side in each]
             if points:
+                marks.update({max(each['x'], 1): x_text(by_name[row], each['x'])
+                              for each in found if each['row'] == row})
                 block = f'$d{len(blocks)}'
                 blocks.append('\n'.join([f'{block} << END', *points, 'END']))
-                curves.append(f'{block} with yerrorlines title "{row}, {side}"'
+                # What is to be compared has one colour
+                curves.append(f'{block} with yerrorlines title "{row}, {side}" linecolor {colour}'
                               + (' dashtype 2' if side == 'peer' else ''))
     if not curves:
         return ''
-    return '\n'.join([*blocks, 'set terminal svg size 800,500', f'set output "{name}.svg"', 'set logscale xy',
-                      'set format x "%.0s%c"', f'set xlabel "{x}"', f'set ylabel "{y}"', 'set grid',
+    return '\n'.join([*blocks, 'set terminal svg size 800,500 background "white"',
+                      f'set output "{name}.svg"', 'set logscale x', 'set yrange [0:*]',
+                      'set xtics (' + ', '.join(f'"{text}" {at}' for at, text in sorted(marks.items())) + ')',
+                      f'set xrange [{min(marks)}/2.0:{max(marks)}*2.0]',
+                      f'set title "{name}: median, least and greatest"',
+                      f'set xlabel "{x}"', f'set ylabel "{y}"', 'set grid',
                       'set key outside', 'plot ' + ', '.join(curves), ''])
 
 

@@ -104,6 +104,9 @@ class Bench(unittest.TestCase):
         script = bench.gnuplot_script(found, 'throughput', ('save', 'load'), 'bytes', 'MB/s')
         self.assertIn('\n65536 1500.0 1000.0 2000.0\n1048576 10000.0', script)
         self.assertEqual(script.count('END\n'), 4)
+        self.assertIn('set xtics ("64 KiB" 65536, "1 MiB" 1048576)', script)
+        # The device and what is beside it
+        self.assertEqual(script.count('linecolor 1'), 2)
         self.assertIn('set output "throughput.svg"', script)
         self.assertEqual(bench.gnuplot_script(found, 'devices', ('devices',), 'n', 'us'), '')
 
