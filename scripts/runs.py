@@ -101,6 +101,8 @@ RUNS = [
     Run('the same by type1', 'interop', KERNEL='lts', ENGINE='qemu'),
     Run('all drivers of the kernel', 'drivers'),
     Run('conformance', 'conformance', KERNEL='lts', ENGINE='uml'),
+    # What costs by the size of memory, or more than ten times what it should
+    Run('speed', 'bench', KERNEL='lts', ENGINE='uml', ROWS='stream arcs precopy', RUNS='2'),
     Run('coverage', 'coverage', KERNEL='lts', ENGINE='uml'),
     Run('mutants', 'mutants', KERNEL='lts', ENGINE='uml'),
 ]

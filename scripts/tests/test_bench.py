@@ -87,6 +87,7 @@ class Bench(unittest.TestCase):
                 file.write('\n'.join(lines('save', 65536, [1000], [800])) + '\n')
             status, text = self.main(place)
             self.assertEqual(status, 0)
+            self.assertTrue(text.endswith('\n1 passed, 0 failed, 0 skipped\n'), text)
             self.assertRegex(text, r'64 KiB +1000 MB/s.* 0\.8 .*>= 0\.95 +missed')
             self.assertIn('gnuplot-nox', text)
             with open(f'{place}/6.12-uml.json', encoding='utf-8') as file:
@@ -96,6 +97,7 @@ class Bench(unittest.TestCase):
                 file.write('\n'.join(lines('save', 65536, [10000], [800])) + '\n')
             status, text = self.main(place, '--baseline', f'{place}/before')
             self.assertEqual(status, 1)
+            self.assertTrue(text.endswith('\n0 passed, 1 failed, 0 skipped\n'), text)
             self.assertRegex(text, r'ratio before\n.* 0\.08 .* 0\.8 \(0\.8-0\.8\)\n')
             self.assertIn('save 65536: the ratio 0.08', text)
 
