@@ -220,6 +220,33 @@ TEST_F(log, tells_several_ranges)
 	}
 }
 
+/* One ends where the next one begins, and none of them tells of the other. */
+TEST_F(log, tells_ranges_that_touch)
+{
+	struct log_range ranges[PAGES / 64];
+	__u64 granule = MEM_PAGE;
+	struct memory mem;
+	unsigned int i;
+
+	memory_new(&mem, &self->a, BASE, PAGES);
+	for (i = 0; i < ARRAY_LEN(ranges); i++)
+		ranges[i] = (struct log_range) {
+			mem.buf.iova + 64 * i * MEM_PAGE, 64 * MEM_PAGE,
+		};
+	__dma_log_stop(&self->a.dut.dev);
+	must(__dma_log_start(&self->a.dut.dev, ranges, ARRAY_LEN(ranges),
+			     &granule));
+	for (i = 0; i < ARRAY_LEN(ranges); i++) {
+		/* The first and the last page of each */
+		memory_write(&mem, 64 * i * MEM_PAGE, 1);
+		memory_write(&mem, (64 * i + 63) * MEM_PAGE, 1);
+	}
+	for (i = 0; i < ARRAY_LEN(ranges); i++)
+		check_log_part(_metadata, &mem, 64 * i * MEM_PAGE,
+			       ranges[i].length, MEM_PAGE, granule,
+			       "of one of ranges that touch");
+}
+
 #define NR_RANGES	64
 
 /* More than a device may have: the driver can join them. */
