@@ -39,6 +39,7 @@
  * @name: of the call
  * @nth: which one
  * @ret: what the act returned
+ * @read: what it returned to read what the act left to be read
  * @words: the act and the call, in words
  */
 struct failure {
@@ -49,6 +50,7 @@ struct failure {
 	const char *name;
 	unsigned int nth;
 	int ret;
+	int read;
 	char words[160];
 };
 
@@ -157,14 +159,17 @@ static void judge_retry(struct __test_metadata *_metadata,
 
 /*
  * The migration goes on to its end, from wherever it is.  It may fail anywhere.
- * If it arrives, the guest has to find what it had.
+ * If it arrives, the guest has to find what it had; and if no call has told of the
+ * failure, it has to arrive.
  *
- * Return: false if it finds something else.
+ * Return: false if the guest finds something else.
  */
-static bool arrives(const struct failure *failure, __u32 state)
+static bool arrives(struct __test_metadata *_metadata,
+		    const struct failure *failure, __u32 state)
 {
 	struct stage *stage = failure->stage;
 	struct vf *vf = stage->vf, *to = failure->other;
+	int ret;
 
 	if (state == VFIO_DEVICE_STATE_ERROR ||
 	    state == VFIO_DEVICE_STATE_RESUMING)
@@ -184,8 +189,13 @@ static bool arrives(const struct failure *failure, __u32 state)
 			return true;
 	}
 	dut_fresh(&to->dut);
-	if (__mig_load(&to->dut.dev, &stage->saved, MIG_CHUNK,
-		       VFIO_DEVICE_STATE_RUNNING))
+	ret = __mig_load(&to->dut.dev, &stage->saved, MIG_CHUNK,
+			 VFIO_DEVICE_STATE_RUNNING);
+	if (!failure->ret && !failure->read)
+		RULE_OK("MIG-DATA-01", ret,
+			"load of a stream that came to its end: success of %s",
+			failure->words);
+	if (ret)
 		return true;
 	return vf_differs(to, stage->content) < 0;
 }
@@ -195,15 +205,17 @@ static void judge_content(struct __test_metadata *_metadata,
 			  const struct failure *failure)
 {
 	__u32 state = state_of(failure->stage->vf);
+	bool arrived;
 
 	if (failure->act->to == VFIO_DEVICE_STATE_RESUMING)
 		return;
+	arrived = arrives(_metadata, failure, state);
 	if (failure->ret)
-		RULE("MIG-DATA-05", arrives(failure, state),
+		RULE("MIG-DATA-05", arrived,
 		     "what the guest had, seen something else: %s, in %s then",
 		     failure->words, mig_state_name(state));
 	else
-		RULE("MIG-DATA-01", arrives(failure, state),
+		RULE("MIG-DATA-01", arrived,
 		     "what the guest had, seen something else: success of %s",
 		     failure->words);
 }
@@ -221,7 +233,9 @@ static void judge_SET(struct __test_metadata *_metadata,
 static void judge_read(struct __test_metadata *_metadata,
 		       const struct failure *failure)
 {
-	RULE("MIG-DATA-01", arrives(failure, failure->act->from),
+	bool arrived = arrives(_metadata, failure, failure->act->from);
+
+	RULE("MIG-DATA-01", arrived,
 	     "what the guest had, seen something else: %s", failure->words);
 }
 
@@ -362,9 +376,10 @@ static void fail_once(struct __test_metadata *_metadata,
 	vf_let_go(stage->vf);
 	vf_let_fail(stage->vf, failure->name, failure->nth);
 	failure->ret = act_do(act, stage);
+	failure->read = 0;
 	/* What goes on in the background ends before the session's data does. */
 	if (!failure->ret && act->kind == ACT_SET && mig_model_saving(act->to))
-		stage_read(stage, act->to);
+		failure->read = stage_read(stage, act->to);
 	failed = vf_called(stage->vf, failure->name) >= failure->nth;
 	vf_let_go(stage->vf);
 	if (now_ms() - begun > SLOW_MS)
