@@ -27,8 +27,10 @@ import sys
 import time
 from typing import Any, Iterable, Iterator, NamedTuple
 
+import conformance_lab
 import details
 import hunt
+import klog
 import ktap
 import runs
 import shard
@@ -120,7 +122,10 @@ def verdicts_of(report: dict[str, Any]) -> Verdicts:
     return {'rules': {row['rule']: row['verdict'] for row in report['rules']},
             'tests': {row['rule']: row['tests'] for row in report['rules'] if row['tests']},
             'programs': report['programs'],
-            'failures': sorted({name for name, _ in report['nameless']})}
+            'failures': sorted({name for name, _ in report['nameless']}),
+            'reports': sorted({f'the kernel, during {where}: {conformance_lab.kind_of([line])}'
+                               for where, trace in report['traces'] for line in trace
+                               if klog.BAD.search(line)})}
 
 
 def seen_by(verdicts: Verdicts, rule: str, programs: Iterable[str] | None) -> list[str]:
@@ -201,8 +206,11 @@ def signs(now: Verdicts, base: list[Verdicts]) -> list[str]:
     """
     first, *others = (differences(now, then) for then in base)
     subjects = [{words.partition(', recorded')[0] for words in other} for other in others]
+    # A program in which the kernel reports something anyway may hide what else it reports.
+    reports = [report for report in now.get('reports', ())
+               if not any(report in then.get('reports', ()) for then in base)]
     return [words for words in first
-            if all(words.partition(', recorded')[0] in other for other in subjects)]
+            if all(words.partition(', recorded')[0] in other for other in subjects)] + reports
 
 
 def run_driver(driver: str, kernel: str, test: str, logs: str, *more: str
@@ -256,8 +264,8 @@ def write_record(result: Result, more: bool, whole: bool) -> None:
         print(f'lab: {result.driver} {result.kernel}: not recorded: there is no record that some tests '
               'could add to')
         return
-    # All have run
-    record[result.driver] = {key: value for key, value in new.items() if key != 'programs'}
+    # All have run; and in what words the kernel reports something is its own matter.
+    record[result.driver] = {key: value for key, value in new.items() if key not in ('programs', 'reports')}
     with open(record_name(result.kernel), 'w', encoding='utf-8') as file:
         json.dump(dict(sorted(record.items())), file, indent=1, sort_keys=True)
         file.write('\n')
