@@ -74,6 +74,33 @@ static bool go_and_set(struct dut *dut, __u32 from, __u32 to,
 	return true;
 }
 
+/*
+ * From RUNNING, with all that the session gives or wants: to leave it earlier is
+ * for others.  0 or -errno.
+ */
+static int go_and_return(struct dut *dut, __u32 state,
+			 const struct mig_stream *stream)
+{
+	struct mig_stream read = {};
+	int data_fd, none, ret;
+
+	ret = __vfio_mig_set(&dut->dev, state, &data_fd);
+	if (ret)
+		return ret;
+	if (state == VFIO_DEVICE_STATE_RESUMING)
+		ret = __mig_stream_write(stream, data_fd, MIG_CHUNK);
+	else
+		ret = step_read(dut, data_fd, &read);
+	if (ret == -ENOMSG)
+		ret = 0;
+	mig_stream_free(&read);
+	if (!ret)
+		ret = __vfio_mig_set(&dut->dev, VFIO_DEVICE_STATE_RUNNING,
+				     &none);
+	close(data_fd);
+	return ret;
+}
+
 /* Where a path leads through, its ends included */
 static bool on_path(__u32 from, const struct mig_path *path, __u32 state)
 {
@@ -112,6 +139,34 @@ TEST_F(fsm, every_announced_state_is_reached)
 		if (data_fd >= 0)
 			close(data_fd);
 	}
+}
+
+/* More than there is of what a device hands out by numbers of eight bits */
+#define OFTEN	260
+
+/*
+ * What a session needs of the device is given back when it ends, also without the
+ * reset that gives all of it back.
+ */
+TEST_F_TIMEOUT(fsm, states_are_reached_over_and_over, 120)
+{
+	struct mig_stream stream = {};
+	__u32 state;
+
+	step_save(&self->dut, &stream);
+	for (state = 0; dut_has_state(&self->dut, &state); state++) {
+		unsigned int i;
+		int ret = 0;
+
+		if (!mig_model_session(state))
+			continue;
+		dut_fresh(&self->dut);
+		for (i = 0; !ret && i < OFTEN; i++)
+			ret = go_and_return(&self->dut, state, &stream);
+		RULE_OK("MIG-FSM-02", ret, "RUNNING -> %s and back, time %u",
+			mig_state_name(state), i);
+	}
+	mig_stream_free(&stream);
 }
 
 /* "The kernel migration driver must fully transition the device [...]" */
