@@ -30,6 +30,23 @@ TEST_F(size, can_be_read_in_every_state)
 	}
 }
 
+/* More than there is of what a device hands out by numbers of eight bits */
+#define OFTEN	260
+
+/* A VMM asks each time that it looks how far it is. */
+TEST_F(size, can_be_read_over_and_over)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < OFTEN; i++) {
+		__u64 bytes;
+
+		ret = __vfio_mig_data_size(&self->dut.dev, &bytes);
+	}
+	RULE_OK("MIG-SIZE-01", ret, "GET MIG_DATA_SIZE in RUNNING, time %u", i);
+}
+
 TEST_F(size, can_be_read_in_ERROR)
 {
 	struct mig_stream stream = {};
