@@ -498,6 +498,71 @@ TEST_F(interrupt, senseless_SET_IRQS_is_refused)
 	}
 }
 
+/* A call that fails sets up nothing, and takes nothing from what is behind */
+static void check_refused_halfway(struct __test_metadata *_metadata,
+				  struct mtty *mtty, __u32 index,
+				  const int *fds)
+{
+	const __s32 new[] = { eventfd_new(), -2, eventfd_new() };
+	unsigned int i;
+
+	set_up(mtty, index, fds);
+	EXPECT_EQ(-EINVAL, __vfio_irq_set(&mtty->dev, index, EVENTFD | TRIGGER,
+					  0, ARRAY_LEN(new), new, sizeof(new)));
+	vfio_irq_action(&mtty->dev, index, TRIGGER, 0, MTTY_MIG_NR_VECTORS);
+	for (i = 0; i < ARRAY_LEN(new); i++)
+		if (new[i] >= 0)
+			EXPECT_EQ(0, eventfd_take(new[i]))
+				TH_LOG("new eventfd of vector %u", i);
+	for (i = 1; i < MTTY_MIG_NR_VECTORS; i++)
+		EXPECT_EQ(1, eventfd_take(fds[i]))
+			TH_LOG("vector %u, which the call did not get to", i);
+}
+
+TEST_F(interrupt, MSI_vectors_behind_a_bad_one_keep_their_eventfds)
+{
+	check_refused_halfway(_metadata, &self->mtty, MSI, self->fds);
+}
+
+TEST_F(interrupt, MSIX_vectors_behind_a_bad_one_keep_their_eventfds)
+{
+	check_refused_halfway(_metadata, &self->mtty, MSIX, self->fds);
+}
+
+/* Several indexes are set up: one of them is used, the others are silent */
+TEST_F(interrupt, MSIX_goes_before_MSI_and_MSI_before_INTx)
+{
+	static const __u32 order[] = { MSIX, MSI, INTX };
+	int fds[ARRAY_LEN(order)];
+	unsigned int i, j;
+
+	/* One vector that is no source is enough to use an index */
+	for (i = 0; i < ARRAY_LEN(order); i++) {
+		fds[i] = eventfd_new();
+		vfio_irq_eventfds(&self->mtty.dev, order[i], 0, 1, &fds[i]);
+	}
+	for (i = 0; i < ARRAY_LEN(order); i++) {
+		assert_source(&self->mtty);
+		for (j = 0; j < ARRAY_LEN(order); j++)
+			EXPECT_EQ(i == j, eventfd_take(fds[j]))
+				TH_LOG("index %u, index %u being the first",
+				       order[j], order[i]);
+		deassert_source(&self->mtty);
+		vfio_irq_disable(&self->mtty.dev, order[i]);
+	}
+}
+
+/* VFIO has masked it, and who was to unmask it may have gone */
+TEST_F(interrupt, intx_is_not_masked_with_a_new_eventfd)
+{
+	set_up(&self->mtty, INTX, self->fds);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+	set_up(&self->mtty, INTX, &self->fds[1]);
+	EXPECT_EQ(1, eventfd_take(self->fds[1]));
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+}
+
 static int run_remove(void *arg)
 {
 	return __mdev_remove(arg);
