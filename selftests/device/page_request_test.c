@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 #include <kselftest_harness.h>
 
 #include "../lib/check.h"
@@ -267,12 +268,19 @@ TEST_F(page_request, drain_holds_new_ones_back_and_tells_when_it_is_done)
 
 TEST_F(page_request, drain_is_not_begun_without_the_attribute)
 {
+	int done = eventfd_new();
 	int fd;
 
+	vfio_irq_eventfds(&self->mtty.dev, MTTY_MIG_DRAINED_IRQ_INDEX, 0, 1,
+			  &done);
 	raise_requests(&self->mtty, 1);
 	EXPECT_EQ(-EBUSY, __vfio_mig_set(&self->mtty.dev, STATE(STOP), &fd));
 	raise_requests(&self->mtty, 1);
 	EXPECT_EQ(2, mtty_ctrl_in(&self->mtty, PRI(OPEN)));
+	/* What has not begun does not end */
+	answer(&self->mtty, 2);
+	EXPECT_EQ(0, mtty_ctrl_in(&self->mtty, PRI(OPEN)));
+	EXPECT_EQ(0, eventfd_take(done));
 }
 
 TEST_F(page_request, drain_is_given_up_by_going_back_to_RUNNING)
@@ -366,6 +374,61 @@ TEST_F(page_request, knob_opens_answers_and_lists)
 	vfio_mig_set(&self->mtty.dev, STATE(STOP));
 	EXPECT_EQ(-EBUSY, __knob_write(&self->mtty, "page_requests",
 				       "open 0x5000"));
+}
+
+static bool intx_asserted(struct mtty *mtty)
+{
+	return vfio_region_read16(&mtty->dev, VFIO_PCI_CONFIG_REGION_INDEX,
+				  PCI_STATUS) & PCI_STATUS_INTERRUPT;
+}
+
+/* Nobody accesses a register meanwhile, which would signal what is due, too */
+TEST_F(page_request, knob_asserts_the_interrupt_and_deasserts_it)
+{
+	struct mtty *mtty = &self->mtty;
+	int fd = eventfd_new();
+
+	/* Without the interrupts of the ports */
+	vfio_dev_reset(&mtty->dev);
+	vfio_irq_eventfds(&mtty->dev, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, &fd);
+	knob_write(mtty, "page_requests", "open 0x5000");
+	EXPECT_EQ(1, eventfd_take(fd));
+	EXPECT_TRUE(intx_asserted(mtty));
+	knob_write(mtty, "page_requests", "answer 1");
+	EXPECT_FALSE(intx_asserted(mtty));
+}
+
+TEST_F(page_request, each_one_of_the_knob_is_an_edge)
+{
+	struct mtty *mtty = &self->mtty;
+	int fd = eventfd_new();
+
+	vfio_irq_eventfds(&mtty->dev, VFIO_PCI_MSIX_IRQ_INDEX,
+			  MTTY_MIG_IRQ_PRI, 1, &fd);
+	knob_write(mtty, "page_requests", "open 0x5000");
+	EXPECT_EQ(1, eventfd_take(fd));
+	knob_write(mtty, "page_requests", "answer 1");
+	knob_write(mtty, "page_requests", "open 0x6000");
+	EXPECT_EQ(1, eventfd_take(fd));
+}
+
+/* An answer ends a drain, however it comes */
+TEST_F(page_request, knob_ends_a_drain)
+{
+	struct vfio_dev *dev = &self->mtty.dev;
+	int done = eventfd_new();
+	int fd;
+
+	mdev_attr_write(&self->mtty.mdev, "mtty_mig/pri_drain", "1");
+	vfio_irq_eventfds(dev, MTTY_MIG_DRAINED_IRQ_INDEX, 0, 1, &done);
+	raise_requests(&self->mtty, 1);
+	EXPECT_EQ(-EBUSY, __vfio_mig_set(dev, STATE(STOP), &fd));
+	knob_write(&self->mtty, "page_requests", "open 0x5000");
+	EXPECT_EQ(1, mtty_ctrl_in(&self->mtty, PRI(QUEUED)));
+	EXPECT_EQ(0, eventfd_take(done));
+	knob_write(&self->mtty, "page_requests", "answer 1");
+	EXPECT_EQ(1, eventfd_take(done));
+	EXPECT_EQ(0, __vfio_mig_set(dev, STATE(STOP), &fd));
 }
 
 TEST_F(page_request, knob_lists_what_is_held_back)
