@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,6 +26,7 @@
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
 #include "lib/dma.h"
+#include "lib/knobs.h"
 
 #define PAGE		((__u64)MTTY_MIG_PAGE_SIZE)
 #define IOVA		0x40000000ULL
@@ -82,6 +84,17 @@ static void to_stop_copy(struct mtty *mtty)
 	set_state(mtty, VFIO_DEVICE_STATE_STOP_COPY);
 }
 
+/* As if its firmware had failed: the device is of no use until it is reset */
+static void to_error(struct mtty *mtty)
+{
+	int fd;
+
+	knob_write(mtty, "fault", "RUNNING-RUNNING_P2P-before %u error", EIO);
+	if (__vfio_mig_set(&mtty->dev, VFIO_DEVICE_STATE_STOP, &fd) != -EIO ||
+	    vfio_mig_get(&mtty->dev) != VFIO_DEVICE_STATE_ERROR)
+		die("there is no way into ERROR");
+}
+
 static void reset_device(struct mtty *mtty)
 {
 	vfio_dev_reset(&mtty->dev);
@@ -114,6 +127,12 @@ FIXTURE_VARIANT_ADD(quiesce, to_stop)
 FIXTURE_VARIANT_ADD(quiesce, to_stop_copy)
 {
 	.stop = to_stop_copy,
+	.p2p = false,
+};
+
+FIXTURE_VARIANT_ADD(quiesce, to_error)
+{
+	.stop = to_error,
 	.p2p = false,
 };
 
@@ -154,8 +173,10 @@ static const char *held_new(struct held *held, const char *type)
 
 FIXTURE_SETUP(quiesce)
 {
-	const char *reason = held_new(&self->held, "full");
+	const char *reason = variant->stop == to_error ? knobs_missing() : NULL;
 
+	if (!reason)
+		reason = held_new(&self->held, "full");
 	if (reason)
 		SKIP(return, "%s", reason);
 	self->held.stop = variant->stop;
@@ -252,6 +273,56 @@ TEST_F(quiesce, does_not_wait_for_what_may_go_on)
 	EXPECT_EQ(MTTY_MIG_DMA_BUSY, dma_status(&held->mtty, 0));
 	provide(_metadata, held->uffd, held->buf, PAGES);
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+}
+
+/* What counts is where the chunk under way goes, not what the window is now */
+TEST_F(quiesce, waits_for_a_chunk_to_where_the_peer_was)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGES * PAGE,
+	};
+	struct held *held = &self->held;
+
+	if (!variant->p2p)
+		SKIP(return, "in this state nothing may go on");
+	dma_peer_window(&held->mtty, IOVA, PAGE);
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	dma_peer_window(&held->mtty, IOVA + PAGES * PAGE, PAGE);
+	begin_stop(_metadata, held);
+	end_stop(_metadata, held);
+	/* Nor is the rest of the transfer held back any more */
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+}
+
+/* The chunk may go on, and the rest of its transfer may not begin */
+TEST_F(quiesce, does_not_wait_for_a_chunk_to_where_the_peer_is_now)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = IOVA, .len = PAGES * PAGE,
+	};
+	static const __u8 none[MTTY_MIG_PAGE_SIZE];
+	struct held *held = &self->held;
+	struct worker stopper;
+
+	if (!variant->p2p)
+		SKIP(return, "in this state nothing may go on");
+	dma_start(&held->mtty, 0, &t);
+	await_fault(_metadata, held->uffd);
+	dma_peer_window(&held->mtty, IOVA, PAGES * PAGE);
+	worker_start(&stopper, run_stop, held);
+	EXPECT_TRUE(worker_returns(&stopper));
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	worker_join(&stopper);
+	while (dma_done(&held->mtty, 0) < PAGE)
+		sched_yield();
+	/* To go where nothing is in flight takes until nothing is */
+	to_stop(&held->mtty);
+	EXPECT_EQ(PAGE, dma_done(&held->mtty, 0));
+	EXPECT_EQ(0xff, held->buf[PAGE - 1]);
+	EXPECT_EQ(0, memcmp(none, held->buf + PAGE, PAGE));
 }
 
 FIXTURE(registers)
@@ -460,6 +531,125 @@ TEST_F(under_way, chunk_of_an_aborted_transfer_counts_for_no_other)
 	provide(_metadata, held->uffd, held->buf, PAGES);
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
 	EXPECT_EQ(0, memcmp(filled, held->buf + PAGE, sizeof(filled)));
+}
+
+static void fill(struct mtty *mtty, __u64 iova, __u64 len)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = iova, .len = len,
+	};
+
+	dma_start(mtty, 0, &t);
+}
+
+static void abort_transfer(struct mtty *mtty)
+{
+	mtty_ctrl_out(mtty, MTTY_MIG_DMA(0) + MTTY_MIG_DMA_CTRL,
+		      MTTY_MIG_DMA_ABORT);
+}
+
+/*
+ * Nor is it one of as many transfers later as some counter can count: to begin one
+ * and to abort it may be counted once or twice.
+ */
+static void check_aborted_before_many(struct __test_metadata *_metadata,
+				      struct held *held, unsigned int many)
+{
+	__u64 ctrl = MTTY_MIG_DMA(0) + MTTY_MIG_DMA_CTRL;
+	unsigned int i;
+
+	fill(&held->mtty, IOVA, PAGE);
+	await_fault(_metadata, held->uffd);
+	abort_transfer(&held->mtty);
+	/* With the last one it is as many as asked for */
+	dma_set64(&held->mtty, MTTY_MIG_DMA(0) + MTTY_MIG_DMA_DST_LO,
+		  IOVA + PAGE);
+	dma_set64(&held->mtty, MTTY_MIG_DMA(0) + MTTY_MIG_DMA_LEN_LO, 2 * PAGE);
+	for (i = 1; i < many; i++) {
+		mtty_ctrl_out(&held->mtty, ctrl, MTTY_MIG_DMA_START);
+		mtty_ctrl_out(&held->mtty, ctrl, MTTY_MIG_DMA_ABORT);
+	}
+	mtty_ctrl_out(&held->mtty, ctrl, MTTY_MIG_DMA_START);
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+	EXPECT_EQ(0xff, held->buf[PAGE]);
+	EXPECT_EQ(0xff, held->buf[3 * PAGE - 1]);
+}
+
+TEST_F(under_way, chunk_counts_for_no_transfer_256_counts_later)
+{
+	check_aborted_before_many(_metadata, &self->held, 128);
+}
+
+TEST_F_TIMEOUT(under_way, chunk_counts_for_no_transfer_65536_counts_later, 300)
+{
+	check_aborted_before_many(_metadata, &self->held, 32768);
+}
+
+FIXTURE(asked)
+{
+	struct held held;
+};
+
+FIXTURE_SETUP(asked)
+{
+	const char *reason = held_new(&self->held, "vpri");
+
+	if (reason)
+		SKIP(return, "%s", reason);
+}
+
+FIXTURE_TEARDOWN(asked)
+{
+	mtty_remove_all();
+}
+
+static void ask_for_a_page(struct mtty *mtty)
+{
+	mtty_ctrl_out(mtty, MTTY_MIG_PRI + MTTY_MIG_PRI_RAISE_LO, 0x1000);
+	mtty_ctrl_out(mtty, MTTY_MIG_PRI + MTTY_MIG_PRI_RAISE_HI, 0);
+}
+
+static int run_to_stop(void *arg)
+{
+	struct held *held = arg;
+	int fd;
+
+	return __vfio_mig_set(&held->mtty.dev, VFIO_DEVICE_STATE_STOP, &fd);
+}
+
+/* It runs while it waits, so it may ask for a page, and then cannot be stopped */
+TEST_F(asked, while_it_waits_it_is_not_stopped)
+{
+	struct held *held = &self->held;
+	struct worker stopper;
+
+	fill(&held->mtty, IOVA, PAGES * PAGE);
+	await_fault(_metadata, held->uffd);
+	worker_start(&stopper, run_to_stop, held);
+	EXPECT_TRUE(worker_sleeps(&stopper));
+	ask_for_a_page(&held->mtty);
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(-EBUSY, worker_join(&stopper));
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING_P2P, vfio_mig_get(&held->mtty.dev));
+	/* And its DMA goes on */
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&held->mtty, 0));
+}
+
+/* It cannot be stopped, whatever becomes of the chunk: nobody waits for that */
+TEST_F(asked, before_it_does_not_wait)
+{
+	struct held *held = &self->held;
+	struct worker stopper;
+
+	fill(&held->mtty, IOVA, PAGE);
+	await_fault(_metadata, held->uffd);
+	ask_for_a_page(&held->mtty);
+	worker_start(&stopper, run_to_stop, held);
+	EXPECT_TRUE(worker_returns(&stopper));
+	provide(_metadata, held->uffd, held->buf, PAGES);
+	EXPECT_EQ(-EBUSY, worker_join(&stopper));
 }
 
 TEST_HARNESS_MAIN
