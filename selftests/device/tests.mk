@@ -38,6 +38,7 @@ TEST_GEN_PROGS += device/region_fault_test
 TEST_GEN_PROGS += device/regions_test
 TEST_GEN_PROGS += device/registers_test
 TEST_GEN_PROGS += device/reinit_test
+TEST_GEN_PROGS += device/separate_test
 TEST_GEN_PROGS += device/session_test
 TEST_GEN_PROGS += device/stream_test
 TEST_GEN_PROGS += device/stuck_session_test
