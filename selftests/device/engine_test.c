@@ -9,6 +9,7 @@
  * another transfer that has to be later.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -300,6 +301,61 @@ TEST_F_TIMEOUT(engine, hold_and_let_go_many_times_lose_nothing, 300)
 	}
 }
 
+/* The second page is missing */
+static int run_step(void *arg)
+{
+	return __knob_write(arg, "engine_step", "0 %llu", 2 * PAGE);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+}
+
+/* Who is interrupted is told that something was transferred, as by write() */
+TEST_F(engine, step_that_is_interrupted_has_moved_what_it_moved)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+	struct mtty *mtty = &self->mtty;
+	struct worker worker;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	held_mem_serve(&self->mem, 0, self->zeroes);
+	held_mem_serve(&self->mem, 2, self->zeroes);
+	knob_write(mtty, "engine_hold", "1");
+	fill(mtty, 0, 0, 3, 0);
+	worker_start(&worker, run_step, mtty);
+	held_mem_wait(&self->mem, 1);
+	EXPECT_EQ(0, worker_interrupt(&worker, SIGUSR1));
+	EXPECT_EQ(PAGE, dma_done(mtty, 0));
+	/* The chunk goes on, and is the last one until the next step */
+	held_mem_serve(&self->mem, 1, self->zeroes);
+	await_done(mtty, 0, 2 * PAGE);
+	knob_write(mtty, "engine_step", "0 1");
+	EXPECT_EQ(3 * PAGE, dma_done(mtty, 0));
+}
+
+/* More than any transfer here has */
+TEST_F(engine, step_may_be_of_4_GiB_and_more)
+{
+	static const char * const many[] = {
+		"0x80000000", "0x100000000", "0x8000000000000000",
+		"0xffffffffffffffff",
+	};
+	struct mtty *mtty = &self->mtty;
+	unsigned int i;
+
+	serve_all(&self->mem, self->zeroes);
+	knob_write(mtty, "engine_hold", "1");
+	for (i = 0; i < ARRAY_LEN(many); i++) {
+		fill(mtty, 0, 0, PAGES, 0);
+		knob_write(mtty, "engine_step", "0 %s", many[i]);
+		EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_status(mtty, 0))
+			TH_LOG("a step of %s", many[i]);
+		EXPECT_EQ(PAGES * PAGE, dma_done(mtty, 0));
+	}
+}
+
 /*
  * Bus master
  */
@@ -365,6 +421,22 @@ TEST_F(engine, to_become_bus_master_wakes_it)
 	set_master(mtty, true);
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(mtty, 0));
 	EXPECT_EQ(0xff, self->mem.buf[2 * PAGE - 1]);
+}
+
+TEST_F(engine, to_become_bus_master_wakes_each_channel)
+{
+	struct mtty *mtty = &self->mtty;
+	unsigned int i;
+
+	serve_all(&self->mem, self->zeroes);
+	knob_write(mtty, "engine_hold", "1");
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		fill(mtty, i, i, 1, 0);
+	set_master(mtty, false);
+	knob_write(mtty, "engine_hold", "0");
+	set_master(mtty, true);
+	for (i = 0; i < MTTY_MIG_NR_DMA; i++)
+		EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(mtty, i));
 }
 
 /* As a guest does before kexec: what is under way is done, and nothing more */
