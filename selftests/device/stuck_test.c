@@ -610,6 +610,80 @@ TEST_F_TIMEOUT(stopper, another_one_can_be_interrupted, SLOW)
 	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, vfio_mig_get(&stuck->mtty.dev));
 }
 
+static void check_another_restarted(struct __test_metadata *_metadata,
+				    struct stuck *stuck,
+				    int (*another)(void *arg))
+{
+	struct worker first, second;
+
+	catch_signal(SA_RESTART);
+	hang(_metadata, stuck);
+	worker_start(&first, run_stop, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&first));
+	worker_start(&second, another, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&second));
+	interrupt_until_seen(&second, &stuck->mem);
+	answered(_metadata, stuck, "the signal's handler");
+	EXPECT_TRUE(worker_sleeps(&second))
+		TH_LOG("it did not go on");
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, worker_join(&first));
+	EXPECT_EQ(0, worker_join(&second));
+}
+
+TEST_F_TIMEOUT(stopper, another_SET_is_restarted, SLOW)
+{
+	check_another_restarted(_metadata, &self->stuck, run_stop);
+	EXPECT_EQ(VFIO_DEVICE_STATE_STOP, vfio_mig_get(&self->stuck.mtty.dev));
+}
+
+TEST_F_TIMEOUT(stopper, another_reset_is_restarted, SLOW)
+{
+	check_another_restarted(_metadata, &self->stuck, run_reset);
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING,
+		  vfio_mig_get(&self->stuck.mtty.dev));
+}
+
+/* In the child: what a test does to a device, while another one stops it */
+static int run_reinit(int sock, void *arg)
+{
+	struct stuck *stuck = arg;
+
+	tell(sock, 0);
+	tell(sock, __knob_write(&stuck->mtty, "reinit", "1"));
+	return 0;
+}
+
+static int run_stop_copy(void *arg)
+{
+	struct mtty *mtty = arg;
+	int none;
+
+	return __vfio_mig_set(&mtty->dev, VFIO_DEVICE_STATE_STOP_COPY, &none);
+}
+
+TEST_F_TIMEOUT(stopper, writer_of_reinit_behind_it_can_be_killed, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+	struct worker worker;
+
+	if (why)
+		SKIP(return, "%s", why);
+	vfio_mig_set(&stuck->mtty.dev, VFIO_DEVICE_STATE_PRE_COPY);
+	hang(_metadata, stuck);
+	worker_start(&worker, run_stop_copy, &stuck->mtty);
+	EXPECT_TRUE(worker_sleeps(&worker));
+	child_start(&stuck->child, run_reinit, stuck, NULL);
+	hear(stuck->child.sock);
+	EXPECT_TRUE(child_sleeps(&stuck->child));
+	child_kill(&stuck->child);
+	EXPECT_TRUE(WIFSIGNALED(child_gone(&stuck->child)));
+	answered(_metadata, stuck, "a writer that is killed");
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, worker_join(&worker));
+}
+
 /* What tells of the device in sysfs and debugfs, too */
 TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
 {
@@ -865,6 +939,23 @@ static void check_knob_killed(struct __test_metadata *_metadata,
 	knob_write(&stuck->mtty, "engine_hold", "0");
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
 	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+}
+
+/* A step is one writer's, who alone is told how far it went */
+TEST_F_TIMEOUT(knobs, second_writer_of_engine_step_is_refused, SLOW)
+{
+	struct stuck *stuck = &self->stuck;
+	const char *why = knobs_missing();
+
+	if (why)
+		SKIP(return, "%s", why);
+	hang_step(_metadata, stuck);
+	EXPECT_EQ(-EBUSY, __knob_write(&stuck->mtty, "engine_step", "0 4096"));
+	answered(_metadata, stuck, "a second step");
+	missing_serve(&stuck->mem);
+	EXPECT_EQ(0, hear(stuck->child.sock));
+	EXPECT_EQ(0, child_gone(&stuck->child));
+	EXPECT_EQ(PAGE, dma_done(&stuck->mtty, 0));
 }
 
 static int run_remove(void *arg)
