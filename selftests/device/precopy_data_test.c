@@ -86,6 +86,22 @@ TEST_F(pre_copy, initial_bytes_fall_by_what_is_read)
 		  journey->saved.len);
 }
 
+/* To ask for nothing is no end, not even a temporary one, and takes nothing */
+TEST_F(pre_copy, read_of_nothing_is_none)
+{
+	struct journey *journey = &self->journey;
+	__u64 before;
+	__u8 byte;
+
+	journey_go(journey, VFIO_DEVICE_STATE_PRE_COPY);
+	before = info_of(journey).initial_bytes;
+	EXPECT_EQ(0, mig_read(journey->data_fd, &byte, 0));
+	EXPECT_EQ(before, info_of(journey).initial_bytes);
+	drain(journey);
+	EXPECT_EQ(0, mig_read(journey->data_fd, &byte, 0));
+	EXPECT_EQ(-ENOMSG, mig_read(journey->data_fd, &byte, 1));
+}
+
 /* Even if there is nothing but a header to be sent */
 TEST_F(pre_copy, initial_bytes_begin_above_zero_without_content)
 {

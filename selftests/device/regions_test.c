@@ -540,6 +540,8 @@ TEST_F(regions, mem_size_takes_powers_of_two)
 	static const char * const bad[] = {
 		"", "\n", "x", "-1", "-4096", "1", "2048", "4095", "4097",
 		"3M", "128G", "4096x", "4K M", "0x", "K",
+		/* This is 0 if its end is left out */
+		"0x00000000000000000000000000001000",
 		/* These wrap to sizes that can be set */
 		"18446744073709551616", "18446744073709555712",
 		"17179869184G", "18014398509481988K",
