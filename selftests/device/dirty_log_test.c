@@ -274,6 +274,45 @@ TEST_F(dirty_log, a_part_of_a_page_is_not_forgotten)
 	expect_report(_metadata, self, PAGE);
 }
 
+/* A bit that was not asked for stays as it was: the report ends within a page */
+TEST_F(dirty_log, a_part_of_a_page_sets_no_other_bit)
+{
+	__u64 bits = 0;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	write_to(_metadata, &self->mtty, BASE + PAGE, PAGE);
+	EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE + PAGE / 2, PAGE,
+				      PAGE, &bits));
+	EXPECT_EQ(1, bits);
+}
+
+/* However far apart those are that are dirty, the last page of a report is in it */
+TEST_F(dirty_log, last_page_of_a_report_is_in_it)
+{
+	static const unsigned int strides[] = { 16, 32, 64 };
+	__u64 nr, n, i;
+
+	ASSERT_EQ(0, start(&self->mtty, BASE, SIZE, PAGE));
+	for (i = 0; i < ARRAY_LEN(strides); i++) {
+		for (nr = 1; nr <= 32; nr++) {
+			__u64 bitmap[WORDS] = {}, expected[WORDS] = {};
+
+			for (n = 0; n < nr; n++) {
+				__u64 iova = BASE + n * strides[i] * PAGE;
+
+				write_to(_metadata, &self->mtty, iova, 1);
+				expect_write(expected, iova, 1, PAGE);
+			}
+			n = (nr - 1) * strides[i] + 1;
+			EXPECT_EQ(0, __dma_log_report(&self->mtty.dev, BASE,
+						      n * PAGE, PAGE, bitmap));
+			ASSERT_EQ(0, memcmp(expected, bitmap, sizeof(bitmap)))
+				TH_LOG("%llu pages, each %uth is dirty",
+				       (unsigned long long)n, strides[i]);
+		}
+	}
+}
+
 /* Whatever was hinted, what was told is cleared: or pre-copy never converges */
 TEST_F(dirty_log, what_was_told_is_cleared)
 {
