@@ -13,6 +13,7 @@
 
 #include "../lib/check.h"
 #include "../lib/file.h"
+#include "../lib/vfio_dma.h"
 #include "lib/knobs.h"
 #include "lib/mtty.h"
 
@@ -69,6 +70,62 @@ TEST_F(types, are_described)
 		EXPECT_STREQ(types[i].description, buf);
 		read_attr(types[i].name, "device_api", buf, sizeof(buf));
 		EXPECT_STREQ(VFIO_DEVICE_API_PCI_STRING, buf);
+	}
+}
+
+/* Each index that is told of is there, and none behind them */
+TEST_F(types, have_as_many_interrupt_indexes_as_they_tell)
+{
+	struct vfio_irq_info info;
+	struct mtty mtty;
+	unsigned int i;
+	__u32 index;
+
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		bool asks = !strcmp(types[i].name, "vpri");
+
+		mtty_new(&mtty, types[i].name, 0);
+		EXPECT_EQ(VFIO_PCI_NUM_IRQS + asks, mtty.dev.info.num_irqs)
+			TH_LOG("%s", types[i].name);
+		for (index = 0; index < mtty.dev.info.num_irqs; index++)
+			EXPECT_EQ(0, __vfio_irq_info(&mtty.dev, index, &info))
+				TH_LOG("%s, index %u", types[i].name, index);
+		EXPECT_EQ(-EINVAL, __vfio_irq_info(&mtty.dev, index, &info))
+			TH_LOG("%s, index %u", types[i].name, index);
+	}
+}
+
+static int log_start(struct vfio_dev *dev)
+{
+	const struct vfio_device_feature_dma_logging_range range = {
+		.length = MTTY_MIG_PAGE_SIZE,
+	};
+	__u64 page_size = MTTY_MIG_PAGE_SIZE;
+
+	return __dma_log_start(dev, &range, 1, &page_size);
+}
+
+/* It has nothing to do with what a device can of migration */
+TEST_F(types, have_a_DMA_log_each)
+{
+	struct mtty full, mtty;
+	unsigned int i;
+	int ret;
+
+	mtty_new(&full, "full", 0);
+	ret = log_start(&full.dev);
+	if (ret == -ENOTTY) {
+		/* The harness tears nothing down after that */
+		mtty_remove_all();
+		SKIP(return, "this kernel has no CONFIG_IOMMUFD_DRIVER");
+	}
+	must(ret);
+	for (i = 0; i < ARRAY_LEN(types); i++) {
+		mtty_new(&mtty, types[i].name, 0);
+		EXPECT_EQ(0, log_start(&mtty.dev))
+			TH_LOG("%s", types[i].name);
+		EXPECT_EQ(0, __dma_log_stop(&mtty.dev))
+			TH_LOG("%s", types[i].name);
 	}
 }
 
