@@ -188,6 +188,26 @@ static void mem_first_pass_has_the_pages_that_are_not_zero(struct kunit *test)
 	mem_expect_no_next(test);
 }
 
+/* So many pages are said to be there: none of them is touched */
+static void mem_first_pass_of_4_gib_and_more(struct kunit *test)
+{
+	const u32 nr_pages[] = { SZ_1M - 1, SZ_1M, SZ_1M + SZ_1K, 3 * SZ_1M };
+	struct mem_test *t = test->priv;
+	unsigned long real = t->mem->nr_pages;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(nr_pages); i++) {
+		u64 len = (u64)nr_pages[i] * PAGE_RECORD;
+
+		t->mem->nr_pages = nr_pages[i];
+		mtty_test_track(test, t->mem);
+		KUNIT_EXPECT_EQ(test, len, t->mem->initial_bytes);
+		KUNIT_EXPECT_EQ(test, len, mtty_mem_stream_length(t->mem));
+		mtty_mem_untrack(t->mem);
+	}
+	t->mem->nr_pages = real;
+}
+
 static void mem_write_makes_a_sent_page_dirty(struct kunit *test)
 {
 	struct mem_test *t = test->priv;
@@ -652,6 +672,7 @@ static struct kunit_case mem_cases[] = {
 	KUNIT_CASE(mem_is_sparse),
 	KUNIT_CASE(mem_clear_frees_and_ceases_to_track),
 	KUNIT_CASE(mem_first_pass_has_the_pages_that_are_not_zero),
+	KUNIT_CASE(mem_first_pass_of_4_gib_and_more),
 	KUNIT_CASE(mem_write_makes_a_sent_page_dirty),
 	KUNIT_CASE(mem_write_keeps_an_unsent_page_in_the_first_pass),
 	KUNIT_CASE(mem_unsent_page_filled_again_leaves_the_first_pass),

@@ -924,6 +924,42 @@ static void stream_more_after_the_trailer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -E2BIG, mtty_dec_finish(&l->dec));
 }
 
+/* As if so much had been sent between the header and the rest */
+static void stream_of_4_gib_and_more(struct kunit *test)
+{
+	static const u64 sizes[] = {
+		SZ_2G - 100, SZ_4G - 100, SZ_4G, 3 * SZ_4G + 5,
+	};
+	struct loader *l = loader_new(test, SZ_4K);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct mtty_test_blob *blob = blob_for(test, SZ_64K);
+		struct mtty_enc *enc = enc_new(test, TYPE, SZ_4K);
+		size_t header;
+		u64 total;
+
+		loader_reset(l);
+		enc_take(test, enc, blob);
+		header = blob->len;
+		enc->total += sizes[i];
+		mtty_enc_page(enc, 0, NULL);
+		enc_take(test, enc, blob);
+		total = sizes[i] + blob->len + MTTY_TEST_STATE_SIZE;
+		mtty_enc_end(enc, &l->hw);
+		enc_take(test, enc, blob);
+		KUNIT_EXPECT_EQ(test, total,
+				get_unaligned_le64(blob->data + blob->len -
+						   MTTY_TEST_TRAILER_LEN));
+
+		KUNIT_EXPECT_EQ(test, 0, loader_feed(l, blob->data, header, 0));
+		l->dec.total += sizes[i];
+		KUNIT_EXPECT_EQ(test, 0, loader_feed(l, blob->data + header,
+						     blob->len - header, 0));
+		KUNIT_EXPECT_EQ(test, 0, mtty_dec_finish(&l->dec));
+	}
+}
+
 static void stream_of_nothing(struct kunit *test)
 {
 	struct loader *l = loader_new(test, 0);
@@ -1062,6 +1098,7 @@ static struct kunit_case stream_cases[] = {
 	KUNIT_CASE(stream_wrong_page_content),
 	KUNIT_CASE(stream_no_memory_for_a_page),
 	KUNIT_CASE(stream_more_after_the_trailer),
+	KUNIT_CASE(stream_of_4_gib_and_more),
 	KUNIT_CASE(stream_of_nothing),
 	KUNIT_CASE_PARAM(stream_unknown_optional_record_of,
 			 optional_lengths_gen_params),
