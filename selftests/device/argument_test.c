@@ -101,6 +101,42 @@ TEST_F(argument, is_taken_if_it_just_fits)
 	}
 }
 
+/* argsz and the index, where there is one, are the user's; all else is answered */
+static void check_answer(struct __test_metadata *_metadata, struct vfio_dev *dev,
+			 const struct arg_call *what, bool indexed, __u32 index)
+{
+	union {
+		struct vfio_irq_info irq;	/* region_info begins like it */
+		__u8 bytes[64];
+	} clean = {}, dirty;
+
+	memset(&dirty, 0xff, sizeof(dirty));
+	clean.irq.argsz = what->size;
+	dirty.irq.argsz = what->size;
+	if (indexed) {
+		clean.irq.index = index;
+		dirty.irq.index = index;
+	}
+	ASSERT_EQ(0, do_ioctl(dev->fd, what->request, &clean));
+	ASSERT_EQ(0, do_ioctl(dev->fd, what->request, &dirty));
+	EXPECT_EQ(0, memcmp(&clean, &dirty, what->size))
+		TH_LOG("%s of %u", what->name, index);
+}
+
+/* A VMM that has not cleared it gets the same answer */
+TEST_F(argument, is_answered_whatever_was_in_it)
+{
+	const struct vfio_device_info *info = &self->mtty.dev.info;
+	struct vfio_dev *dev = &self->mtty.dev;
+	__u32 i;
+
+	check_answer(_metadata, dev, &calls[0], false, 0);
+	for (i = 0; i < info->num_regions; i++)
+		check_answer(_metadata, dev, &calls[1], true, i);
+	for (i = 0; i < info->num_irqs; i++)
+		check_answer(_metadata, dev, &calls[2], true, i);
+}
+
 TEST_F(argument, is_refused_if_it_is_too_small)
 {
 	__u8 *end = self->end;
