@@ -39,6 +39,7 @@ enum {
 	DO_EXIT,
 	DO_CLOSE,
 	DO_PASS,
+	DO_SHARE,
 	DO_BLOCK,
 };
 
@@ -79,6 +80,24 @@ static void pass_device(int sock, struct vfio_dev *dev)
 	tell(sock, 0);
 }
 
+/* All that it has of the device goes to the test */
+static void share_device(int sock, struct vfio_dev *dev)
+{
+	tell_fd(sock, dev->ioas_id, dev->fd);
+	tell_fd(sock, 0, dev->iommu_fd);
+	tell_fd(sock, 0, dev->group_fd);
+}
+
+static void hear_device(int sock, struct vfio_dev *dev)
+{
+	long long word;
+
+	dev->fd = hear_fd(sock, &word);
+	dev->ioas_id = word;
+	dev->iommu_fd = hear_fd(sock, &word);
+	dev->group_fd = hear_fd(sock, &word);
+}
+
 static int run_owner(int sock, void *arg)
 {
 	struct owner *owner = arg;
@@ -106,6 +125,9 @@ static int run_owner(int sock, void *arg)
 			break;
 		case DO_PASS:
 			pass_device(sock, &owner->mtty->dev);
+			break;
+		case DO_SHARE:
+			share_device(sock, &owner->mtty->dev);
 			break;
 		case DO_BLOCK:
 			worker_start(&worker, owner->blocked, owner->mtty);
@@ -354,16 +376,13 @@ static int run_unmap_other(void *arg)
 	return __vfio_dma_unmap(&mtty->dev, GOOD_IOVA, GOOD_PAGES * PAGE);
 }
 
-/* All that it has of the device goes to the test; then it ends */
+/* It shares the device, and then it ends */
 static int run_opener(int sock, void *arg)
 {
 	struct owner *owner = arg;
-	struct vfio_dev *dev = &owner->mtty->dev;
 
 	stuck_open(owner->mtty, owner->way);
-	tell_fd(sock, dev->ioas_id, dev->fd);
-	tell_fd(sock, 0, dev->iommu_fd);
-	tell_fd(sock, 0, dev->group_fd);
+	share_device(sock, &owner->mtty->dev);
 	return 0;
 }
 
@@ -375,15 +394,10 @@ static void hang_without_owner(struct __test_metadata *_metadata,
 			       struct stuck *stuck, enum vfio_way way)
 {
 	struct owner owner = { .mtty = &stuck->mtty, .way = way };
-	struct vfio_dev *dev = &stuck->mtty.dev;
-	long long word;
 
-	vfio_dev_close(dev);
+	vfio_dev_close(&stuck->mtty.dev);
 	child_start(&stuck->child, run_opener, &owner, NULL);
-	dev->fd = hear_fd(stuck->child.sock, &word);
-	dev->ioas_id = word;
-	dev->iommu_fd = hear_fd(stuck->child.sock, &word);
-	dev->group_fd = hear_fd(stuck->child.sock, &word);
+	hear_device(stuck->child.sock, &stuck->mtty.dev);
 	ASSERT_EQ(0, child_gone(&stuck->child));
 
 	stuck_map(&stuck->mtty, missing_map(&stuck->mem));
@@ -428,6 +442,42 @@ TEST_F_TIMEOUT(owners, are_killed_while_threads_change_mappings, SLOW)
 	missing_serve(&stuck->mem);
 	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(&stuck->mtty, 0));
 	EXPECT_EQ(0xff, stuck->mem.addr[PAGE - 1]);
+}
+
+/* Where a device that others have opened sees the test's missing page */
+#define MINE_IOVA	0x60000000ULL
+
+/* What killed the owner's chunk is over: the next one is another process's */
+TEST_F_TIMEOUT(owners, that_are_killed_take_no_later_chunk_with_them, SLOW)
+{
+	const struct dma_transfer t = {
+		.cmd = MTTY_MIG_DMA_OP_FILL, .pattern = ~0U,
+		.dst = MINE_IOVA, .len = PAGE,
+	};
+	struct owner owner = {
+		.way = variant->way,
+		.op = MTTY_MIG_DMA_OP_FILL,
+		.blocked = run_unmap,
+	};
+	struct stuck *dead = &self->more[0];
+	struct missing *mine = &self->stuck.mem;
+	struct mtty *mtty = &dead->mtty;
+
+	owner_start(dead, &owner);
+	owner_hangs(_metadata, dead);
+	tell(dead->child.sock, DO_SHARE);
+	hear_device(dead->child.sock, &mtty->dev);
+	owner_blocks(_metadata, dead);
+	is_killed(_metadata, dead);
+	EXPECT_EQ(MTTY_MIG_DMA_ERROR, dma_wait(mtty, 0));
+
+	must(__vfio_dma_map(&mtty->dev, missing_map(mine), MINE_IOVA,
+			    STUCK_PAGES * PAGE, true));
+	dma_start(mtty, 0, &t);
+	ASSERT_TRUE(missing_await(mine, NULL));
+	missing_serve(mine);
+	EXPECT_EQ(MTTY_MIG_DMA_COMPLETE, dma_wait(mtty, 0));
+	EXPECT_EQ(0xff, mine->addr[PAGE - 1]);
 }
 
 /*
@@ -700,6 +750,8 @@ TEST_F_TIMEOUT(stopper, files_answer_while_the_device_is_stopped, SLOW)
 	answered(_metadata, stuck, "state");
 	EXPECT_EQ(JOURNEY_MEM_SIZE, mtty_mem_size(&stuck->mtty));
 	answered(_metadata, stuck, "mem_size");
+	EXPECT_EQ(-EBUSY, __mtty_set_mem_size(&stuck->mtty, "4096"));
+	answered(_metadata, stuck, "who sets mem_size");
 	EXPECT_LT(0, vfio_mig_data_size(&stuck->mtty.dev));
 	answered(_metadata, stuck, "MIG_DATA_SIZE");
 	mtty_digest(&stuck->mtty);
