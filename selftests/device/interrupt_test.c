@@ -552,6 +552,22 @@ TEST_F(interrupt, MSIX_goes_before_MSI_and_MSI_before_INTx)
 	}
 }
 
+/* And an index is in use no more if that was its last vector */
+TEST_F(interrupt, intx_that_is_asserted_fires_when_a_refused_call_ends_MSI)
+{
+	const __s32 bad[] = { self->fds[2], -2 };
+
+	set_up(&self->mtty, INTX, self->fds);
+	vfio_irq_eventfds(&self->mtty.dev, MSI, 0, 1, &self->fds[1]);
+	assert_source(&self->mtty);
+	EXPECT_EQ(1, eventfd_take(self->fds[1]));
+	EXPECT_EQ(0, eventfd_take(self->fds[0]));
+	EXPECT_EQ(-EINVAL, __vfio_irq_set(&self->mtty.dev, MSI,
+					  EVENTFD | TRIGGER, 0, ARRAY_LEN(bad),
+					  bad, sizeof(bad)));
+	EXPECT_EQ(1, eventfd_take(self->fds[0]));
+}
+
 /* VFIO has masked it, and who was to unmask it may have gone */
 TEST_F(interrupt, intx_is_not_masked_with_a_new_eventfd)
 {
