@@ -117,6 +117,40 @@ TEST_F(dma, read_brings_user_memory_to_device_memory)
 	EXPECT_EQ(0, memcmp(self->mem, now, MEM_SIZE));
 }
 
+/* Offsets in device memory are of 64 bits, as its size is */
+TEST_F(dma, device_memory_beyond_4_GiB_is_reached)
+{
+	const __u64 at = (4ULL << 30) - PAGE, len = 3 * PAGE;
+	const struct dma_transfer out = {
+		.cmd = MTTY_MIG_DMA_OP_WRITE,
+		.src = at, .dst = PEER_IOVA, .len = len,
+	};
+	const struct dma_transfer in = {
+		.cmd = MTTY_MIG_DMA_OP_READ,
+		.src = BUF_IOVA, .dst = at + len, .len = len,
+	};
+	static const __u8 none[16 * MTTY_MIG_PAGE_SIZE];
+	struct vfio_dev *dev = &self->mtty.dev;
+	__u8 seen[16 * MTTY_MIG_PAGE_SIZE];
+
+	vfio_dev_close(dev);
+	ASSERT_EQ(0, __mtty_set_mem_size(&self->mtty, "8G"));
+	must(__vfio_dev_open(dev, self->mtty.mdev.uuid, variant->way));
+	must(__vfio_dma_map(dev, self->buf.addr, BUF_IOVA, BUF_SIZE, true));
+	must(__vfio_dma_map(dev, self->peer.addr, PEER_IOVA, BUF_SIZE, true));
+
+	vfio_region_write(dev, MTTY_MIG_MEM_BAR, at, self->mem, len);
+	EXPECT_EQ(COMPLETE, dma_run(&self->mtty, 0, &out));
+	EXPECT_EQ(0, memcmp(self->mem, self->peer.addr, len));
+	fill(self->buf.addr, len, 2);
+	EXPECT_EQ(COMPLETE, dma_run(&self->mtty, 0, &in));
+	vfio_region_read(dev, MTTY_MIG_MEM_BAR, in.dst, seen, len);
+	EXPECT_EQ(0, memcmp(self->buf.addr, seen, len));
+	/* And not what has the same lower half of an offset */
+	vfio_region_read(dev, MTTY_MIG_MEM_BAR, 0, seen, sizeof(seen));
+	EXPECT_EQ(0, memcmp(none, seen, sizeof(seen)));
+}
+
 TEST_F(dma, copy_moves_user_memory)
 {
 	const struct dma_transfer t = {
