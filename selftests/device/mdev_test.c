@@ -273,4 +273,34 @@ TEST_F(parent, devices_go_with_it)
 	EXPECT_EQ(0, remove_by(UUID, "1"));
 }
 
+#define MUCH		(16 << 20)
+
+/*
+ * So much memory is freed after the close, by a thread that begins with the next
+ * jiffy. It must not find the module gone.
+ */
+TEST_F(parent, waits_for_memory_that_is_being_freed)
+{
+	struct mdev mdev = { .uuid = UUID };
+	struct vfio_dev dev;
+	unsigned int i;
+	__u8 *buf;
+
+	buf = malloc(MUCH);
+	ASSERT_NE(NULL, buf);
+	memset(buf, 1, MUCH);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, file_write(CREATE, UUID));
+		mdev_attr_write(&mdev, "mtty_mig/mem_size", "16M");
+		vfio_dev_open(&dev, UUID);
+		vfio_region_write(&dev, MTTY_MIG_MEM_BAR, 0, buf, MUCH);
+		vfio_dev_close(&dev);
+		ASSERT_EQ(0, syscall(SYS_delete_module, MODULE, O_NONBLOCK));
+		/* Time for who comes too late */
+		usleep(50000);
+		ASSERT_EQ(0, syscall(SYS_finit_module, self->module, "", 0));
+	}
+	free(buf);
+}
+
 TEST_HARNESS_MAIN
