@@ -611,7 +611,12 @@ void mtty_engine_stop(struct mtty_device *mtty)
 		engine->transfer++;
 		engine->spent = 0;
 		engine_end_step(engine);
-		if (workers[i])
+		/*
+		 * No new chunk begins without a worker. One that is idle would
+		 * not sleep any more with a signal pending, and take the
+		 * processor from this thread until a tick.
+		 */
+		if (workers[i] && engine->in_flight)
 			send_sig(SIGKILL, workers[i]->task, 1);
 	}
 	mutex_unlock(&mtty->hw_lock);
