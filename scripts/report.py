@@ -177,7 +177,7 @@ def again(case: str, run: Run) -> str:
     elif verb == 'mutants':
         words = {'MUTANT': case.split()[-1]}
     elif verb == 'bench':
-        words = {}
+        words = {key: text for key, text in run.call.items() if key in ('ROWS', 'RUNS')}
     elif verb == 'coverage':
         return 'make coverage'
     elif where.startswith('interop/'):
@@ -510,7 +510,7 @@ def show_bench(runs: list[Run]) -> str:
                   {True: 'met', False: 'missed'}.get(each.get('met'), ''))) for each in found]
     about = run.data['bench']
     return (f'<p class="note">Linux {escape(about["kernel"])}, {escape(about["engine"])}, '
-            f'{escape(about["processors"])} processors, {escape(about["rounds"])} rounds: median, least and most. '
+            f'{escape(about["processors"])} processors, rounds: {escape(about["rounds"])}. Median, least and most. '
             'Solid: the device; dashed: what it is compared with.</p>'
             f'<div class="grid-of plots">{plots}</div><details><summary>all figures</summary>'
             + table(heads('row', '>device', '>beside', '>ratio', '>goal', ''), lines) + '</details>')
@@ -561,7 +561,7 @@ def show_runs(runs: list[Run]) -> str:
         about = run.about
         numbers = [(f'number {status}' if run.count(status) and status != 'skipped' else 'number', run.count(status))
                    for status in STATUSES]
-        lines.append(row(('', run.command()), ('', run.system()), *numbers,
+        lines.append(row(('text', run.command()), ('', run.system()), *numbers,
                          ('number', duration(about['seconds']) if about.get('seconds') else ''),
                          ('', about.get('commit', '')), ('', when(run.ended))))
     versions = {name: text for run in reversed(runs) for name, text in run.about.get('versions', {}).items()}

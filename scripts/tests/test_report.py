@@ -244,6 +244,9 @@ class Again(unittest.TestCase):
         self.assertEqual(report.again('qat fsm-x', run('mutants', about={'call': {'verb': 'mutants', 'DRIVER': 'qat'}})),
                          'make mutants DRIVER=qat MUTANT=fsm-x')
         self.assertEqual(report.again('lines', run('coverage')), 'make coverage')
+        self.assertEqual(report.again('bench save 4096', run('bench', about={
+            'call': {'verb': 'bench', 'KERNEL': 'lts', 'ROWS': 'stream', 'MEM': '9'}})),
+            'make bench KERNEL=lts ROWS=stream')
 
 
 class Read(unittest.TestCase):
