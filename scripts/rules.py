@@ -3,8 +3,8 @@
 """Which test checks a rule of Documentation/rules.rst, which mutant breaks it.
 
 A test of selftests/generic or selftests/standins names a rule by a string
-literal, "MIG-FSM-03", in its own body, in the FIXTURE_SETUP of its fixture, or
-in anything of its program that is reached from there: a function, table or
+literal, "MIG-FSM-03", in its own body, in the FIXTURE_SETUP of its fixture (or
+in the macro that declares that, DUT_FIXTURE for one), or in anything of its program that is reached from there: a function, table or
 macro at the top level of its own file, of selftests/generic, selftests/standins
 or selftests/lib.  A mutant names its rules in lines
 "Rules: MIG-FSM-03 ..." before its diff.
@@ -179,11 +179,10 @@ TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*
 STRING = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 WORD = re.compile(r'(?<![\w.])(?<!->)[A-Za-z_]\w*')
 DEFINE = re.compile(r'^#\s*define\s+(\w+)(\([^)]*\))?(.*)$', re.S)
-INCLUDE = re.compile(r'^#\s*include\s+"([^"]+)"')
 TEST = re.compile(r'^(TEST|TEST_SIGNAL|TEST_F|TEST_F_SIGNAL|TEST_F_TIMEOUT)'
                   r'\(\s*(\w+)\s*(?:,\s*(\w+))?')
-SETUP = re.compile(r'^FIXTURE_SETUP\(\s*(\w+)\s*\)')
-EXPAND = re.compile(r'^DUT_EXPAND\(\s*(\w+)\s*,\s*')
+# Of a fixture in its own words, or of one that a macro declares
+SETUP = re.compile(r'^(?:FIXTURE_SETUP\(\s*(\w+)\s*\)|[A-Z]+_FIXTURE\w*\(\s*(\w+)\s*,)')
 
 
 def without_comments(text):
@@ -234,18 +233,13 @@ class Definition:
 
 
 class Source:
-    """A file of C, taken apart.
+    """A file of C, taken apart."""
 
-    macros: what the includer has defined so far; it gives the fixture of
-            dut_fixture.h its name.
-    """
-
-    def __init__(self, path, text, macros=None):
+    def __init__(self, path, text):
         self.path = path
         self.definitions = []
         self.tests = []         # (name of the test, fixture or None, Definition)
         self.setups = {}        # fixture: [Definition]
-        self._macros = {} if macros is None else macros
         lines = without_comments(text).split('\n')
         chunk, start, depth = [], 0, 0
         number = 0
@@ -276,34 +270,12 @@ class Source:
     def _directive(self, line, number):
         match = DEFINE.match(line)
         if match:
-            name, arguments, body = match.groups()
-            if not arguments:
-                self._macros[name] = body.strip()
+            name, _, body = match.groups()
             self.definitions.append(Definition(self.path, number + 1, body, {name}, True))
-            return
-        match = re.match(r'^#\s*undef\s+(\w+)', line)
-        if match:
-            self._macros.pop(match.group(1), None)
-            return
-        match = INCLUDE.match(line)
-        path = match and os.path.join(os.path.dirname(self.path), match.group(1))
-        if path and os.path.isfile(path):
-            with open(path, encoding='utf-8') as text:
-                text = text.read()
-            # Any other header is a file of its own
-            if 'FIXTURE_SETUP' in text:
-                inner = Source(path, text, self._macros)
-                self.definitions += inner.definitions
-                for fixture, setups in inner.setups.items():
-                    self.setups.setdefault(fixture, []).extend(setups)
 
     def _top_level(self, code, number):
-        head = EXPAND.sub(r'\1(', code)
-        if head != code:
-            head = re.sub(r'\w+', lambda m: self._macros.get(m.group(), m.group()),
-                          head.split('\n')[0]) + '\n' + code.partition('\n')[2]
-        test, setup = TEST.match(head), SETUP.match(head)
-        static = head.startswith('static')
+        test, setup = TEST.match(code), SETUP.match(code)
+        static = code.startswith('static')
         piece = Definition(self.path, number + 1, code,
                            set() if test or setup else names_of(code), static)
         if test and test.group(1).startswith('TEST_F'):
@@ -311,7 +283,7 @@ class Source:
         elif test:
             self.tests.append((f'global.{test.group(2)}', None, piece))
         elif setup:
-            self.setups.setdefault(setup.group(1), []).append(piece)
+            self.setups.setdefault(setup.group(1) or setup.group(2), []).append(piece)
         else:
             self.definitions.append(piece)
 

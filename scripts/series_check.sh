@@ -37,14 +37,13 @@ allowed() {
 		tools/testing/selftests/vfio-migration/device/lib/stream_format.h COMPLEX_MACRO
 		tools/testing/selftests/vfio-migration/device/lib/stream_format.h MACRO_ARG_REUSE
 		# macros that declare a fixture, as those of the kernel's selftests
+		tools/testing/selftests/vfio-migration/generic/dut_fixture.h MACRO_ARG_REUSE
+		tools/testing/selftests/vfio-migration/generic/dut_fixture.h MACRO_WITH_FLOW_CONTROL
+		tools/testing/selftests/vfio-migration/generic/dut_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h COMPLEX_MACRO
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_ARG_REUSE
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_WITH_FLOW_CONTROL
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
-		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h COMPLEX_MACRO
-		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MACRO_ARG_REUSE
-		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MACRO_WITH_FLOW_CONTROL
-		tools/testing/selftests/vfio-migration/device/lib/stuck_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
 		# the uAPI's own name, which a tree before 7.1 does not know
 		tools/testing/selftests/vfio-migration/generic/precopy_test.c CAMELCASE
 		tools/testing/selftests/vfio-migration/device/reinit_test.c CAMELCASE

@@ -143,19 +143,19 @@ class Names(unittest.TestCase):
 
 
 FIXTURE_H = '''\
-#ifndef EXPAND
-#define DUT_EXPAND(macro, ...)	macro(__VA_ARGS__)
+#ifndef FIXTURE_H
+#define FIXTURE_H
+#define DUT_FIXTURE(name, needs) \\
+	FIXTURE(name) \\
+	{ \\
+		int x; \\
+	}; \\
+	\\
+	FIXTURE_SETUP(name) \\
+	{ \\
+		dut_open(variant->flags); \\
+	}
 #endif
-DUT_EXPAND(FIXTURE, DUT_FIXTURE)
-{
-	int x;
-};
-
-DUT_EXPAND(FIXTURE_SETUP, DUT_FIXTURE)
-{
-	dut_open(variant->flags);
-}
-#undef DUT_FIXTURE
 '''
 
 DUT_C = '''\
@@ -221,8 +221,9 @@ TEST(none)
 	other_test();
 }
 
-#define DUT_FIXTURE	one
 #include "dut_fixture.h"
+
+DUT_FIXTURE(one, DUT_ANY);
 
 TEST_F(one, through_the_setup)
 {
@@ -233,8 +234,7 @@ TEST_F_TIMEOUT(one, through_a_macro, 60)
 	CHECK_BOTH(1);
 }
 
-#define DUT_FIXTURE	two
-#include "dut_fixture.h"
+DUT_FIXTURE(two, DUT_ANY);
 
 TEST_F(two, through_the_library)
 {

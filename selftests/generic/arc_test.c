@@ -10,6 +10,7 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
 /**
@@ -145,9 +146,7 @@ static void let_go(struct arc *arc)
 		close(arc->data_fd);
 }
 
-#define DUT_FIXTURE	arc
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(arc, DUT_STOP_COPY);
 
 /* "the device must stop the operation of the device" */
 TEST_F(arc, RUNNING_P2P_to_STOP)
@@ -217,9 +216,7 @@ TEST_F(arc, STOP_to_RESUMING)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	arc_p2p
-#define DUT_NEEDS	DUT_P2P
-#include "dut_fixture.h"
+DUT_FIXTURE(arc_p2p, DUT_P2P);
 
 /* "the device may generate interrupts, DMA, respond to MMIO" */
 TEST_F(arc_p2p, RUNNING_P2P_to_RUNNING)
@@ -245,9 +242,7 @@ TEST_F(arc_p2p, RUNNING_to_RUNNING_P2P)
 	let_go(&arc);
 }
 
-#define DUT_FIXTURE	arc_precopy
-#define DUT_NEEDS	DUT_PRE_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(arc_precopy, DUT_PRE_COPY);
 
 TEST_F(arc_precopy, PRE_COPY_to_RUNNING)
 {
@@ -284,9 +279,7 @@ TEST_F(arc_precopy, PRE_COPY_P2P_to_STOP_COPY)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	arc_precopy_p2p
-#define DUT_NEEDS	(DUT_P2P | DUT_PRE_COPY)
-#include "dut_fixture.h"
+DUT_FIXTURE(arc_precopy_p2p, DUT_P2P | DUT_PRE_COPY);
 
 TEST_F(arc_precopy_p2p, PRE_COPY_P2P_to_RUNNING_P2P)
 {

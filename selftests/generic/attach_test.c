@@ -19,10 +19,9 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
-
-#define DUT_FIXTURE	attach
-#define DUT_NEEDS	DUT_ANY
 #include "dut_fixture.h"
+
+DUT_FIXTURE(attach, DUT_ANY);
 
 #define ATTACH		VFIO_DEVICE_ATTACH_IOMMUFD_PT
 #define DETACH		VFIO_DEVICE_DETACH_IOMMUFD_PT
@@ -239,9 +238,7 @@ TEST_F(attach, fd_of_a_group_is_not_bound_or_attached)
 	RULE_FAILS("MIG-OPEN-10", detach(dev), "DETACH by the fd of a group");
 }
 
-#define DUT_FIXTURE	map
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(map, DUT_ANY);
 
 static size_t page_size(void)
 {

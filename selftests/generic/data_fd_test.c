@@ -16,11 +16,10 @@
 #include "../lib/child.h"
 #include "../lib/rule.h"
 #include "../lib/worker.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	data_fd
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(data_fd, DUT_STOP_COPY);
 
 /* Put a fresh device into a state which it can leave again */
 static int go(struct dut *dut, __u32 state, const struct mig_stream *stream)

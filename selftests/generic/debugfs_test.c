@@ -13,13 +13,12 @@
 #include "../lib/file.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
 #define VFIO_DEBUGFS	"/sys/kernel/debug/vfio"
 
-#define DUT_FIXTURE	migrating
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(migrating, DUT_STOP_COPY);
 
 /* What is in the folder of a device */
 static void debugfs_path(const struct dut *dut, const char *name, char *path,
@@ -67,9 +66,7 @@ TEST_F(migrating, debugfs_tells_the_state)
 	}
 }
 
-#define DUT_FIXTURE	not_migrating
-#define DUT_NEEDS	DUT_NONE
-#include "dut_fixture.h"
+DUT_FIXTURE(not_migrating, DUT_NONE);
 
 TEST_F(not_migrating, debugfs_tells_no_state)
 {

@@ -11,6 +11,7 @@
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
 /* What a device tells is not believed: more than this is not looked at */
@@ -28,9 +29,7 @@ static const __u32 stopped[] = {
 	VFIO_DEVICE_STATE_RESUMING,
 };
 
-#define DUT_FIXTURE	device
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(device, DUT_STOP_COPY);
 
 /* Interrupts of one index, each to an eventfd; false if it has none */
 static bool arm(struct vfio_dev *dev, __u32 index, int *fds, __u32 *count)
@@ -595,9 +594,7 @@ TEST_F(device, regions_and_interrupts_are_the_same_after_a_load)
 	compare_shape(_metadata, &before, &now, "after a load, as before");
 }
 
-#define DUT_FIXTURE	log
-#define DUT_NEEDS	(DUT_STOP_COPY | DUT_LOG)
-#include "dut_fixture.h"
+DUT_FIXTURE(log, DUT_STOP_COPY | DUT_LOG);
 
 /* A log that was read is empty until the device writes again */
 TEST_F(log, stopped_device_dirties_no_page)
@@ -637,9 +634,7 @@ TEST_F(log, stopped_device_dirties_no_page)
 	}
 }
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(any, DUT_ANY);
 
 /* Indices behind the last */
 static const __u32 beyond[] = { 0, 1, 0x10000, 0x7ffffffe, 0x80000000 };

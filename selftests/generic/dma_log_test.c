@@ -15,6 +15,7 @@
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
 #include "../lib/worker.h"
+#include "dut_fixture.h"
 #include "session.h"
 
 #define PAGE		0x1000ULL
@@ -100,9 +101,7 @@ static bool has_report(struct dut *dut)
 	return ret != -EOPNOTSUPP;
 }
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(any, DUT_ANY);
 
 /* "VFIO_DEVICE_FEATURE_PROBE can be used to detect if the device supports" */
 TEST_F(any, START_STOP_and_REPORT_exist_together)
@@ -142,9 +141,7 @@ TEST_F(any, without_DMA_logging_all_is_ENOTTY)
 	RULE_ERRNO("MIG-LOG-01", -ENOTTY, report(&self->dut), "REPORT");
 }
 
-#define DUT_FIXTURE	dma_log
-#define DUT_NEEDS	(DUT_ANY | DUT_LOG)
-#include "dut_fixture.h"
+DUT_FIXTURE(dma_log, DUT_ANY | DUT_LOG);
 
 /* What START selects */
 
@@ -762,9 +759,7 @@ TEST_F(dma_log, calls_of_several_threads)
 		"START, REPORT, STOP after several threads have done so");
 }
 
-#define DUT_FIXTURE	log_and_state
-#define DUT_NEEDS	(DUT_STOP_COPY | DUT_LOG)
-#include "dut_fixture.h"
+DUT_FIXTURE(log_and_state, DUT_STOP_COPY | DUT_LOG);
 
 /* "During querying the log is cleared"; a device in STOP adds nothing to it */
 TEST_F(log_and_state, REPORT_clears_what_it_tells)

@@ -8,6 +8,7 @@
 #include "../lib/guarded.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 
 #define GET	VFIO_DEVICE_FEATURE_GET
 #define SET	VFIO_DEVICE_FEATURE_SET
@@ -48,9 +49,7 @@ static const struct feature log_features[] = {
 	  sizeof(struct vfio_device_feature_dma_logging_report) },
 };
 
-#define DUT_FIXTURE	features
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(features, DUT_STOP_COPY);
 
 /* "at least VFIO_MIGRATION_STOP_COPY must be set" */
 TEST_F(features, MIGRATION_tells_a_legal_set)
@@ -327,9 +326,7 @@ TEST_F(features, GET_state_has_no_data_fd)
 	}
 }
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(any, DUT_ANY);
 
 /*
  * QEMU takes any other errno than ENOTTY for a device that is broken. It is the
@@ -365,9 +362,7 @@ TEST_F(any, feature_that_no_kernel_has_is_ENOTTY)
 	}
 }
 
-#define DUT_FIXTURE	no_migration
-#define DUT_NEEDS	DUT_NONE
-#include "dut_fixture.h"
+DUT_FIXTURE(no_migration, DUT_NONE);
 
 /* A VMM tells by ENOTTY that it has to do without */
 TEST_F(no_migration, features_are_ENOTTY)

@@ -11,11 +11,10 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	fsm
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(fsm, DUT_STOP_COPY);
 
 /* GET, or a number that is no state */
 static __u32 state_of(struct dut *dut)
@@ -706,9 +705,7 @@ TEST_F(fsm, no_SET_leads_out_of_ERROR)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	fsm_precopy
-#define DUT_NEEDS	DUT_PRE_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(fsm_precopy, DUT_PRE_COPY);
 
 /* "These arcs are not permitted and return error if requested." */
 TEST_F(fsm_precopy, STOP_COPY_does_not_go_back_to_PRE_COPY)

@@ -18,10 +18,9 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
-
-#define DUT_FIXTURE	group
-#define DUT_NEEDS	DUT_ANY
 #include "dut_fixture.h"
+
+DUT_FIXTURE(group, DUT_ANY);
 
 #define A_NODE	"a node has no container"
 

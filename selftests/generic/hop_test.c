@@ -14,11 +14,10 @@
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	hop
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(hop, DUT_STOP_COPY);
 
 #define SLOW		300
 

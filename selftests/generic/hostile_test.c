@@ -16,11 +16,10 @@
 #include "../lib/kernel.h"
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	hostile
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(hostile, DUT_STOP_COPY);
 
 /* Damaged streams */
 
@@ -681,9 +680,7 @@ TEST_F(hostile, data_without_end_behind_a_part_of_a_stream)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	hostile_log
-#define DUT_NEEDS	(DUT_ANY | DUT_LOG)
-#include "dut_fixture.h"
+DUT_FIXTURE(hostile_log, DUT_ANY | DUT_LOG);
 
 #define PAGE		0x1000ULL
 #define BASE		0x40000000ULL

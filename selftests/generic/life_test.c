@@ -12,11 +12,10 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	life
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(life, DUT_STOP_COPY);
 
 /* GET, or a number that is no state */
 static __u32 state_of(struct dut *dut)

@@ -25,12 +25,11 @@
 #include "../lib/kernel.h"
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
+#include "dut_fixture.h"
 #include "session.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	lock
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(lock, DUT_STOP_COPY);
 
 /* Memory that nobody has touched: whoever does takes the lock of the memory map */
 static void *untouched(size_t len)

@@ -12,11 +12,10 @@
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	next_session
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(next_session, DUT_STOP_COPY);
 
 /* Streams are long, or devices slow to reset */
 #define SLOW		300

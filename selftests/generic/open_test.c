@@ -18,10 +18,9 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
-
-#define DUT_FIXTURE	opening
-#define DUT_NEEDS	DUT_ANY
 #include "dut_fixture.h"
+
+DUT_FIXTURE(opening, DUT_ANY);
 
 #define NOT_A_NODE	"only a device node is bound to an iommufd"
 

@@ -6,11 +6,10 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	p2p
-#define DUT_NEEDS	DUT_P2P
-#include "dut_fixture.h"
+DUT_FIXTURE(p2p, DUT_P2P);
 
 /* "RUNNING_P2P is supported in addition to the STOP_COPY states" */
 TEST_F(p2p, P2P_states_are_reached_from_every_state)
@@ -62,9 +61,7 @@ TEST_F(p2p, regions_respond)
 	     (unsigned long long)before, (unsigned long long)after);
 }
 
-#define DUT_FIXTURE	p2p_precopy
-#define DUT_NEEDS	(DUT_P2P | DUT_PRE_COPY)
-#include "dut_fixture.h"
+DUT_FIXTURE(p2p_precopy, DUT_P2P | DUT_PRE_COPY);
 
 /**
  * struct streaming - what a pre-copy session does

@@ -10,6 +10,7 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "../lib/worker.h"
+#include "dut_fixture.h"
 #include "session.h"
 
 #ifndef VFIO_PRECOPY_INFO_REINIT
@@ -17,9 +18,7 @@
 #define VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2		12
 #endif
 
-#define DUT_FIXTURE	pre_copy
-#define DUT_NEEDS	DUT_PRE_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(pre_copy, DUT_PRE_COPY);
 
 /* The two states that are called PRE_COPY states */
 static const __u32 pre_copy_states[] = {
@@ -793,9 +792,7 @@ TEST_F(pre_copy, second_attempt_gives_the_whole_stream)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	other_states
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(other_states, DUT_STOP_COPY);
 
 TEST_F(other_states, precopy_info_fails_in_RESUMING)
 {

@@ -14,11 +14,10 @@
 #include "../lib/rule.h"
 #include "../lib/worker.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	removal
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(removal, DUT_STOP_COPY);
 
 /* A driver may take its time to come and go, and does for each state */
 #define SLOW	300

@@ -5,11 +5,10 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	reset
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(reset, DUT_STOP_COPY);
 
 /*
  * A device may have the ioctl without the flag; what the ioctl does is judged
@@ -274,9 +273,7 @@ TEST_F(reset, device_saves_as_much_as_a_fresh_one)
 	mig_stream_free(&stream);
 }
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(any, DUT_ANY);
 
 /* "Reset a device." */
 TEST_F(any, device_that_tells_it_can_be_reset)

@@ -13,11 +13,10 @@
 
 #include "../lib/check.h"
 #include "../lib/rule.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	resume
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(resume, DUT_STOP_COPY);
 
 /* "RESUMING -> STOP", and the paths that begin with it */
 static bool leads_out(const struct dut *dut, __u32 to)

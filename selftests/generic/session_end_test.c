@@ -16,11 +16,10 @@
 #include "../lib/held_mem.h"
 #include "../lib/rule.h"
 #include "../lib/worker.h"
+#include "dut_fixture.h"
 #include "session.h"
 
-#define DUT_FIXTURE	session_end
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(session_end, DUT_STOP_COPY);
 
 /* For what a right driver does at once */
 #define PATIENCE_MS	20000

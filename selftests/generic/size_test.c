@@ -5,11 +5,10 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
-#define DUT_FIXTURE	size
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(size, DUT_STOP_COPY);
 
 /* "Can be called on each device state." */
 TEST_F(size, can_be_read_in_every_state)

@@ -12,6 +12,7 @@
 #include "../lib/guarded.h"
 #include "../lib/rule.h"
 #include "dut.h"
+#include "dut_fixture.h"
 #include "steps.h"
 
 /* The argument of SET */
@@ -44,9 +45,7 @@ static __u32 state_of(struct dut *dut)
 						   state;
 }
 
-#define DUT_FIXTURE	syscall
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "dut_fixture.h"
+DUT_FIXTURE(syscall, DUT_STOP_COPY);
 
 /* The driver has done its work when the core finds that it cannot tell */
 TEST_F(syscall, SET_with_an_argument_that_cannot_be_written)
@@ -327,9 +326,7 @@ TEST_F(syscall, features_touch_nothing_behind_their_argument)
 	}
 }
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_ANY
-#include "dut_fixture.h"
+DUT_FIXTURE(any, DUT_ANY);
 
 TEST_F(any, unknown_ioctl_of_the_device_is_refused)
 {

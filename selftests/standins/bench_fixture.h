@@ -3,90 +3,113 @@
  * A fixture with two VFs of a stand-in, self->a and self->b, and a stage for
  * acts with the first one, self->stage.
  *
- * Include this once for each fixture, with BENCH_FIXTURE defined as its name,
- * and BENCH_NEEDS as what its tests need of a device: one of DUT_* in dut.h.
- * With BENCH_STATES it has a variant for each state, variant->from, of which a
- * driver that crashes the kernel spoils one only.
+ *	BENCH_FIXTURE(late, DUT_STOP_COPY);
+ *	BENCH_FIXTURE_IN_STATES(late_in, DUT_STOP_COPY);
  */
-#ifndef BENCH_EXPAND
-#define BENCH_EXPAND(macro, ...)	macro(__VA_ARGS__)
-#endif
+#ifndef SELFTESTS_STANDINS_BENCH_FIXTURE_H
+#define SELFTESTS_STANDINS_BENCH_FIXTURE_H
 
-BENCH_EXPAND(FIXTURE, BENCH_FIXTURE)
+#include <string.h>
+
+#include "act.h"
+#include "bench.h"
+
+/* NULL, or why the tests must be skipped */
+static inline const char *bench_open(struct vf *a, struct vf *b,
+				     struct stage *stage, __u64 needs)
 {
-	struct vf a;
-	struct vf b;
-	struct stage stage;
-};
+	const char *why = vf_open(a, needs);
 
-#ifdef BENCH_STATES
-BENCH_EXPAND(FIXTURE_VARIANT, BENCH_FIXTURE)
-{
-	__u32 from;
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, STOP)
-{
-	.from = VFIO_DEVICE_STATE_STOP,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, RUNNING)
-{
-	.from = VFIO_DEVICE_STATE_RUNNING,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, STOP_COPY)
-{
-	.from = VFIO_DEVICE_STATE_STOP_COPY,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, RESUMING)
-{
-	.from = VFIO_DEVICE_STATE_RESUMING,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, RUNNING_P2P)
-{
-	.from = VFIO_DEVICE_STATE_RUNNING_P2P,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, PRE_COPY)
-{
-	.from = VFIO_DEVICE_STATE_PRE_COPY,
-};
-
-BENCH_EXPAND(FIXTURE_VARIANT_ADD, BENCH_FIXTURE, PRE_COPY_P2P)
-{
-	.from = VFIO_DEVICE_STATE_PRE_COPY_P2P,
-};
-#endif
-
-BENCH_EXPAND(FIXTURE_SETUP, BENCH_FIXTURE)
-{
-	const char *why = vf_open(&self->a, BENCH_NEEDS);
-
-	memset(&self->b, 0, sizeof(self->b));
-	memset(&self->stage, 0, sizeof(self->stage));
-	if (!why)
-		why = vf_open_second(&self->b, &self->a);
-	if (why)
-		SKIP(return, "%s", why);
-#ifdef BENCH_STATES
-	if (!mig_model_supported(self->a.dut.flags, variant->from))
-		SKIP(return, "the device has no %s",
-		     mig_state_name(variant->from));
-#endif
+	memset(b, 0, sizeof(*b));
+	memset(stage, 0, sizeof(*stage));
+	return why ? why : vf_open_second(b, a);
 }
 
-BENCH_EXPAND(FIXTURE_TEARDOWN, BENCH_FIXTURE)
+static inline void bench_close(struct vf *a, struct vf *b, struct stage *stage)
 {
 	rules_report();
-	stage_free(&self->stage);
-	vf_free(&self->a);
-	vf_free(&self->b);
+	stage_free(stage);
+	vf_free(a);
+	vf_free(b);
 	dut_close_all();
 }
 
-#undef BENCH_FIXTURE
-#undef BENCH_NEEDS
-#undef BENCH_STATES
+#define BENCH_DATA(name)						\
+	FIXTURE(name)							\
+	{								\
+		struct vf a;						\
+		struct vf b;						\
+		struct stage stage;					\
+	}
+
+#define BENCH_TEARDOWN(name)						\
+	FIXTURE_TEARDOWN(name)						\
+	{								\
+		bench_close(&self->a, &self->b, &self->stage);		\
+	}
+
+/**
+ * BENCH_FIXTURE - declare a fixture
+ * @name: its name
+ * @needs: what its tests need of a device: some of DUT_* in dut.h
+ */
+#define BENCH_FIXTURE(name, needs)					\
+	BENCH_DATA(name);						\
+									\
+	FIXTURE_SETUP(name)						\
+	{								\
+		const char *why = bench_open(&self->a, &self->b,	\
+					     &self->stage, needs);	\
+									\
+		if (why)						\
+			SKIP(return, "%s", why);			\
+	}								\
+									\
+	BENCH_TEARDOWN(name)
+
+#define BENCH_VARIANT(name, state)					\
+	FIXTURE_VARIANT_ADD(name, state)				\
+	{								\
+		.from = VFIO_DEVICE_STATE_##state,			\
+	}
+
+/**
+ * BENCH_FIXTURE_IN_STATES - declare a fixture with a variant for each state
+ * @name: its name
+ * @needs: as for BENCH_FIXTURE()
+ *
+ * The state is variant->from. A driver that crashes the kernel spoils one of
+ * the variants only.
+ */
+#define BENCH_FIXTURE_IN_STATES(name, needs)				\
+	BENCH_DATA(name);						\
+									\
+	FIXTURE_VARIANT(name)						\
+	{								\
+		__u32 from;						\
+	};								\
+									\
+	BENCH_VARIANT(name, STOP);					\
+	BENCH_VARIANT(name, RUNNING);					\
+	BENCH_VARIANT(name, STOP_COPY);					\
+	BENCH_VARIANT(name, RESUMING);					\
+	BENCH_VARIANT(name, RUNNING_P2P);				\
+	BENCH_VARIANT(name, PRE_COPY);					\
+	BENCH_VARIANT(name, PRE_COPY_P2P);				\
+									\
+	FIXTURE_SETUP(name)						\
+	{								\
+		const char *why = bench_open(&self->a, &self->b,	\
+					     &self->stage, needs);	\
+									\
+		if (why)						\
+			SKIP(return, "%s", why);			\
+		if (!mig_model_supported(self->a.dut.flags,		\
+					 variant->from))		\
+			SKIP(return, "the device has no %s",		\
+			     mig_state_name(variant->from));		\
+	}								\
+									\
+	BENCH_TEARDOWN(name)
+
+#endif /* SELFTESTS_STANDINS_BENCH_FIXTURE_H */

@@ -15,13 +15,12 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "act.h"
+#include "bench_fixture.h"
 #include "hop.h"
 
 #define SLOW	120
 
-#define BENCH_FIXTURE	contents
-#define BENCH_NEEDS	DUT_STOP_COPY
-#include "bench_fixture.h"
+BENCH_FIXTURE(contents, DUT_STOP_COPY);
 
 #define LOOK(id, vf, content, fmt, ...)					\
 	do {								\

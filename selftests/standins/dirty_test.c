@@ -16,6 +16,7 @@
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "act.h"
+#include "bench_fixture.h"
 #include "memory.h"
 
 #define SLOW	120
@@ -26,13 +27,9 @@
 
 #define log_range	vfio_device_feature_dma_logging_range
 
-#define BENCH_FIXTURE	log
-#define BENCH_NEEDS	(DUT_ANY | DUT_LOG)
-#include "bench_fixture.h"
+BENCH_FIXTURE(log, DUT_ANY | DUT_LOG);
 
-#define BENCH_FIXTURE	iommu
-#define BENCH_NEEDS	DUT_ANY
-#include "bench_fixture.h"
+BENCH_FIXTURE(iommu, DUT_ANY);
 
 /* A place to write to: within a page, over its bounds, over several, at the ends */
 static const struct {

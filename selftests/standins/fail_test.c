@@ -17,18 +17,14 @@
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
 #include "act.h"
+#include "bench_fixture.h"
 #include "hop.h"
 
 #define SLOW	600
 
-#define BENCH_FIXTURE	fail_in
-#define BENCH_NEEDS	DUT_STOP_COPY
-#define BENCH_STATES
-#include "bench_fixture.h"
+BENCH_FIXTURE_IN_STATES(fail_in, DUT_STOP_COPY);
 
-#define BENCH_FIXTURE	fail
-#define BENCH_NEEDS	DUT_STOP_COPY
-#include "bench_fixture.h"
+BENCH_FIXTURE(fail, DUT_STOP_COPY);
 
 /**
  * struct failure - a call that fails in an act

@@ -20,18 +20,14 @@
 #include "../lib/rule.h"
 #include "../lib/vfio_dma.h"
 #include "act.h"
+#include "bench_fixture.h"
 #include "hop.h"
 
 #define SLOW	600
 
-#define BENCH_FIXTURE	late_in
-#define BENCH_NEEDS	DUT_STOP_COPY
-#define BENCH_STATES
-#include "bench_fixture.h"
+BENCH_FIXTURE_IN_STATES(late_in, DUT_STOP_COPY);
 
-#define BENCH_FIXTURE	late
-#define BENCH_NEEDS	DUT_STOP_COPY
-#include "bench_fixture.h"
+BENCH_FIXTURE(late, DUT_STOP_COPY);
 
 /* What is done while a call waits */
 enum deed {

@@ -10,13 +10,12 @@
 #include <kselftest_harness.h>
 
 #include "../generic/dut.h"
+#include "../generic/dut_fixture.h"
 #include "../lib/check.h"
 #include "../lib/rule.h"
 #include "tool.h"
 
-#define DUT_FIXTURE	any
-#define DUT_NEEDS	DUT_STOP_COPY
-#include "../generic/dut_fixture.h"
+DUT_FIXTURE(any, DUT_STOP_COPY);
 
 static struct tool tool;
 
@@ -197,9 +196,7 @@ TEST_F(any, pre_copy_is_watched)
 	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, state_of(&self->dut));
 }
 
-#define DUT_FIXTURE	none
-#define DUT_NEEDS	DUT_NONE
-#include "../generic/dut_fixture.h"
+DUT_FIXTURE(none, DUT_NONE);
 
 TEST_F(none, device_without_migration_is_refused)
 {
