@@ -187,11 +187,18 @@ class Lock:
             if self.file < 0:
                 os.makedirs(self.folder, exist_ok=True)
                 self.file = os.open(f'{self.folder}/{self.name}', os.O_WRONLY | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(self.file, kind | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say(f'waiting for another run that is setting up {self.folder}')
-                fcntl.flock(self.file, kind)
+            # Two that share it and want to be alone must not wait for each other.
+            fcntl.flock(self.file, fcntl.LOCK_UN)
+            with open(f'{self.folder}/{self.name}-turn', 'w', encoding='utf-8') as turn:
+                # Whoever waits to be alone has the turn meanwhile, so that those who come
+                # later and would share the lock with others wait behind it.
+                try:
+                    fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(self.file, kind | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    say(f'waiting for another run that is setting up {self.folder}')
+                    fcntl.flock(turn, fcntl.LOCK_EX)
+                    fcntl.flock(self.file, kind)
             # Who drops the directory has removed it.
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(f'{self.folder}/{self.name}'), os.fstat(self.file)):

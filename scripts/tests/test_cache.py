@@ -112,6 +112,34 @@ class Locks(Place):
         with self.assertRaises(AssertionError):
             made.finished(f'{made.path}/kernel/a', 'key')
 
+    def test_who_waits_to_be_alone_is_next(self) -> None:
+        one = self.cache()
+        one.lock()
+        order: list[str] = []
+
+        def lock(name: str, alone: bool) -> None:
+            made = Cache.default()
+            made.make()
+            if alone:
+                made.be_alone()
+            else:
+                made.lock()
+            order.append(name)
+            self.close(made)
+        threads = [threading.Thread(target=lock, args=('alone', True)), threading.Thread(target=lock, args=('shared', False))]
+        with contextlib.redirect_stderr(self.said):
+            for number, thread in enumerate(threads, start=1):
+                thread.start()
+                # Until it waits
+                while self.said.getvalue().count('waiting for another run') < number:
+                    self.assertTrue(thread.is_alive())
+                    time.sleep(0.01)
+            self.assertEqual(order, [])
+            one.unlock()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(order, ['alone', 'shared'])
+
     def test_two_who_want_the_same_build_it_once(self) -> None:
         built: list[int] = []
 

@@ -37,7 +37,7 @@ def run(lab: Lab) -> int:
         run_command('bash', '-c', f'. {SCRIPTS}/lib.sh; . {SCRIPTS}/root.sh; root_remove "$1"', 'bash', root)
     # Only what the lab itself puts there: CACHE= may point to a directory that holds other
     # things.
-    for name in ('src', 'kernel', 'vmm', 'work', 'run', 'logs', 'tmp', 'apt', 'roots', 'lock', 'in-use'):
+    for name in ('src', 'kernel', 'vmm', 'work', 'run', 'logs', 'tmp', 'apt', 'roots', 'lock', 'lock-turn', 'in-use'):
         remove(f'{lab.cache.path}/{name}')
     with contextlib.suppress(OSError):
         os.rmdir(lab.cache.path)
