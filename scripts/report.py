@@ -206,8 +206,6 @@ def again_in_guest(where: str, name: str, call: dict[str, str]) -> str:
         device = re.search(r'\((.*)\)', where)
         words.update({'TYPES': device[1]} if device else {})
         words['TEST'] = program[0]
-        if re.fullmatch(r'[\w.]+', name) and '.' in name:
-            words['ARGS'] = f'-r {name}'
     else:
         return ''
     return ' '.join(['make', verb, *(f'{key}={quoted(text)}' for key, text in {**call, **words}.items())])

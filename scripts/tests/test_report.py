@@ -129,7 +129,7 @@ class Page(unittest.TestCase):
                       article)
         self.assertIn('why &lt;b&gt;', article)
         self.assertIn('mtty: said so', article)
-        self.assertIn("make selftests TYPES=mtty_mig-full TEST=generic/fsm_test ARGS='-r fsm.cdev.go'",
+        self.assertIn("make selftests TYPES=mtty_mig-full TEST=generic/fsm_test",
                       article.replace('&#x27;', "'"))
 
     def test_the_kernels_words(self) -> None:
@@ -234,7 +234,7 @@ class Again(unittest.TestCase):
                 ('kunit mtty_mig_fsm.fsm_open_normalises', 'make kunit KERNEL=lts SAN=0 TEST=fsm.fsm_open_normalises'),
                 ('kunit standins_bus.x', 'make kunit KERNEL=lts SAN=0 TEST=standins_bus.x'),
                 ('device/stress_test SEED=7 stress.alone',
-                 "make selftests KERNEL=lts SAN=0 SEED=7 TEST=device/stress_test ARGS='-r stress.alone'"),
+                 "make selftests KERNEL=lts SAN=0 SEED=7 TEST=device/stress_test"),
                 ('generic/fsm_test(mtty_mig-p2p)',
                  'make selftests KERNEL=lts SAN=0 TYPES=mtty_mig-p2p TEST=generic/fsm_test'),
                 ('host/fuzz x', ''), ('guest', '')):
