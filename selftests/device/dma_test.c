@@ -118,7 +118,7 @@ TEST_F(dma, read_brings_user_memory_to_device_memory)
 }
 
 /* Offsets in device memory are of 64 bits, as its size is */
-TEST_F(dma, device_memory_beyond_4_GiB_is_reached)
+TEST_F(dma, device_memory_beyond_4_gib_is_reached)
 {
 	const __u64 at = (4ULL << 30) - PAGE, len = 3 * PAGE;
 	const struct dma_transfer out = {

@@ -336,7 +336,7 @@ TEST_F(engine, step_that_is_interrupted_has_moved_what_it_moved)
 }
 
 /* More than any transfer here has */
-TEST_F(engine, step_may_be_of_4_GiB_and_more)
+TEST_F(engine, step_may_be_of_4_gib_and_more)
 {
 	static const char * const many[] = {
 		"0x80000000", "0x100000000", "0x8000000000000000",

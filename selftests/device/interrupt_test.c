@@ -530,7 +530,7 @@ TEST_F(interrupt, MSIX_vectors_behind_a_bad_one_keep_their_eventfds)
 }
 
 /* Several indexes are set up: one of them is used, the others are silent */
-TEST_F(interrupt, MSIX_goes_before_MSI_and_MSI_before_INTx)
+TEST_F(interrupt, msix_goes_before_msi_and_msi_before_intx)
 {
 	static const __u32 order[] = { MSIX, MSI, INTX };
 	int fds[ARRAY_LEN(order)];
