@@ -14,7 +14,8 @@ MTTY_MIG ?= $(patsubst %/,%,$(dir $(firstword $(wildcard \
 		$(SELFTESTS)/../../../../samples/vfio-mdev/mtty-mig/mtty_mig_regs.h))))
 
 CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -Werror -pthread -D_GNU_SOURCE=
-CFLAGS += $(KHDR_INCLUDES) -I$(MTTY_MIG)
+# The tests of any device come to a tree before the driver does.
+CFLAGS += $(KHDR_INCLUDES) $(MTTY_MIG:%=-I%)
 DEPFLAGS = -MMD -MP
 
 BUILD_C = @mkdir -p $(@D); printf '  %-7s %s\n' CC $(patsubst $(OUTPUT)/%,%,$@); $(CC) $(CFLAGS) $(CPPFLAGS) $(DEPFLAGS) -c -o $@ $<
