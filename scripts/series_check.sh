@@ -44,6 +44,8 @@ allowed() {
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_ARG_REUSE
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MACRO_WITH_FLOW_CONTROL
 		tools/testing/selftests/vfio-migration/device/lib/mtty_fixture.h MULTISTATEMENT_MACRO_USE_DO_WHILE
+		# aligned for the name that 6.14 gave to kthread_create_worker()
+		samples/vfio-mdev/mtty-mig/engine.c PARENTHESIS_ALIGNMENT
 		# the uAPI's own name, which a tree before 7.1 does not know
 		tools/testing/selftests/vfio-migration/generic/precopy_test.c CAMELCASE
 		tools/testing/selftests/vfio-migration/device/reinit_test.c CAMELCASE
