@@ -9,6 +9,7 @@
 
 #include "../lib/check.h"
 #include "lib/journey.h"
+#include "lib/mtty_fixture.h"
 #include "lib/walk_judge.h"
 
 /* A device that goes through the FSM, and one to arrive at */
@@ -30,18 +31,10 @@ FIXTURE_VARIANT(arcs)
 };
 
 /* All that full is, and page requests */
-FIXTURE_VARIANT_ADD(arcs, vpri)
-{
-	.type = "vpri",
-	.flags = MIG_FLAGS_ALL,
-};
+MTTY_VARIANT(arcs, vpri, MIG_FLAGS_ALL);
 
 /* For the arcs that a device with P2P does not have */
-FIXTURE_VARIANT_ADD(arcs, precopy)
-{
-	.type = "precopy",
-	.flags = VFIO_MIGRATION_STOP_COPY | VFIO_MIGRATION_PRE_COPY,
-};
+MTTY_VARIANT(arcs, precopy, VFIO_MIGRATION_PRE_COPY);
 
 FIXTURE_SETUP(arcs)
 {
