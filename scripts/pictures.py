@@ -22,6 +22,8 @@ import sys
 import tempfile
 from dataclasses import dataclass, field
 
+from lab.values import read
+
 REPO = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 FOLDER = f'{REPO}/Documentation/pictures'
 MODEL = f'{REPO}/selftests/lib/mig_model.c'
@@ -124,11 +126,6 @@ class Driver:
 
     arcs: list[Arc]
     runs: dict[str, str]    # for each state that runs: MTTY_RUNNING or MTTY_RUNNING_P2P
-
-
-def read(path: str) -> str:
-    with open(path, encoding='utf-8') as file:
-        return file.read()
 
 
 def read_driver(text: str) -> Driver:

@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
 import pictures  # noqa: E402  # pylint: disable=wrong-import-position
+from lab.values import read  # noqa: E402
 
 FSM = '''
 \tARC(A,\t  B,\t\tmtty_migf_save, end_session, finish_save),
@@ -40,7 +41,7 @@ class Sources(unittest.TestCase):
             pictures.read_driver(FSM.replace('\tARC(', '\tARROW('))
 
     def test_phases(self) -> None:
-        driver = pictures.read_driver(pictures.read(pictures.FSM))
+        driver = pictures.read_driver(read(pictures.FSM))
         edges = {(arc.start, arc.end): pictures.phases(arc) for arc in driver.arcs}
         self.assertEqual(edges['STOP', 'STOP_COPY'], ('none', 'stop-copy'))
         self.assertEqual(edges['PRE_COPY', 'STOP_COPY'], ('pre-copy', 'stop-copy'))
@@ -62,19 +63,19 @@ class Pictures(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(pictures.FOLDER)), sorted(f'{name}.dot' for name in self.drawn))
         for name, text in self.drawn.items():
             with self.subTest(name):
-                self.assertEqual(pictures.read(f'{pictures.FOLDER}/{name}.dot'), text,
+                self.assertEqual(read(f'{pictures.FOLDER}/{name}.dot'), text,
                                  'call scripts/pictures.py write')
 
     def test_the_page_shows_each(self) -> None:
-        page = pictures.read(f'{pictures.REPO}/Documentation/protocol.rst')
+        page = read(f'{pictures.REPO}/Documentation/protocol.rst')
         self.assertEqual(sorted(re.findall(r'graphviz:: pictures/(\S+)\.dot', page)), sorted(self.drawn))
 
     def test_the_driver_has_the_arcs_of_the_model(self) -> None:
         """Two lists that do not know of each other."""
         arcs = {arc for name in pictures.SETS for arc in self.model.arcs(name)}
-        driver = pictures.read_driver(pictures.read(pictures.FSM))
+        driver = pictures.read_driver(read(pictures.FSM))
         self.assertEqual({(arc.start, arc.end) for arc in driver.arcs}, arcs)
-        listed = re.findall(r'^\tARC\((\w+),\s+(\w+)\)', pictures.read(f'{pictures.REPO}/mtty-mig/arcs.h'), re.M)
+        listed = re.findall(r'^\tARC\((\w+),\s+(\w+)\)', read(f'{pictures.REPO}/mtty-mig/arcs.h'), re.M)
         self.assertEqual(set(listed), arcs)
 
     def test_the_picture_has_each_arc(self) -> None:
@@ -93,7 +94,7 @@ class Pictures(unittest.TestCase):
                     self.assertIn(step, arcs)
 
     def test_a_pre_copy_takes_arcs_only(self) -> None:
-        driver = pictures.read_driver(pictures.read(pictures.FSM))
+        driver = pictures.read_driver(read(pictures.FSM))
         output = '  source       RUNNING      -> STOP_COPY     0.061 ms\n'
         with self.assertRaisesRegex(ValueError, 'RUNNING to STOP_COPY'):
             pictures.time(self.model, driver, output)
